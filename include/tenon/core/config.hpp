@@ -1,0 +1,59 @@
+#pragma once
+// The only file that asks which compiler this is and which instructions it was told to use.
+
+#include <tenon/version.hpp>
+
+// Functions that run on the host and on a GPU.
+#if defined(__CUDACC__) || defined(__HIP__)
+#define TENON_BOTH __host__ __device__
+#else
+#define TENON_BOTH
+#endif
+
+// Inlined always: leaf functions whose body must never be shared between objects built with different flags.
+#define TENON_INLINE inline __attribute__((always_inline))
+
+// Goes after the parameter list of a lambda handed to a microkernel: clang outlines those that are instantiated twice,
+// which costs a third of the speed. `[&](int i) TENON_LAMBDA { ... }`
+#define TENON_LAMBDA __attribute__((always_inline))
+
+// Promises that a loop carries no dependence through memory, so that plain -O2 vectorises it.
+#if defined(__clang__)
+#define TENON_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define TENON_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define TENON_INDEPENDENT
+#endif
+
+// The instruction set of this translation unit, as a name. Everything compiled for it lives in an inline namespace of
+// that name, so that objects built with different -march never share a body (the linker would keep one of them).
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#if defined(__AMX_INT8__) && defined(__AMX_BF16__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#define TENON_ISA avx512_vnni_bf16_amx
+#elif defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#define TENON_ISA avx512_vnni_bf16
+#elif defined(__AVX512VNNI__)
+#define TENON_ISA avx512_vnni
+#else
+#define TENON_ISA avx512
+#endif
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#define TENON_ISA avx2
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#if defined(__ARM_FEATURE_DOTPROD)
+#define TENON_ISA neon_dotprod
+#else
+#define TENON_ISA neon
+#endif
+#elif defined(__AVX__)
+#define TENON_ISA avx
+#else
+#define TENON_ISA scalar
+#endif
+
+// Opens and closes `namespace tenon` with the instruction set as a hidden inline namespace: kernels/ and launch/ only.
+#define TENON_JOIN_(a, b) a##_##b
+#define TENON_JOIN(a, b) TENON_JOIN_(a, b)
+#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_JOIN(v0, TENON_ISA) __attribute__((visibility("hidden"))) {
+#define TENON_KERNELS_END } }
