@@ -1,0 +1,12 @@
+# tenon::bench = tenon::tenon + Google Benchmark, where it is found. Read by this build and by the installed package alike.
+if(NOT TARGET tenon::bench)
+  if(NOT TARGET benchmark::benchmark)
+    find_package(benchmark 1.6 QUIET)
+  endif()
+  if(TARGET benchmark::benchmark)
+    add_library(tenon::bench INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(tenon::bench INTERFACE tenon::tenon benchmark::benchmark)
+  else()
+    set(tenon::bench_missing "needs Google Benchmark 1.6; Debian: libbenchmark-dev")
+  endif()
+endif()
