@@ -1,0 +1,51 @@
+#pragma once
+// The gated feed-forward layer: y = Wdown open(Wgate x, Wup x).
+
+#include <tenon/kernels/launch/matmul.hpp>
+#include <tenon/model/layer.hpp>
+
+namespace tenon {
+
+/// The feed-forward layer that a spec's gate describes; `gate.hidden` is the width between the products.
+template <class Spec>
+struct gated_mlp {
+  static constexpr const char* norm_name = "ffn_norm.weight";
+  static constexpr index width = Spec::shape.width, hidden_width = Spec::gate.hidden;
+
+  struct weights {
+    matrix_parameter gate, up, down;
+  };
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    visit(w.gate, "ffn_gate.weight", hidden_width, width);
+    visit(w.up, "ffn_up.weight", hidden_width, width);
+    visit(w.down, "ffn_down.weight", width, hidden_width);
+  }
+
+  static constexpr activation_plan activations{hidden_width};
+
+  template <class Machine>
+  using state = no_state;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine&, index) {
+    return 0;
+  }
+  template <class Machine>
+  static state<Machine> open_state(const Machine&, std::byte*, index) {
+    return {};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index) {
+    return matmul_scratch(machine, block_tokens, width > hidden_width ? width : hidden_width);
+  }
+
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, state<Machine>&, view<const float, 2> in, view<float, 2> stream) {
+    const view<float, 2> hidden = activations.in(now.activations, 0, now.tokens);
+    gated_matmul(now.machine, in, w.gate, w.up, Spec::gate, hidden, now.scratch);
+    const product down[] = {{.weights = w.down, .out = stream, .how = finish::add}};
+    matmul(now.machine, hidden, down, now.scratch);
+  }
+};
+
+}  // namespace tenon

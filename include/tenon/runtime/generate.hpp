@@ -1,0 +1,97 @@
+#pragma once
+// Generation of tokens: read a prompt, then sample, yield and read one token at a time.
+
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <tenon/model/sequence.hpp>
+#include <tenon/runtime/sampling.hpp>
+
+namespace tenon {
+
+/// How an answer is generated. The sampling choices are members, so that {.temperature = 0.6f} is enough.
+struct generation : sampling {
+  index max_tokens = std::numeric_limits<index>::max();  ///< the answer ends after so many
+  std::vector<std::int32_t> stop{};                      ///< tokens that end the answer; they are not yielded
+};
+
+/// Why an answer ended.
+enum class ending { running, stop_token, max_tokens, full_cache };
+
+/// The tokens of an answer, one by one: an input range. The sequence must outlive it and holds prompt and answer afterwards,
+/// so that a conversation goes on by generating again with the next turn's tokens.
+template <class Sequence>
+class token_stream {
+ public:
+  /// Reads the prompt at once. Throws tenon::error as sequence::read does.
+  token_stream(Sequence& sequence, std::span<const std::int32_t> prompt, generation how)
+      : sequence_(&sequence), how_(std::move(how)), sampler_(how_, static_cast<int>(Sequence::decoder_type::shape.vocabulary)), context_(prompt.begin(), prompt.end()) {
+    settle(sequence.read(prompt));
+  }
+
+  class iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = std::int32_t;
+    using difference_type = std::ptrdiff_t;
+    iterator() = default;
+    explicit iterator(token_stream* stream) : stream_(stream) {}
+    std::int32_t operator*() const { return stream_->next_; }
+    iterator& operator++() {
+      stream_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) { return i.stream_->ending_ != ending::running; }
+
+   private:
+    token_stream* stream_ = nullptr;
+  };
+  iterator begin() { return iterator(this); }
+  std::default_sentinel_t end() const { return {}; }
+
+  /// Why the answer ended, once the range is at its end.
+  ending ended() const { return ending_; }
+  /// Tokens yielded so far.
+  index count() const { return count_; }
+
+ private:
+  // The yielded token becomes part of the sequence only when the next one is asked for: an abandoned answer costs nothing.
+  void advance() {
+    ++count_;
+    context_.push_back(next_);
+    if (sequence_->length() == sequence_->capacity()) {
+      ending_ = ending::full_cache;
+      return;
+    }
+    settle(sequence_->read(std::span(&context_.back(), 1)));
+  }
+  void settle(std::span<const float> logits) {
+    if (count_ >= how_.max_tokens) {
+      ending_ = ending::max_tokens;
+      return;
+    }
+    next_ = sampler_(logits.data(), context_);
+    for (const std::int32_t token : how_.stop)
+      if (next_ == token) ending_ = ending::stop_token;
+  }
+
+  Sequence* sequence_;
+  generation how_;
+  sampler sampler_;
+  std::vector<std::int32_t> context_;
+  std::int32_t next_ = 0;
+  index count_ = 0;
+  ending ending_ = ending::running;
+};
+
+/// Answers `prompt` (token ids) with the sequence's model, after whatever the sequence has read before.
+template <class Decoder, class Machine>
+token_stream<sequence<Decoder, Machine>> generate(sequence<Decoder, Machine>& sequence, std::span<const std::int32_t> prompt, generation how = {}) {
+  return {sequence, prompt, std::move(how)};
+}
+
+}  // namespace tenon
