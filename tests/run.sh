@@ -32,7 +32,7 @@ done
 builds=${TENON_BUILD:-$root/build}
 
 . "$root/cmake/packages.sh"
-need_packages g++ cmake ninja-build doctest-dev libbenchmark-dev libpcre2-dev nlohmann-json3-dev clang-19 libomp-19-dev
+need_packages g++ cmake ninja-build doctest-dev libbenchmark-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev clang-19 libomp-19-dev
 
 # step NAME COMMAND...: runs it with its output in a file that is shown only when it fails.
 step() {
