@@ -124,8 +124,12 @@ struct e5m2 {
   friend constexpr bool operator==(e5m2, e5m2) = default;
 };
 
-/// A type that stands for a real number and converts to and from float.
+/// Specialised to true for further types that act as a real number (dual numbers).
 template <class T>
-concept number = std::floating_point<T> || std::same_as<T, bf16> || std::same_as<T, f16> || std::same_as<T, e4m3> || std::same_as<T, e5m2>;
+inline constexpr bool acts_as_number = false;
+
+/// A type that stands for a real number: the formats above, float and double, and dual numbers over them.
+template <class T>
+concept number = std::floating_point<T> || std::same_as<T, bf16> || std::same_as<T, f16> || std::same_as<T, e4m3> || std::same_as<T, e5m2> || acts_as_number<T>;
 
 }  // namespace tenon

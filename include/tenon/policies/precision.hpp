@@ -1,0 +1,49 @@
+#pragma once
+// Precision: which arithmetic a model's products use, and which numbers its cache holds. How weights are *stored* is a
+// property of the file, tensor by tensor, and not said here.
+
+#include <cstdint>
+
+#include <tenon/core/storage.hpp>
+
+namespace tenon {
+
+/// The arithmetic of a product's multiplications. Sums are fp32 (int8: exact int32 within 32 values, then fp32).
+enum class compute : std::uint8_t {
+  fp32,  ///< activations and weights as fp32
+  bf16,  ///< both rounded to bf16
+  int8,  ///< activations quantised to int8 with one scale per 32 values, as each product starts; integer blocks stay as stored
+};
+
+/// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.
+/// `Cache` is the number of cached keys and values.
+template <number Cache = float>
+struct precision_policy {
+  using cache = Cache;
+  compute floats = compute::fp32;    ///< products with weights stored as f32, f16, bf16 or e4m3
+  compute integers = compute::fp32;  ///< products with weights stored as integers: i8 and the q blocks
+
+  /// The arithmetic for weights stored as `kind`.
+  constexpr compute products(storage kind) const {
+    const bool is_float = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16 || kind == storage::e4m3;
+    return is_float ? floats : integers;
+  }
+};
+
+/// fp32 everywhere, whatever the file holds: the precision of the tests' oracles.
+inline constexpr precision_policy<float> full_precision{.floats = compute::fp32, .integers = compute::fp32};
+/// Weights as the file has them: int8 dots where they are integers, fp32 where they are floats; a bf16 cache.
+inline constexpr precision_policy<bf16> as_stored{.floats = compute::fp32, .integers = compute::int8};
+/// As `as_stored`, with float weights multiplied as bf16: twice the rate where the CPU's bf16 dot is a full-rate instruction.
+inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .integers = compute::int8};
+
+/// Names an arithmetic for every storage and a number for the cache.
+template <class P>
+concept precision_like = requires(const P& p, storage kind) {
+  typename P::cache;
+  requires number<typename P::cache>;
+  { p.products(kind) } -> std::same_as<compute>;
+};
+static_assert(precision_like<precision_policy<float>> && precision_like<precision_policy<bf16>>);
+
+}  // namespace tenon
