@@ -2,6 +2,7 @@
 // Whether a weights file is of the model that a spec describes, judged by what the file says of itself.
 
 #include <cmath>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,7 @@ std::vector<std::string> fit(const weights_file& file) {
     return std::string(text);
   };
   const auto compare = [&](const char* address, double ours, const std::string& key) {
-    const auto whole = facts.integer(family + key);
-    const auto theirs = whole ? std::optional<double>(static_cast<double>(*whole)) : facts.real(family + key);
+    const auto theirs = facts.real(family + key);
     if (theirs && std::abs(*theirs - ours) > 1e-6 * std::abs(ours))
       differences.push_back("[" + std::string(address) + "] is " + number_text(ours) + " in the spec and " + number_text(*theirs) + " in the file.");
   };

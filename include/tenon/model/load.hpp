@@ -77,7 +77,7 @@ template <class Decoder, class Machine>
 model<Decoder, Machine> load(weights_file file, const Machine& machine) {
   using parts = typename model<Decoder, Machine>::parts;
   if (const auto differences = fit<Decoder>(file); !differences.empty())
-    throw error("'", file.path(), "' does not fit the spec: ", differences.front(), " Fix: the spec that belongs to this file.");
+    throw error(detail::shown(file.path()), " does not fit the spec: ", differences.front(), " Fix: the spec that belongs to this file.");
 
   auto owned = std::make_shared<parts>(parts{.machine = machine, .file = std::move(file), .packed = {}, .weights = {}});
   auto& [_, source, packed, weights] = *owned;
@@ -139,7 +139,7 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
 /// The same from a GGUF file.
 template <class Decoder, class Machine>
 model<Decoder, Machine> load(const std::string& path, const Machine& machine) {
-  return load<Decoder>(open_gguf(path), machine);
+  return load<Decoder>(weights_file::open(path), machine);
 }
 
 /// load that returns its error.
