@@ -1,5 +1,6 @@
-"""SmolLM2-135M-Instruct from its GGUF file, dequantised, in transformers and fp32: greedy tokens after several prompts and the
-fingerprint of the logits on 2,000 tokens of text. Writes tests/data/model/smollm2/."""
+"""SmolLM2 in transformers, fp32: greedy tokens after some prompts, fingerprint of the logits on 2,000 tokens.
+
+The weights are those of the GGUF file, dequantised. Writes tests/data/model/smollm2/."""
 import os
 
 import numpy as np

@@ -1,5 +1,6 @@
-"""Two tiny random models with their exact logits, for tests without a download. Writes tests/data/model/tiny/:
-llama.gguf and llama/ (the same BF16 weights as GGUF and as a sharded safetensors folder), qwen2.gguf (every storage mixed by
+"""Two tiny random models and their logits in transformers, fp64, for tests without a download.
+
+Writes tests/data/model/tiny/: llama.gguf and llama/ (the same BF16 weights as GGUF and as a sharded safetensors folder), qwen2.gguf (every storage mixed by
 tensor), and the logits of transformers in fp64 on some prompts, also for llama with Llama 3 frequency scaling."""
 import json
 import os
