@@ -33,7 +33,7 @@ class gguf_reader {
 
   void read(weights_file::parts& out) {
     const std::string_view magic = take(4, "the magic");
-    if (magic != "GGUF") throw fault("expected a GGUF file, which begins with 'GGUF'", quoted(magic));
+    if (magic != "GGUF") throw fault("expected a GGUF file, which begins with 'GGUF'", in_quotes(magic));
     const auto version = take_number<std::uint32_t>("the version");
     if ((version & 0xffff) == 0 && version != 0) throw fault("expected a little-endian file", "a big-endian one");
     if (version != 2 && version != 3) throw fault("expected GGUF version 2 or 3", "version " + std::to_string(version));
@@ -78,13 +78,13 @@ class gguf_reader {
   }
   std::string_view take_name(const char* what, std::size_t most) {
     const std::string_view name = take_text(what);
-    if (!is_name(name, most)) throw fault(std::string("expected ") + what + " of 1 to " + std::to_string(most) + " bytes of printable UTF-8", std::to_string(name.size()) + " bytes " + quoted(name));
+    if (!is_name(name, most)) throw fault(std::string("expected ") + what + " of 1 to " + std::to_string(most) + " bytes of printable UTF-8", std::to_string(name.size()) + " bytes " + in_quotes(name));
     return name;
   }
 
   fact_type take_type(std::string_view key) {
     const auto number = take_number<std::uint32_t>("a metadata type");
-    if (number > static_cast<std::uint32_t>(fact_type::f64)) throw fault("expected metadata " + quoted(key) + " to have a type from 0 to 12", std::to_string(number));
+    if (number > static_cast<std::uint32_t>(fact_type::f64)) throw fault("expected metadata " + in_quotes(key) + " to have a type from 0 to 12", std::to_string(number));
     return static_cast<fact_type>(number);
   }
   void read_fact() {
@@ -93,7 +93,7 @@ class gguf_reader {
     e.element = e.type;
     if (e.type == fact_type::list) {
       e.element = take_type(key);
-      if (e.element == fact_type::list) throw fault("expected metadata " + quoted(key) + " to be a flat list", "a list of lists");
+      if (e.element == fact_type::list) throw fault("expected metadata " + in_quotes(key) + " to be a flat list", "a list of lists");
       e.count = take_count("the length of a metadata list", e.element == fact_type::text ? 8 : fact_bytes(e.element));
     }
     const std::size_t first = at_;
@@ -104,14 +104,14 @@ class gguf_reader {
     e.bytes = bytes_.subspan(first, at_ - first);
     if (e.element == fact_type::flag)
       for (const std::byte value : e.bytes)
-        if (value > std::byte{1}) throw fault("expected metadata " + quoted(key) + " to be 0 or 1", std::to_string(static_cast<int>(value)));
+        if (value > std::byte{1}) throw fault("expected metadata " + in_quotes(key) + " to be 0 or 1", std::to_string(static_cast<int>(value)));
     facts_.append(e);
   }
   void check_keys() const {
     std::vector<std::string_view> keys = facts_.keys();
     std::sort(keys.begin(), keys.end());
     const auto twice = std::adjacent_find(keys.begin(), keys.end());
-    if (twice != keys.end()) throw fault("expected one metadata key " + quoted(*twice), "two");
+    if (twice != keys.end()) throw fault("expected one metadata key " + in_quotes(*twice), "two");
   }
   std::size_t read_alignment() const {
     const std::int64_t alignment = facts_.integer("general.alignment").value_or(32);
@@ -123,7 +123,7 @@ class gguf_reader {
   void read_tensor(std::vector<stored_tensor>& tensors, std::size_t alignment) {
     stored_tensor t;
     t.name = take_name("a tensor name", 255);
-    const std::string who = "tensor " + quoted(t.name);
+    const std::string who = "tensor " + in_quotes(t.name);
     const auto rank = take_number<std::uint32_t>("the rank of a tensor");
     if (rank < 1 || rank > 4) throw fault("expected " + who + " to have 1 to 4 axes", std::to_string(rank));
     std::uint64_t values = 1;
@@ -162,9 +162,9 @@ class gguf_reader {
       stored_tensor& t = tensors[order[k]];
       const std::uint64_t offset = offsets_[order[k]], size = static_cast<std::uint64_t>(t.matrix.rows) * row_bytes(t.matrix.kind, t.matrix.columns);
       if (offset > room || size > room - offset)
-        throw fault("expected tensor " + quoted(t.name) + " to have " + std::to_string(size) + " bytes at offset " + std::to_string(offset), std::to_string(room) + " bytes of data in the file");
+        throw fault("expected tensor " + in_quotes(t.name) + " to have " + std::to_string(size) + " bytes at offset " + std::to_string(offset), std::to_string(room) + " bytes of data in the file");
       if (offset < free_from)
-        throw fault("expected tensor " + quoted(t.name) + " to begin at offset " + std::to_string(free_from) + " or later", "it overlaps tensor " + quoted(tensors[order[k - 1]].name));
+        throw fault("expected tensor " + in_quotes(t.name) + " to begin at offset " + std::to_string(free_from) + " or later", "it overlaps tensor " + in_quotes(tensors[order[k - 1]].name));
       t.matrix.bytes = bytes_.data() + begin + offset;
       free_from = offset + size;
     }
@@ -179,7 +179,7 @@ class gguf_reader {
       const std::string_view full = t.name, layer = full.substr(0, full.rfind('.'));
       if (!layer.ends_with(".attn_q") && !layer.ends_with(".attn_k")) continue;
       if (head_dim < 2 || head_dim % 2 != 0 || t.matrix.rows % head_dim != 0)
-        throw error(shown(path_), ": expected tensor ", quoted(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", head_dim,
+        throw error(shown(path_), ": expected tensor ", in_quotes(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", head_dim,
                     " (from the metadata). Fix: obtain or convert the file again.");
       t.matrix.order = row_order::interleaved;
       t.matrix.head_dim = static_cast<index>(head_dim);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include <tenon/core/fault.hpp>
-#include <tenon/model/weights/quoted.hpp>
+#include <tenon/model/weights/in_quotes.hpp>
 
 namespace tenon {
 

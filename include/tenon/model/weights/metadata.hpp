@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <tenon/core/fault.hpp>
-#include <tenon/model/weights/quoted.hpp>
+#include <tenon/model/weights/in_quotes.hpp>
 
 namespace tenon {
 
@@ -173,7 +173,7 @@ class metadata {
   }
   error mismatch(const entry& e, const char* expected) const {
     const char* list = e.type == fact_type::list ? "a list of " : "";
-    return error(detail::shown(source_), ": metadata ", detail::quoted(e.key), ": expected ", expected, ", found ", list, name(e.element),
+    return error(detail::shown(source_), ": metadata ", detail::in_quotes(e.key), ": expected ", expected, ", found ", list, name(e.element),
                  ". Fix: convert the model again with a current tool.");
   }
   std::int64_t integer_at(const entry& e, std::uint64_t i) const {

@@ -48,7 +48,7 @@ class weights_file {
     std::sort(by_name_.begin(), by_name_.end(), [&](std::size_t a, std::size_t b) { return name(a) < name(b); });
     for (std::size_t i = 1; i < by_name_.size(); ++i)
       if (name(by_name_[i]) == name(by_name_[i - 1]))
-        throw error(detail::shown(parts_.path), ": expected one tensor ", detail::quoted(name(by_name_[i])), ", found two. Fix: convert the model again.");
+        throw error(detail::shown(parts_.path), ": expected one tensor ", detail::in_quotes(name(by_name_[i])), ", found two. Fix: convert the model again.");
   }
 
   /// Opens a GGUF file; defined in gguf.hpp. A safetensors file or folder is refused with a sentence that names

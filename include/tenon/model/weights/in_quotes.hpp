@@ -35,7 +35,7 @@ inline bool is_name(std::string_view text, std::size_t most) noexcept {
 }
 
 /// `text` between quotes for a message: printable ASCII as it is, any other byte as \xNN, at most about 100 characters.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   constexpr const char* digits = "0123456789abcdef";
   std::string out = "'";
   for (const char c : text) {
