@@ -14,7 +14,7 @@ namespace tenon {
 enum class storage : std::uint8_t { f32, f16, bf16, e4m3, i8, q8_0, q4_0, q4_1, q4_k, q6_k };
 
 // The blocks. `decode(b, out)` gives the `values` floats of one block, in the order of the row.
-namespace block {
+namespace blocks {
 
 struct f32 {
   static constexpr int values = 1;
@@ -121,24 +121,24 @@ struct q6_k {
 
 static_assert(sizeof(q8_0) == 34 && sizeof(q4_0) == 18 && sizeof(q4_1) == 20 && sizeof(q4_k) == 144 && sizeof(q6_k) == 210);
 
-}  // namespace block
+}  // namespace blocks
 
 /// Calls `f` with an object of the block type of `kind`: the one place where a run-time storage becomes a type.
 template <class F>
 TENON_INLINE constexpr decltype(auto) with_block(storage kind, F&& f) {
   switch (kind) {
-    case storage::f16: return f(block::f16{});
-    case storage::bf16: return f(block::bf16{});
-    case storage::e4m3: return f(block::e4m3{});
-    case storage::i8: return f(block::i8{});
-    case storage::q8_0: return f(block::q8_0{});
-    case storage::q4_0: return f(block::q4_0{});
-    case storage::q4_1: return f(block::q4_1{});
-    case storage::q4_k: return f(block::q4_k{});
-    case storage::q6_k: return f(block::q6_k{});
+    case storage::f16: return f(blocks::f16{});
+    case storage::bf16: return f(blocks::bf16{});
+    case storage::e4m3: return f(blocks::e4m3{});
+    case storage::i8: return f(blocks::i8{});
+    case storage::q8_0: return f(blocks::q8_0{});
+    case storage::q4_0: return f(blocks::q4_0{});
+    case storage::q4_1: return f(blocks::q4_1{});
+    case storage::q4_k: return f(blocks::q4_k{});
+    case storage::q6_k: return f(blocks::q6_k{});
     case storage::f32: break;
   }
-  return f(block::f32{});
+  return f(blocks::f32{});
 }
 
 /// Values per block: rows are whole numbers of blocks.
