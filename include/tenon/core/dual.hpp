@@ -103,9 +103,9 @@ TENON_BOTH TENON_INLINE constexpr dual<T, Count> log(const dual<T, Count>& x) {
   return x.chain(log(x.value), T(1) / x.value);
 }
 template <class T, int Count>
-TENON_BOTH TENON_INLINE constexpr dual<T, Count> sigmoid(const dual<T, Count>& x) {
-  const T y = sigmoid(x.value);
-  return x.chain(y, y * sigmoid(-x.value));
+TENON_BOTH TENON_INLINE constexpr dual<T, Count> logistic(const dual<T, Count>& x) {
+  const T y = logistic(x.value);
+  return x.chain(y, y * logistic(-x.value));
 }
 template <class T, int Count>
 TENON_BOTH TENON_INLINE constexpr dual<T, Count> tanh(const dual<T, Count>& x) {

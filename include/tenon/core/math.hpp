@@ -18,7 +18,7 @@ namespace tenon {
 template <class T>
 concept machine_float = std::same_as<T, float> || std::same_as<T, double>;
 
-namespace detail {
+namespace math_detail {
 
 template <class T>
 struct float_facts;
@@ -101,12 +101,12 @@ TENON_BOTH TENON_INLINE constexpr T reduce_by_ln2(T x, typename float_facts<T>::
   return (x - whole * facts::ln2_high) - whole * facts::ln2_low;
 }
 
-}  // namespace detail
+}  // namespace math_detail
 
 /// |x|; NaN stays NaN.
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T abs(T x) {
-  return detail::magnitude(x);
+  return math_detail::magnitude(x);
 }
 
 /// e^x. Overflows to infinity, underflows through subnormals to 0. At most 1 ulp.
@@ -115,9 +115,9 @@ TENON_BOTH TENON_INLINE constexpr T exp(T x) {
   constexpr T high = std::same_as<T, float> ? T(89) : T(710), low = std::same_as<T, float> ? T(-105) : T(-746);
   x = x > high ? high : x;
   x = x < low ? low : x;
-  typename detail::float_facts<T>::integer n = 0;
-  const T r = detail::reduce_by_ln2(x, n);
-  return detail::scale_by_two(T(1) + detail::expm1_reduced(r), n);
+  typename math_detail::float_facts<T>::integer n = 0;
+  const T r = math_detail::reduce_by_ln2(x, n);
+  return math_detail::scale_by_two(T(1) + math_detail::expm1_reduced(r), n);
 }
 
 /// 2^x, as exp. At most 1 ulp.
@@ -126,22 +126,22 @@ TENON_BOTH TENON_INLINE constexpr T exp2(T x) {
   constexpr T high = std::same_as<T, float> ? T(129) : T(1025), low = std::same_as<T, float> ? T(-151) : T(-1076);
   x = x > high ? high : x;
   x = x < low ? low : x;
-  typename detail::float_facts<T>::integer n = 0;
-  const T f = x - detail::round_to(x, n);
+  typename math_detail::float_facts<T>::integer n = 0;
+  const T f = x - math_detail::round_to(x, n);
   T power;
   if constexpr (std::same_as<T, float>)
-    power = T(1) + f * detail::horner(f, 0.6931472054f, 0.2402265134f, 0.05550328876f, 0.009618004658f, 0.001339996011f, 0.0001547612524f);
+    power = T(1) + f * math_detail::horner(f, 0.6931472054f, 0.2402265134f, 0.05550328876f, 0.009618004658f, 0.001339996011f, 0.0001547612524f);
   else
-    power = T(1) + f * detail::horner(f, 0.693147180559945308, 0.240226506959101314, 0.0555041086648217371, 0.00961812910759391844,
+    power = T(1) + f * math_detail::horner(f, 0.693147180559945308, 0.240226506959101314, 0.0555041086648217371, 0.00961812910759391844,
                                       0.00133335581463798615, 0.000154035304574515304, 0.0000152527338669155024, 1.32154350895995395e-6,
                                       1.01780466758757872e-7, 7.07381868041926636e-9, 4.45735985540760766e-10);
-  return detail::scale_by_two(power, n);
+  return math_detail::scale_by_two(power, n);
 }
 
 /// The natural logarithm. -infinity at 0, NaN below. At most 1 ulp.
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T log(T x) {
-  using facts = detail::float_facts<T>;
+  using facts = math_detail::float_facts<T>;
   using Bits = typename facts::bits;
   using Integer = typename facts::integer;
   constexpr T infinity = std::numeric_limits<T>::infinity();
@@ -159,9 +159,9 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
   const T f = m - T(1), s = f / (T(2) + f), z = s * s, half_square = T(0.5) * f * f;
   T tail;
   if constexpr (std::same_as<T, float>)
-    tail = z * detail::horner(z, 0.6666666583f, 0.4000030314f, 0.2853898898f, 0.2355481427f);
+    tail = z * math_detail::horner(z, 0.6666666583f, 0.4000030314f, 0.2853898898f, 0.2355481427f);
   else
-    tail = z * detail::horner(z, 0.666666666666669922, 0.39999999999609019, 0.285714287046690197, 0.222222020427976412, 0.181833998478923562,
+    tail = z * math_detail::horner(z, 0.666666666666669922, 0.39999999999609019, 0.285714287046690197, 0.222222020427976412, 0.181833998478923562,
                               0.153179360784324736, 0.147597281027991702);
   T out = k * facts::ln2_high - ((half_square - (s * (half_square + tail) + k * facts::ln2_low)) - f);
   out = x == T(0) ? -infinity : out;
@@ -172,7 +172,7 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
 
 /// 1 / (1 + e^-x). At most 2 ulp where the result is normal.
 template <machine_float T>
-TENON_BOTH TENON_INLINE constexpr T sigmoid(T x) {
+TENON_BOTH TENON_INLINE constexpr T logistic(T x) {
   return T(1) / (T(1) + exp(-x));
 }
 
@@ -180,40 +180,40 @@ TENON_BOTH TENON_INLINE constexpr T sigmoid(T x) {
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T tanh(T x) {
   constexpr T flat = std::same_as<T, float> ? T(20) : T(40);  // beyond, the result rounds to 1
-  T y = T(2) * detail::magnitude(x);
+  T y = T(2) * math_detail::magnitude(x);
   y = y > flat ? flat : y;
-  typename detail::float_facts<T>::integer n = 0;
-  const T r = detail::reduce_by_ln2(y, n);
-  const T power = detail::power_of_two<T>(n);
-  const T expm1 = power * detail::expm1_reduced(r) + (power - T(1));
-  return detail::with_sign_of(expm1 / (expm1 + T(2)), x);
+  typename math_detail::float_facts<T>::integer n = 0;
+  const T r = math_detail::reduce_by_ln2(y, n);
+  const T power = math_detail::power_of_two<T>(n);
+  const T expm1 = power * math_detail::expm1_reduced(r) + (power - T(1));
+  return math_detail::with_sign_of(expm1 / (expm1 + T(2)), x);
 }
 
 /// The error function. At most 2 ulp.
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T erf(T x) {
   constexpr T flat = std::same_as<T, float> ? T(3.95) : T(5.95);
-  const T a = detail::magnitude(x), z = a * a;
+  const T a = math_detail::magnitude(x), z = a * a;
   const T t = a > flat ? flat : a;
   T near, fall;  // erf(a) = a + a near for small a, else 1 - e^-fall
   if constexpr (std::same_as<T, float>) {
-    near = detail::horner(z, 0.1283791666f, -0.376126332f, 0.1128368635f, -0.02685885124f, 0.005199599915f, -0.0008125807237f, 8.29661288e-5f);
-    fall = detail::horner(t, -0.000178451124f, 1.129533143f, 0.6333098892f, 0.1083210563f, -0.02514606883f, 0.004181237138f, -0.0004365741137f, 2.127868267e-5f);
+    near = math_detail::horner(z, 0.1283791666f, -0.376126332f, 0.1128368635f, -0.02685885124f, 0.005199599915f, -0.0008125807237f, 8.29661288e-5f);
+    fall = math_detail::horner(t, -0.000178451124f, 1.129533143f, 0.6333098892f, 0.1083210563f, -0.02514606883f, 0.004181237138f, -0.0004365741137f, 2.127868267e-5f);
   } else {
-    near = detail::horner(z, 0.128379167095512574, -0.376126389031837515, 0.112837916709550642, -0.026866170645115764, 0.00522397762523972021,
+    near = math_detail::horner(z, 0.128379167095512574, -0.376126389031837515, 0.112837916709550642, -0.026866170645115764, 0.00522397762523972021,
                           -0.000854832700769108431, 0.000120553321937424666, -0.000014925623918897254, 1.64615058929842918e-6,
                           -1.63561948899382347e-7, 1.4703153846667502e-8, -1.15565037447136107e-9, 6.29720757746957717e-11);
-    fall = detail::horner(t, 9.68879713364206487e-8, 1.12837814861222878, 0.636624707732902581, 0.102758053849222054, -0.0190995558027932137,
+    fall = math_detail::horner(t, 9.68879713364206487e-8, 1.12837814861222878, 0.636624707732902581, 0.102758053849222054, -0.0190995558027932137,
                           -0.000249268034467508094, 0.00173424741570004451, -0.000610995752738550308, 0.0000241039968410525846,
                           0.0000816967639482318454, -0.0000499839521355910814, 0.0000182338853382872849, -4.79977691626077224e-6,
                           9.5189062418272498e-7, -1.42264417194110937e-7, 1.56183837072901609e-8, -1.19170619530942702e-9,
                           5.65174492069700307e-11, -1.25493913835430684e-12);
   }
   const T inner = a + a * near, outer = T(1) - exp(-fall);
-  return detail::with_sign_of(a < T(0.9375) ? inner : outer, x);
+  return math_detail::with_sign_of(a < T(0.9375) ? inner : outer, x);
 }
 
-namespace detail {
+namespace math_detail {
 
 // sin (quarter = 0) or cos (quarter = 1) by the remainder of x modulo pi/2 and two polynomials.
 template <machine_float T>
@@ -236,16 +236,16 @@ TENON_BOTH TENON_INLINE constexpr T circular(T x, typename float_facts<T>::integ
   return std::bit_cast<T>(std::bit_cast<Bits>(value) ^ ((q & 2) << (8 * sizeof(T) - 2)));
 }
 
-}  // namespace detail
+}  // namespace math_detail
 
 /// The sine and cosine of x radians, |x| <= 6000 (float) or 1.5e6 (double). Absolute error at most 1 ulp of 1.
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T sin(T x) {
-  return detail::circular(x, 0);
+  return math_detail::circular(x, 0);
 }
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T cos(T x) {
-  return detail::circular(x, 1);
+  return math_detail::circular(x, 1);
 }
 
 }  // namespace tenon

@@ -18,11 +18,11 @@ concept gate_like = requires(const G& g, float x, double y) {
   { g.open(y, y) } -> std::same_as<double>;
 };
 
-/// gate * sigmoid(gate) * up (swish with beta = 1).
+/// gate * sigma(gate) * up (swish with beta = 1).
 struct silu {
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
-    return gate * sigmoid(gate) * up;
+    return gate * logistic(gate) * up;
   }
 };
 /// gate * Phi(gate) * up, Phi the normal distribution function: the exact GELU (Hendrycks and Gimpel 2016, arXiv 1606.08415).
@@ -55,11 +55,11 @@ struct relu_squared {
     return positive * positive * up;
   }
 };
-/// sigmoid(gate) * up: the first gated linear unit (Dauphin et al. 2016, arXiv 1612.08083).
+/// sigma(gate) * up: the first gated linear unit (Dauphin et al. 2016, arXiv 1612.08083).
 struct sigmoid_gate {
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
-    return sigmoid(gate) * up;
+    return logistic(gate) * up;
   }
 };
 /// gate * up: the bilinear unit.
@@ -69,7 +69,7 @@ struct bilinear {
     return gate * up;
   }
 };
-/// g * sigmoid(alpha g) * (u + 1) with g = min(gate, limit), u = up within +-limit (gpt-oss: alpha 1.702, limit 7).
+/// g * sigma(alpha g) * (u + 1) with g = min(gate, limit), u = up within +-limit (gpt-oss: alpha 1.702, limit 7).
 /// `limit` is positive. Beyond the limits the slopes are 0.
 struct clamped_silu {
   float alpha = 1.702f;
@@ -81,7 +81,7 @@ struct clamped_silu {
     const T g = gate > bound ? bound : gate;
     T u = up > bound ? bound : up;
     u = u < -bound ? -bound : u;
-    return g * sigmoid(alpha * g) * (u + 1.0f);
+    return g * logistic(alpha * g) * (u + 1.0f);
   }
 };
 

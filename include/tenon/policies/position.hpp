@@ -27,7 +27,6 @@ struct required_pairing {
     static_assert(!std::same_as<Dependent, void>, "[rotary.pairing] has no default: models differ. Fix: name it, .pairing = halves (llama, qwen) or interleaved.");
   }
   constexpr operator pairing() const { return value; }
-  friend constexpr bool operator==(const required_pairing&, const required_pairing&) = default;
 };
 
 /// Frequencies as they are.
