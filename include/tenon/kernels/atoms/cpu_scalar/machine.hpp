@@ -1,0 +1,17 @@
+#pragma once
+// The machine cpu_scalar: its words for products and for attention, under one name.
+
+#include <tenon/core/config.hpp>
+#include <tenon/kernels/atoms/cpu_scalar/attention.hpp>
+#include <tenon/kernels/atoms/cpu_scalar/matmul.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms {
+
+struct cpu_scalar {
+  using product = scalar_product;
+  using attention = scalar_attention;
+};
+
+}  // namespace atoms
+TENON_KERNELS_END

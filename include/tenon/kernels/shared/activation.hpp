@@ -1,0 +1,106 @@
+#pragma once
+// How the rows of x lie while they are multiplied: tiles of `Tokens` rows, so that every value that a microkernel broadcasts
+// stands at a constant distance from one pointer. `arrange` fills one tile; rows and columns beyond x become zeros.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include <tenon/core/config.hpp>
+#include <tenon/core/number.hpp>
+#include <tenon/core/view.hpp>
+
+TENON_KERNELS_BEGIN
+namespace activation {
+
+/// As they are: [depth][Tokens] floats.
+struct plain {
+  static constexpr std::size_t bytes(int tokens, index depth) { return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 4; }
+
+  template <class L, int Tokens>
+  TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
+    auto* to = reinterpret_cast<float*>(tile);
+    for (int row = 0; row < Tokens; ++row) {
+      index k = 0;
+      if (row < count) {
+        const float* from = &x(first + row, 0);
+        for (; k < x.extent[1]; ++k) to[k * Tokens + row] = from[k];
+      }
+      for (; k < depth; ++k) to[k * Tokens + row] = 0;
+    }
+  }
+};
+
+/// Rounded to bf16, held as floats: for machines whose fastest exact product of two bf16 is the float one.
+struct rounded {
+  static constexpr std::size_t bytes(int tokens, index depth) { return plain::bytes(tokens, depth); }
+
+  template <class L, int Tokens>
+  TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
+    plain::arrange<L, Tokens>(x, first, count, depth, tile);
+    auto* values = reinterpret_cast<float*>(tile);
+    for (index i = 0; i < depth * Tokens; ++i) values[i] = static_cast<float>(bf16(values[i]));
+  }
+};
+
+/// 32 values of each of `Tokens` rows as int8 with one scale per row: x = scale q, q in [-127, 127], scale = amax / 127.
+/// A block with an infinity or NaN has a NaN scale; one whose amax is below 2^-120 counts as zeros.
+template <int Tokens>
+struct alignas(64) quantised_block {
+  std::int8_t q[Tokens][32];
+  float scale[Tokens];
+  float total[Tokens];               ///< scale * sum of q: what a minimum of the weights is multiplied by
+  std::int32_t less_128[Tokens];     ///< -128 * sum of q: where integer sums start when quanta are offset by 128
+  std::int32_t less_8[Tokens];       ///< -8 * sum of q
+  std::int32_t less_32[2][Tokens];   ///< -32 * sum of q, of each half of the block
+};
+
+/// Quantised to int8: quantised_block<Tokens> [depth / 32].
+struct quantised {
+  static constexpr std::size_t bytes(int tokens, index depth) {
+    return static_cast<std::size_t>(depth / 32) * (tokens == 1 ? sizeof(quantised_block<1>) : sizeof(quantised_block<16>));
+  }
+
+  template <class L, int Tokens>
+  TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
+    auto* blocks = reinterpret_cast<quantised_block<Tokens>*>(tile);
+    for (int row = 0; row < Tokens; ++row) {
+      const float* from = row < count ? &x(first + row, 0) : nullptr;
+      for (index b = 0; b < depth / 32; ++b) {
+        const index have = row < count ? x.extent[1] - 32 * b : 0;
+        if (have >= 32) {
+          quantise<L>(from + 32 * b, row, blocks[b]);
+        } else {
+          alignas(64) float rest[32] = {};
+          for (index k = 0; k < have; ++k) rest[k] = from[32 * b + k];
+          quantise<L>(rest, row, blocks[b]);
+        }
+      }
+    }
+  }
+
+ private:
+  template <class L, int Tokens>
+  TENON_INLINE static void quantise(const float* x, int row, quantised_block<Tokens>& to) {
+    const auto low = L::load(x), high = L::load(x + 16);
+    const std::uint32_t peak = L::peak_bits(low, high);
+    const bool finite = peak < 0x7f800000u, tiny = peak < 0x03800000u;
+    const float largest = std::bit_cast<float>(peak);
+    const auto inverse = L::broadcast(finite && !tiny ? 127.0f / largest : 0.0f);
+    const auto zero = L::zero_ints();
+    const auto first = finite ? L::round(L::mul(low, inverse)) : zero, second = finite ? L::round(L::mul(high, inverse)) : zero;
+    L::store_narrow(to.q[row], first);
+    L::store_narrow(to.q[row] + 16, second);
+    const std::int32_t sums[2] = {L::sum(first), L::sum(second)};
+    const std::int32_t sum = sums[0] + sums[1];
+    to.scale[row] = finite ? (tiny ? 0.0f : largest / 127.0f) : std::bit_cast<float>(0x7fc00000u);
+    to.total[row] = to.scale[row] * static_cast<float>(sum);
+    to.less_128[row] = -128 * sum;
+    to.less_8[row] = -8 * sum;
+    to.less_32[0][row] = -32 * sums[0];
+    to.less_32[1][row] = -32 * sums[1];
+  }
+};
+
+}  // namespace activation
+TENON_KERNELS_END

@@ -1,0 +1,74 @@
+#pragma once
+// A matrix in panels (panel.hpp), and the two run-time facts about it that become types here and nowhere else: the format of its
+// panels and the form in which x meets them.
+
+#include <cstddef>
+
+#include <tenon/core/storage.hpp>
+#include <tenon/core/view.hpp>
+#include <tenon/kernels/shared/activation.hpp>
+#include <tenon/kernels/shared/panel.hpp>
+#include <tenon/policies/precision.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// A matrix [rows, depth] packed for products with x^T, as `pack` leaves it. Not owning; `data` is aligned to 64 bytes.
+struct packed_matrix {
+  storage kind = storage::f32;
+  compute how = compute::fp32;
+  index rows = 0, depth = 0;
+  const std::byte* data = nullptr;
+};
+
+/// Which activations a product takes.
+enum class form { plain, rounded, quantised };
+
+/// int8 products are for integer storage, bf16 ones for float storage without scales; what a storage cannot have is done in fp32.
+TENON_INLINE constexpr form form_of(storage kind, compute how) {
+  const bool real = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16;
+  if (how == compute::bf16 && real) return form::rounded;
+  if (how == compute::int8 && !real && kind != storage::e4m3) return form::quantised;
+  return form::plain;
+}
+
+/// Calls f(form) with the type of the form.
+template <class F>
+TENON_INLINE decltype(auto) with_form(form which, F&& f) {
+  if (which == form::quantised) return f(activation::quantised{});
+  if (which == form::rounded) return f(activation::rounded{});
+  return f(activation::plain{});
+}
+
+/// Calls f(format) with the type of the panels that `kind` packed for `how` has.
+template <class F>
+TENON_INLINE decltype(auto) with_integer_panel(storage kind, F&& f) {
+  switch (kind) {
+    case storage::i8: return f(panel::i8{});
+    case storage::q4_0: return f(panel::q4_0{});
+    case storage::q4_1: return f(panel::q4_1{});
+    case storage::q4_k: return f(panel::q4_k{});
+    case storage::q6_k: return f(panel::q6_k{});
+    default: return f(panel::q8_0{});
+  }
+}
+template <class F>
+TENON_INLINE decltype(auto) with_panel(storage kind, compute how, F&& f) {
+  if (form_of(kind, how) == form::rounded) return f(panel::bf16{});
+  switch (kind) {
+    case storage::f32: return f(panel::f32{});
+    case storage::f16: return f(panel::f16{});
+    case storage::bf16: return f(panel::bf16{});
+    case storage::e4m3: return f(panel::e4m3{});
+    default: return with_integer_panel(kind, f);
+  }
+}
+
+/// The bytes of one panel of `depth` values.
+TENON_INLINE std::size_t panel_bytes(storage kind, compute how, index depth) {
+  return with_panel(kind, how, [&](auto format) TENON_LAMBDA {
+    using Format = decltype(format);
+    return static_cast<std::size_t>((depth + Format::depth - 1) / Format::depth) * static_cast<std::size_t>(Format::bytes);
+  });
+}
+
+TENON_KERNELS_END

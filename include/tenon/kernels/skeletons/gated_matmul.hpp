@@ -1,0 +1,20 @@
+#pragma once
+// out[token, row] = open(x . gate[row], x . up[row])               x [token, depth], gate and up [row, depth], out [token, row]
+// Two products of one x whose sums meet in the cache: neither is ever written out. Reference: reference/matmul.hpp.
+
+#include <tenon/kernels/skeletons/matmul.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// Panels [first, last) of both matrices. Gate: `float open(float gate, float up)`. gate_sums and up_sums belong to this worker.
+template <class Words, class Form, class Gate>
+void gated_matmul_panels(const packed_matrix& gate, const packed_matrix& up, const arranged& x, const Gate& unit, const view<float, 2>& out, index first,
+                         index last, float* gate_sums, float* up_sums, std::byte* unpacked) noexcept {
+  each_group<Words, Form>(x.tokens, first, last, [&](auto count, index panel) TENON_LAMBDA {
+    multiply_group<Words, Form, count>(gate, panel, x, gate_sums, unpacked);
+    multiply_group<Words, Form, count>(up, panel, x, up_sums, unpacked);
+    drain(panel, count, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return unit.open(gate_sums[at], up_sums[at]); });
+  });
+}
+
+TENON_KERNELS_END

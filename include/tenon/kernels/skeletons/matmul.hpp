@@ -1,0 +1,83 @@
+#pragma once
+// out[token, row] = sum over k of x[token, k] w[row, k]            x [token, depth], w [row, depth], out [token, row]
+// Bytes moved: the packed weights once per block of tokens, x once, out once. Reference: reference/matmul.hpp.
+// Thin on purpose: what machines share is shapes, traversal and the epilogue; the words are in shared/product_words.hpp.
+
+#include <cstddef>
+#include <type_traits>
+
+#include <tenon/core/config.hpp>
+#include <tenon/core/view.hpp>
+#include <tenon/kernels/shared/packed_matrix.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// Arranged rows of x: tiles of `Form`, the depth rounded up to whole slabs.
+struct arranged {
+  const std::byte* tiles;
+  index tokens, depth;
+};
+
+/// sums [token][Panels][16] = x times panels [first, first + Panels) of w. `unpacked` belongs to this worker.
+template <class Words, class Form, int Panels>
+void multiply_group(const packed_matrix& w, index first, const arranged& x, float* sums, std::byte* unpacked) noexcept {
+  const auto multiply = [&](auto format) TENON_LAMBDA {
+    using Format = decltype(format);
+    const std::size_t pitch = panel_bytes(w.kind, w.how, w.depth);
+    const std::byte* group = w.data + static_cast<std::size_t>(first) * pitch;
+    if (x.tokens == 1)
+      Words::template one<Format, Form, Panels>(group, pitch, x.depth, x.tiles, sums);
+    else
+      Words::template many<Format, Form, Panels>(group, pitch, x.depth, x.tiles, x.tokens, sums, unpacked);
+  };
+  if constexpr (std::is_same_v<Form, activation::quantised>)
+    with_integer_panel(w.kind, multiply);
+  else if constexpr (std::is_same_v<Form, activation::rounded>)
+    multiply(panel::bf16{});
+  else
+    with_panel(w.kind, w.how, multiply);
+}
+
+/// Calls body(count, panel) for groups of as many panels as the machine takes at once, then one by one, over [first, last).
+template <class Words, class Form, class Body>
+TENON_INLINE void each_group(index tokens, index first, index last, Body&& body) {
+  const auto take = [&](auto count) TENON_LAMBDA {
+    for (; last - first >= count; first += count) body(count, first);
+  };
+  if (tokens == 1)
+    take(std::integral_constant<int, Words::streams>{});
+  else
+    take(std::integral_constant<int, Words::template panels<Form>>{});
+  take(std::integral_constant<int, 1>{});
+}
+
+/// Writes f(sums, row, token) for the rows of a group that exist. sums [token][panels][16]. f is scalar; both compilers vectorise it.
+template <class F>
+TENON_INLINE void drain(index first_panel, int panels, index tokens, const view<float, 2>& out, F&& f) {
+  for (index t = 0; t < tokens; ++t)
+    for (int p = 0; p < panels; ++p) {
+      const index row = (first_panel + p) * panel::columns, at = (t * panels + p) * panel::columns;
+      float* to = &out(t, row);
+      if (row + panel::columns <= out.extent[1]) {
+        TENON_INDEPENDENT
+        for (int c = 0; c < panel::columns; ++c) to[c] = f(at + c, row + c, to[c]);
+      } else {
+        for (int c = 0; row + c < out.extent[1]; ++c) to[c] = f(at + c, row + c, to[c]);
+      }
+    }
+}
+
+/// Panels [first, last) of one product, added to `out` or stored in it.
+template <class Words, class Form>
+void matmul_panels(const packed_matrix& w, const arranged& x, const float* bias, bool add, const view<float, 2>& out, index first, index last, float* sums,
+                   std::byte* unpacked) noexcept {
+  each_group<Words, Form>(x.tokens, first, last, [&](auto count, index panel) TENON_LAMBDA {
+    multiply_group<Words, Form, count>(w, panel, x, sums, unpacked);
+    if (bias == nullptr && !add) return drain(panel, count, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return sums[at]; });
+    if (bias == nullptr) return drain(panel, count, x.tokens, out, [&](index at, index, float had) TENON_LAMBDA { return had + sums[at]; });
+    if (!add) return drain(panel, count, x.tokens, out, [&](index at, index row, float) TENON_LAMBDA { return sums[at] + bias[row]; });
+    drain(panel, count, x.tokens, out, [&](index at, index row, float had) TENON_LAMBDA { return had + (sums[at] + bias[row]); });
+  });
+}
+
+TENON_KERNELS_END
