@@ -1,0 +1,62 @@
+#pragma once
+// The leaf of attention on AVX2 with FMA. Micro tiles of 6 rows x 2 vectors.
+
+#include <immintrin.h>
+
+#include <tenon/kernels/atoms/cpu/attention.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms {
+
+struct avx2_attention_leaf {
+  using vector = __m256;
+  static constexpr int lanes = 8, rows = 6, vectors = 2;
+
+  TENON_INLINE static vector load(const float* at) { return _mm256_loadu_ps(at); }
+  TENON_INLINE static void store(float* at, vector x) { _mm256_storeu_ps(at, x); }
+  TENON_INLINE static vector fill(float x) { return _mm256_set1_ps(x); }
+  TENON_INLINE static vector fma(vector a, vector b, vector c) { return _mm256_fmadd_ps(a, b, c); }
+  TENON_INLINE static vector multiply(vector a, vector b) { return _mm256_mul_ps(a, b); }
+  TENON_INLINE static vector add(vector a, vector b) { return _mm256_add_ps(a, b); }
+  TENON_INLINE static vector highest(vector a, vector b) { return _mm256_max_ps(a, b); }  // NaN in b stays
+  TENON_INLINE static float sum_of(vector x) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+  }
+  TENON_INLINE static float highest_of(vector x) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+  }
+
+  /// 2^x as exp2_fast has it.
+  TENON_INLINE static vector exp2(vector x) {
+    x = _mm256_max_ps(_mm256_set1_ps(-127.0f), x);  // NaN in x stays
+    x = _mm256_min_ps(_mm256_set1_ps(128.0f), x);
+    const vector n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm256_sub_ps(x, n);
+    vector p = _mm256_set1_ps(1.535336188319500e-4f);
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1.339887440266574e-3f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(9.618437357674640e-3f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(5.550332471162809e-2f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(2.402264791363012e-1f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(6.931472028550421e-1f));
+    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1.0f));
+    const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(exponent));
+  }
+
+  /// 16 pairs to the first and the second of each.
+  TENON_INLINE static void widen(const bf16* from, float* first, float* second) {
+    for (int i = 0; i < 16; i += 8) {
+      const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 2 * i));
+      _mm256_storeu_ps(first + i, _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)));
+      _mm256_storeu_ps(second + i, _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u)))));
+    }
+  }
+};
+
+using avx2_attention = attention_words<avx2_attention_leaf>;
+
+}  // namespace atoms
+TENON_KERNELS_END

@@ -1,0 +1,54 @@
+#pragma once
+// The leaf of attention on NEON (AArch64). Micro tiles of 4 rows x 4 vectors.
+
+#include <arm_neon.h>
+
+#include <tenon/kernels/atoms/cpu/attention.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms {
+
+struct neon_attention_leaf {
+  using vector = float32x4_t;
+  static constexpr int lanes = 4, rows = 4, vectors = 4;
+
+  TENON_INLINE static vector load(const float* at) { return vld1q_f32(at); }
+  TENON_INLINE static void store(float* at, vector x) { vst1q_f32(at, x); }
+  TENON_INLINE static vector fill(float x) { return vdupq_n_f32(x); }
+  TENON_INLINE static vector fma(vector a, vector b, vector c) { return vfmaq_f32(c, a, b); }
+  TENON_INLINE static vector multiply(vector a, vector b) { return vmulq_f32(a, b); }
+  TENON_INLINE static vector add(vector a, vector b) { return vaddq_f32(a, b); }
+  TENON_INLINE static vector highest(vector a, vector b) { return vmaxq_f32(a, b); }  // NaN stays
+  TENON_INLINE static float sum_of(vector x) { return vaddvq_f32(x); }
+  TENON_INLINE static float highest_of(vector x) { return vmaxvq_f32(x); }
+
+  /// 2^x as exp2_fast has it.
+  TENON_INLINE static vector exp2(vector x) {
+    x = vmaxq_f32(x, vdupq_n_f32(-127.0f));  // NaN stays
+    x = vminq_f32(x, vdupq_n_f32(128.0f));
+    const vector n = vrndnq_f32(x), f = vsubq_f32(x, n);
+    vector p = vdupq_n_f32(1.535336188319500e-4f);
+    p = vfmaq_f32(vdupq_n_f32(1.339887440266574e-3f), p, f);
+    p = vfmaq_f32(vdupq_n_f32(9.618437357674640e-3f), p, f);
+    p = vfmaq_f32(vdupq_n_f32(5.550332471162809e-2f), p, f);
+    p = vfmaq_f32(vdupq_n_f32(2.402264791363012e-1f), p, f);
+    p = vfmaq_f32(vdupq_n_f32(6.931472028550421e-1f), p, f);
+    p = vfmaq_f32(vdupq_n_f32(1.0f), p, f);
+    const int32x4_t exponent = vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23);
+    return vmulq_f32(p, vreinterpretq_f32_s32(exponent));
+  }
+
+  /// 16 pairs to the first and the second of each.
+  TENON_INLINE static void widen(const bf16* from, float* first, float* second) {
+    for (int i = 0; i < 16; i += 4) {
+      const uint32x4_t pairs = vreinterpretq_u32_u16(vld1q_u16(&from[2 * i].bits));
+      vst1q_f32(first + i, vreinterpretq_f32_u32(vshlq_n_u32(pairs, 16)));
+      vst1q_f32(second + i, vreinterpretq_f32_u32(vandq_u32(pairs, vdupq_n_u32(0xffff0000u))));
+    }
+  }
+};
+
+using neon_attention = attention_words<neon_attention_leaf>;
+
+}  // namespace atoms
+TENON_KERNELS_END

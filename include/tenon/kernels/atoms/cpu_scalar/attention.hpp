@@ -1,0 +1,35 @@
+#pragma once
+// Attention in plain C++: the words of all processors over a vector of one float.
+
+#include <tenon/kernels/atoms/cpu/attention.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms {
+
+struct scalar_attention_leaf {
+  using vector = float;
+  static constexpr int lanes = 1, rows = 4, vectors = 4;
+
+  TENON_INLINE static float load(const float* at) { return *at; }
+  TENON_INLINE static void store(float* at, float x) { *at = x; }
+  TENON_INLINE static float fill(float x) { return x; }
+  TENON_INLINE static float fma(float a, float b, float c) { return a * b + c; }
+  TENON_INLINE static float multiply(float a, float b) { return a * b; }
+  TENON_INLINE static float add(float a, float b) { return a + b; }
+  TENON_INLINE static float highest(float a, float b) { return a > b ? a : b; }  // NaN in b stays
+  TENON_INLINE static float exp2(float x) { return exp2_fast(x); }
+  TENON_INLINE static float sum_of(float x) { return x; }
+  TENON_INLINE static float highest_of(float x) { return x; }
+  template <class Number>
+  TENON_INLINE static void widen(const Number* from, float* first, float* second) {
+    for (int i = 0; i < 16; ++i) {
+      first[i] = static_cast<float>(from[2 * i]);
+      second[i] = static_cast<float>(from[2 * i + 1]);
+    }
+  }
+};
+
+using scalar_attention = attention_words<scalar_attention_leaf>;
+
+}  // namespace atoms
+TENON_KERNELS_END

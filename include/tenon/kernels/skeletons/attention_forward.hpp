@@ -1,0 +1,55 @@
+#pragma once
+// out[i] = sum_j w(i, j) v_j over the keys that row i may see; w from the weighting of score(q_i . k_j * factor, position).
+// A tile of rows [query x head of its group] walks once over its key blocks; scores never leave the fastest memory.
+// Moves: keys and values once per tile of rows, q and out once. Reference: kernels/reference/attention.hpp.
+
+#include <tenon/kernels/shared/online_softmax.hpp>
+#include <tenon/kernels/shared/traversal.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// The sums and states of rows [0, rows) over keys [from, to) of `in`, from the identity: m.sums(g), states[g].
+template <class M, class Source, class Meaning, class State>
+void attention_partial(const M& m, const Source& in, const Meaning& mean, int rows, int from, int to, State* states) {
+  const int groups = (rows + M::group_rows - 1) / M::group_rows;
+  for (int g = 0; g < groups; ++g) {
+    m.clear(m.sums(g));
+    states[g].clear();
+  }
+  const traversal<Meaning> path{mean, rows, from, to, M::block_keys};
+  m.stream(in, path, [&](const typename M::block& block, int end) TENON_LAMBDA {
+    for (int g = 0; g < groups; ++g) {
+      const int row0 = g * M::group_rows, count = rows - row0 < M::group_rows ? rows - row0 : M::group_rows;
+      const span live = mean.template trim<M::key_granule>(row0, row0 + count, block.key0, end);
+      if (M::may_skip && live.empty()) continue;
+      m.multiply(m.held(g), block, live, row0, count, mean);
+      typename M::rows fade;
+      bool moved = false;
+      if constexpr (State::bounded) {
+        m.exponentiate(block, live, states[g]);
+      } else {
+        moved = states[g].raise(m.row_max(block, live, count), fade);
+        states[g].add(m.exponentiate(block, live, count, states[g]));
+      }
+      m.accumulate(m.sums(g), fade, moved, block, live, row0, count, mean);
+    }
+  });
+}
+
+/// The same over all keys [0, length): splits of `split` keys, each from the identity, merged in order: m.merged_sums(g), merged[g].
+template <class M, class Source, class Meaning, class State>
+void attention_forward(const M& m, const Source& in, const Meaning& mean, int rows, int length, int split, State* states, State* merged) {
+  const int groups = (rows + M::group_rows - 1) / M::group_rows;
+  for (int g = 0; g < groups; ++g) {
+    m.clear(m.merged_sums(g));
+    merged[g].clear();
+  }
+  for (int from = 0; from < length; from += split) {
+    const int to = length - from < split ? length : from + split;
+    if (mean.covers(0, rows, from, to) == cover::none) continue;
+    attention_partial(m, in, mean, rows, from, to, states);
+    for (int g = 0; g < groups; ++g) m.merge(m.merged_sums(g), m.sums(g), merged[g].merge(states[g]));
+  }
+}
+
+TENON_KERNELS_END
