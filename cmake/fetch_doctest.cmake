@@ -1,4 +1,9 @@
 # doctest for tenon's own tests: the system's, else fetched.
+if(CMAKE_CROSSCOMPILING AND EXISTS ${CMAKE_BINARY_DIR}/host_headers/doctest/doctest.h)
+  add_library(doctest::doctest INTERFACE IMPORTED)
+  target_include_directories(doctest::doctest SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/host_headers)
+  return()
+endif()
 find_package(doctest 2.4 QUIET)
 if(NOT TARGET doctest::doctest)
   include(FetchContent)

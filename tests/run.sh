@@ -5,11 +5,18 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() {
   cat <<'EOF'
-Usage: sh tests/run.sh [--all] [--only NAMES] [--jobs N]
+Usage: sh tests/run.sh [--all | --with CONFIGURATIONS] [--only NAMES] [--jobs N]
 
 Installs what is missing (apt, as root or with sudo), then configures, builds and runs every test, offline.
 
-  --only NAMES  run the tests whose names match this regular expression
+  --all         cpu,asan,tsan,neon,fuzz: everything that can be run without a GPU
+  --with LIST   these configurations instead of cpu, with commas between:
+                  cpu   this machine's compiler and instructions
+                  asan  address and undefined-behaviour sanitizers
+                  tsan  thread sanitizer (clang)
+                  neon  64-bit Arm under qemu-user
+                  fuzz  60 s of libFuzzer on each reader of outside files
+  --only NAMES  the tests whose names match this regular expression
   --jobs N      compile and run N at a time (default: all cores)
   --help        this text
 
@@ -18,28 +25,47 @@ Exit code: 0 all passed, 1 something failed or could not be installed, 2 a wrong
 EOF
 }
 
-only= jobs=$(nproc)
+wrong() {
+  echo "$* Fix: see --help." >&2
+  exit 2
+}
+configurations=cpu only='' jobs=$(nproc)
 while [ $# -gt 0 ]; do
   case $1 in
-    --only | --jobs)
-      [ $# -gt 1 ] || { echo "$1 needs a value. Fix: see --help." >&2; exit 2; }
-      if [ "$1" = --only ]; then only=$2; else jobs=$2; fi
-      shift 2 ;;
+    --all) configurations=cpu,asan,tsan,neon,fuzz; shift; continue ;;
     --help | -h) usage; exit 0 ;;
-    *) echo "Unknown option '$1'. Fix: see --help." >&2; exit 2 ;;
+    --with | --only | --jobs) [ $# -gt 1 ] || wrong "$1 needs a value." ;;
+    *) wrong "Unknown option '$1'." ;;
+  esac
+  case $1 in
+    --with) configurations=$2 ;;
+    --only) only=$2 ;;
+    --jobs) jobs=$2 ;;
+  esac
+  shift 2
+done
+configurations=$(echo "$configurations" | tr ',' ' ')
+packages="g++ cmake ninja-build doctest-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev"
+for configuration in $configurations; do
+  case $configuration in
+    cpu) packages="$packages libbenchmark-dev clang-19 libomp-19-dev" ;;
+    asan) ;;
+    tsan | fuzz) packages="$packages clang-19 libclang-rt-19-dev libomp-19-dev" ;;
+    neon) packages="$packages g++-aarch64-linux-gnu qemu-user" ;;
+    *) wrong "Unknown configuration '$configuration'." ;;
   esac
 done
 builds=${TENON_BUILD:-$root/build}
-
+mkdir -p "$builds"
 . "$root/cmake/packages.sh"
-need_packages g++ cmake ninja-build doctest-dev libbenchmark-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev clang-19 libomp-19-dev
+# shellcheck disable=SC2086
+need_packages $packages
 
-# step NAME COMMAND...: runs it with its output in a file that is shown only when it fails.
+# step NAME COMMAND...: one line with its time; the output is shown only when it fails.
 step() {
-  name=$1 begun=$(date +%s)
+  name=$1 begun=$(date +%s) log=$builds/last.log
   shift
   printf '%s ... ' "$name"
-  log=$builds/last.log
   if "$@" >"$log" 2>&1; then
     echo "$(($(date +%s) - begun)) s"
   else
@@ -49,10 +75,33 @@ step() {
   fi
 }
 
-mkdir -p "$builds"
-step "configure" cmake -S "$root" -B "$builds/tests" -G Ninja -DTENON_WERROR=ON
-step "build" cmake --build "$builds/tests" -j "$jobs"
+failed=''
+run_tests() {
+  set -- --test-dir "$builds/$configuration" -j "$jobs" --output-on-failure --no-tests=error
+  [ -z "$only" ] || set -- "$@" -R "$only"
+  ctest "$@" || failed="$failed $configuration"
+}
 
-set -- --test-dir "$builds/tests" -j "$jobs" --output-on-failure --no-tests=error
-[ -z "$only" ] || set -- "$@" -R "$only"
-ctest "$@"
+run_fuzzers() {
+  for program in "$builds"/fuzz/tests/fuzz_*; do
+    name=${program##*/fuzz_}
+    [ -x "$program" ] || continue
+    case $name in *$only*) ;; *) continue ;; esac
+    found=$builds/fuzz/found/$name kept=$root/tests/data/fuzz/$name
+    mkdir -p "$found/corpus" "$kept"
+    if ! (step "fuzz $name for 60 s" "$program" -max_total_time=60 -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
+      -artifact_prefix="$found/" "$found/corpus" "$kept"); then
+      echo "The input that broke it is in $found. Fix the fault and keep the input in $kept." >&2
+      failed="$failed fuzz/$name"
+    fi
+  done
+}
+
+for configuration in $configurations; do
+  preset=$configuration
+  step "$configuration: configure" cmake -S "$root" --preset "$preset" -B "$builds/$configuration" -DTENON_WERROR=ON
+  step "$configuration: build" cmake --build "$builds/$configuration" -j "$jobs"
+  if [ "$configuration" = fuzz ]; then run_fuzzers; else run_tests; fi
+done
+[ -z "$failed" ] || { echo "Failed:$failed" >&2; exit 1; }
+echo "All passed: $configurations"

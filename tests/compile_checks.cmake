@@ -1,0 +1,50 @@
+# Tests that run compilers: headers alone, refusals, consumers, links.
+find_program(TENON_GXX NAMES g++-14 g++-13 g++-12 g++)
+find_program(TENON_CLANG NAMES clang++-21 clang++-20 clang++-19)
+find_program(TENON_NVCC NAMES nvcc PATHS /usr/local/cuda/bin)
+option(TENON_CUDA "Fail, not skip, where nvcc is missing" OFF)
+option(TENON_HIP "Fail, not skip, where clang for AMD GPUs is missing" OFF)
+if(TENON_CUDA AND NOT TENON_NVCC)
+  message(FATAL_ERROR "TENON_CUDA needs nvcc, which is not found. Fix: install the CUDA toolkit, or set TENON_NVCC to its path.")
+endif()
+if(TENON_HIP AND NOT TENON_CLANG)
+  message(FATAL_ERROR "TENON_HIP needs clang 19 or newer, which is not found. Fix: install clang-19, or set TENON_CLANG to its path.")
+endif()
+
+set(here ${CMAKE_CURRENT_SOURCE_DIR})
+set(include ${PROJECT_SOURCE_DIR}/include)
+set(scratch ${CMAKE_CURRENT_BINARY_DIR})
+set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+
+# add_check(NAME NEEDED COMMAND...): a test where the program NEEDED is there, else one that is skipped and says why.
+function(add_check name needed)
+  if(${needed})
+    add_test(NAME ${name} COMMAND sh ${ARGN})
+  else()
+    add_test(NAME ${name} COMMAND sh -c "echo 'skipped: ${needed} is not found'; exit 77")
+  endif()
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+endfunction()
+
+# With this machine's instructions (g++) and with none (clang), so that both sides of every choice are seen.
+add_check(headers/g++ TENON_GXX ${here}/headers/check.sh ${include} ${TENON_GXX} ${warnings} -march=native)
+add_check(headers/clang++ TENON_CLANG ${here}/headers/check.sh ${include} ${TENON_CLANG} ${warnings})
+add_check(headers/nvcc TENON_NVCC ${here}/headers/check_device.sh ${include} ${scratch}/headers nvcc ${TENON_NVCC})
+add_check(headers/hip TENON_CLANG ${here}/headers/check_device.sh ${include} ${scratch}/headers hip ${TENON_CLANG})
+
+file(GLOB sources RELATIVE ${here} CONFIGURE_DEPENDS refuses/*.cpp)
+foreach(source IN LISTS sources)
+  string(REGEX REPLACE "\\.cpp$" "" name ${source})
+  add_check(${name}/g++ TENON_GXX ${here}/refuses/check.sh ${here}/${source} ${include} ${TENON_GXX})
+  add_check(${name}/clang++ TENON_CLANG ${here}/refuses/check.sh ${here}/${source} ${include} ${TENON_CLANG})
+endforeach()
+
+foreach(way IN ITEMS subdirectory package fetched)
+  add_check(consumers/${way} CMAKE_CXX_COMPILER ${here}/consumers/check.sh ${way} ${PROJECT_SOURCE_DIR} ${scratch}/consumers/${way} ${CMAKE_CXX_COMPILER})
+endforeach()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_check(link/march/g++ TENON_GXX ${here}/link/check_march.sh ${here}/link ${include} ${scratch}/link/gxx ${TENON_GXX})
+  add_check(link/march/clang++ TENON_CLANG ${here}/link/check_march.sh ${here}/link ${include} ${scratch}/link/clang ${TENON_CLANG})
+endif()
+add_check(link/cuda TENON_NVCC ${here}/link/check_cuda.sh ${here}/link ${include} ${scratch}/link/cuda ${TENON_NVCC} g++)
