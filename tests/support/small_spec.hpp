@@ -9,7 +9,7 @@ struct small_spec {
   static constexpr tenon::attention_spec attention{.query_heads = 4, .kv_heads = 2, .head_dim = 16};
   static constexpr auto mask = tenon::causal{};
   static constexpr auto score = tenon::scaled{};
-  static constexpr auto position = tenon::rotary{.theta = 1e4, .dims = 16, .pairing = tenon::halves};
+  static constexpr auto position = tenon::rotary{.theta = 1e4f, .pairing = tenon::halves};
   static constexpr auto gate = tenon::swiglu{.hidden = 96};
   static constexpr auto precision = tenon::full_precision;
 };

@@ -52,8 +52,8 @@
 #define TENON_ISA scalar
 #endif
 
-// Opens and closes `namespace tenon` with the instruction set as a hidden inline namespace: kernels/ and launch/ only.
+// Opens and closes `namespace tenon` with the instruction set as an inline namespace: kernels/ and launch/ only.
 #define TENON_JOIN_(a, b) a##_##b
 #define TENON_JOIN(a, b) TENON_JOIN_(a, b)
-#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_JOIN(v0, TENON_ISA) __attribute__((visibility("hidden"))) {
+#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_JOIN(v0, TENON_ISA) {
 #define TENON_KERNELS_END } }

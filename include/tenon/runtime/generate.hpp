@@ -45,9 +45,10 @@ class token_stream {
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& i, std::default_sentinel_t) { return i.stream_->ending_ != ending::running; }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) { return i.done(); }
 
    private:
+    bool done() const { return stream_->ending_ != ending::running; }
     token_stream* stream_ = nullptr;
   };
   iterator begin() { return iterator(this); }

@@ -12,7 +12,7 @@ struct smollm2_135m {
   static constexpr attention_spec attention{.query_heads = 9, .kv_heads = 3, .head_dim = 64};
   static constexpr auto mask = causal{};
   static constexpr auto score = scaled{};
-  static constexpr auto position = rotary{.theta = 1e5, .dims = 64, .pairing = halves};
+  static constexpr auto position = rotary{.theta = 1e5f, .pairing = halves};
   static constexpr auto gate = swiglu{.hidden = 1536};
   static constexpr auto precision = as_stored;
 };
@@ -25,7 +25,7 @@ struct r1_distill_llama_8b {
   static constexpr attention_spec attention{.query_heads = 32, .kv_heads = 8, .head_dim = 128};
   static constexpr auto mask = causal{};
   static constexpr auto score = scaled{};
-  static constexpr auto position = llama3{.theta = 5e5, .dims = 128, .pairing = halves, .factor = 8, .low = 1, .high = 4, .original = 8192};
+  static constexpr auto position = rotary{.theta = 5e5f, .pairing = halves, .scaling = llama3{.factor = 8, .low = 1, .high = 4, .original = 8192}};
   static constexpr auto gate = swiglu{.hidden = 14336};
   static constexpr auto precision = as_stored;
 };

@@ -13,7 +13,7 @@ struct r1_distill_qwen_1_5b {
   static constexpr attention_spec attention{.query_heads = 12, .kv_heads = 2, .head_dim = 128, .qkv_bias = bias::learned};
   static constexpr auto mask = causal{};
   static constexpr auto score = scaled{};
-  static constexpr auto position = rotary{.theta = 1e4, .dims = 128, .pairing = halves};
+  static constexpr auto position = rotary{.theta = 1e4f, .pairing = halves};
   static constexpr auto gate = swiglu{.hidden = 8960};
   static constexpr auto precision = as_stored;
 };
@@ -26,7 +26,7 @@ struct r1_distill_qwen_7b {
   static constexpr attention_spec attention{.query_heads = 28, .kv_heads = 4, .head_dim = 128, .qkv_bias = bias::learned};
   static constexpr auto mask = causal{};
   static constexpr auto score = scaled{};
-  static constexpr auto position = rotary{.theta = 1e4, .dims = 128, .pairing = halves};
+  static constexpr auto position = rotary{.theta = 1e4f, .pairing = halves};
   static constexpr auto gate = swiglu{.hidden = 18944};
   static constexpr auto precision = as_stored;
 };
@@ -39,7 +39,7 @@ struct r1_distill_qwen_14b {
   static constexpr attention_spec attention{.query_heads = 40, .kv_heads = 8, .head_dim = 128, .qkv_bias = bias::learned};
   static constexpr auto mask = causal{};
   static constexpr auto score = scaled{};
-  static constexpr auto position = rotary{.theta = 1e6, .dims = 128, .pairing = halves};
+  static constexpr auto position = rotary{.theta = 1e6f, .pairing = halves};
   static constexpr auto gate = swiglu{.hidden = 13824};
   static constexpr auto precision = as_stored;
 };
@@ -52,7 +52,7 @@ struct r1_distill_qwen_32b {
   static constexpr attention_spec attention{.query_heads = 40, .kv_heads = 8, .head_dim = 128, .qkv_bias = bias::learned};
   static constexpr auto mask = causal{};
   static constexpr auto score = scaled{};
-  static constexpr auto position = rotary{.theta = 1e6, .dims = 128, .pairing = halves};
+  static constexpr auto position = rotary{.theta = 1e6f, .pairing = halves};
   static constexpr auto gate = swiglu{.hidden = 27648};
   static constexpr auto precision = as_stored;
 };

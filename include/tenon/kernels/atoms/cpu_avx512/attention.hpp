@@ -1,7 +1,7 @@
 #pragma once
 // The leaf of attention on AVX-512: one instruction, or a few, per function. Micro tiles of 8 rows x 2 vectors.
 
-#include <immintrin.h>
+#include <tenon/kernels/atoms/x86_intrinsics.hpp>
 
 #include <tenon/kernels/atoms/cpu/attention.hpp>
 
