@@ -18,6 +18,7 @@
 
 #include <tenon/core/fault.hpp>
 #include <tenon/core/storage.hpp>
+#include <tenon/model/weights/gguf_row_order.hpp>
 #include <tenon/model/weights/gguf_type.hpp>
 #include <tenon/model/weights/weights_file.hpp>
 
@@ -170,19 +171,15 @@ class gguf_reader {
     }
   }
 
-  // Converters permute the rows of q and k of llama models for kernels that rotate neighbouring pairs.
   void mark_row_order(weights_file::parts& out) const {
-    if (out.facts.text("general.architecture") != "llama") return;
-    const std::int64_t heads = out.facts.integer("llama.attention.head_count").value_or(0), width = out.facts.integer("llama.embedding_length").value_or(0);
-    const std::int64_t head_dim = out.facts.integer("llama.attention.key_length").value_or(heads > 0 ? width / heads : 0);
     for (stored_tensor& t : out.tensors) {
-      const std::string_view full = t.name, layer = full.substr(0, full.rfind('.'));
-      if (!layer.ends_with(".attn_q") && !layer.ends_with(".attn_k")) continue;
+      if (!gguf_interleaves(out.facts, t.name)) continue;
+      const index head_dim = gguf_head_dim(out.facts);
       if (head_dim < 2 || head_dim % 2 != 0 || t.matrix.rows % head_dim != 0)
         throw error(shown(path_), ": expected tensor ", in_quotes(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", head_dim,
                     " (from the metadata). Fix: obtain or convert the file again.");
       t.matrix.order = row_order::interleaved;
-      t.matrix.head_dim = static_cast<index>(head_dim);
+      t.matrix.head_dim = head_dim;
     }
   }
 
