@@ -2,6 +2,7 @@
 find_program(TENON_GXX NAMES g++-14 g++-13 g++-12 g++)
 find_program(TENON_CLANG NAMES clang++-21 clang++-20 clang++-19)
 find_program(TENON_NVCC NAMES nvcc PATHS /usr/local/cuda/bin)
+find_program(TENON_AARCH64_GXX aarch64-linux-gnu-g++)
 option(TENON_CUDA "Fail, not skip, where nvcc is missing" OFF)
 option(TENON_HIP "Fail, not skip, where clang for AMD GPUs is missing" OFF)
 if(TENON_CUDA AND NOT TENON_NVCC)
@@ -26,9 +27,14 @@ function(add_check name needed)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
 
-# With this machine's instructions (g++) and with none (clang), so that both sides of every choice are seen.
-add_check(headers/g++ TENON_GXX ${here}/headers/check.sh ${include} ${TENON_GXX} ${warnings} -march=native)
-add_check(headers/clang++ TENON_CLANG ${here}/headers/check.sh ${include} ${TENON_CLANG} ${warnings})
+# With all instructions (g++), with none (clang) and for Arm, so that every side of every choice is seen.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(widest -march=x86-64-v4 -mavx512vnni -mavx512bf16)
+endif()
+add_check(headers/g++ TENON_GXX ${here}/headers/check.sh ${include} tenon ${TENON_GXX} ${warnings} ${widest})
+add_check(headers/clang++ TENON_CLANG ${here}/headers/check.sh ${include} tenon ${TENON_CLANG} ${warnings})
+# The headers of the other rooms would need Arm's copies of third-party libraries.
+add_check(headers/aarch64 TENON_AARCH64_GXX ${here}/headers/check.sh ${include} "tenon/(core|policies|kernels)/" ${TENON_AARCH64_GXX} ${warnings} -march=armv8.2-a+dotprod)
 add_check(headers/nvcc TENON_NVCC ${here}/headers/check_device.sh ${include} ${scratch}/headers nvcc ${TENON_NVCC})
 add_check(headers/hip TENON_CLANG ${here}/headers/check_device.sh ${include} ${scratch}/headers hip ${TENON_CLANG})
 
