@@ -48,7 +48,7 @@ constexpr std::size_t worker_sums(index tokens) {
   constexpr int widest = Words::template panels<activation::plain> > Words::template panels<activation::quantised> ? Words::template panels<activation::plain>
                                                                                                                    : Words::template panels<activation::quantised>;
   const index most = tokens < most_tokens ? tokens : most_tokens;
-  return round_up(static_cast<std::size_t>(most), 16) * 16 * sizeof(float) * (widest > Words::streams ? widest : Words::streams);
+  return round_up(static_cast<std::size_t>(most), 16) * 16 * sizeof(float) * widest;
 }
 template <class Words>
 constexpr std::size_t worker_bytes(index tokens) {
@@ -82,9 +82,9 @@ arranged arrange(const Machine& machine, Form, const view<const float, 2>& x, in
 }
 
 // Splits panels [0, all) among the threads in whole groups and calls f(first, last, sums, more sums, unpacked) for each share.
-template <class Words, class Machine, class F>
+template <class Words, class Form, class Machine, class F>
 void share(const Machine& machine, index all, index work, index tokens, std::byte* scratch, F&& f) {
-  constexpr index grain = 4;
+  constexpr index grain = Words::template panels<Form>;
   const index groups = (all + grain - 1) / grain;
   index parts = machine.threads();
   if (parts > groups) parts = groups;
@@ -166,7 +166,7 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
       with_form(which, [&](auto form_type) {
         using Form = decltype(form_type);
         const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
-        kernel_detail::share<Words>(machine, panels, panels * depth * count, x.extent[0], workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
+        kernel_detail::share<Words, Form>(machine, panels, panels * depth * count, x.extent[0], workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
           for (const product& p : products) {
             if (form_of(p.weights.kind, p.weights.how) != which) continue;
             const index mine = kernel_detail::panel_count(p.weights.rows);
@@ -197,7 +197,7 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
     with_form(which, [&](auto form_type) {
       using Form = decltype(form_type);
       const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
-      kernel_detail::share<Words>(machine, panels, 2 * panels * depth * count, x.extent[0], workers, [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
+      kernel_detail::share<Words, Form>(machine, panels, 2 * panels * depth * count, x.extent[0], workers, [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
         gated_matmul_panels<Words, Form>(gate, up, rows, unit, out.rows(first, count), from, to, sums, more, unpacked);
       });
     });

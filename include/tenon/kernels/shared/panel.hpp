@@ -21,6 +21,8 @@ inline constexpr int step_depth = 16;
 /// What an integer format adds to scale * sum(q x): nothing but a constant offset of q, or a minimum per block.
 enum class correction { offset_128, offset_8, offset_32_halves, least };
 
+constexpr int largest_quantum(correction how) { return how == correction::offset_128 ? 255 : how == correction::offset_32_halves ? 63 : 15; }
+
 namespace detail {
 TENON_INLINE constexpr std::ptrdiff_t line(int i) { return 64 * i; }
 // Nibbles: line n holds quads 2n (low) and 2n + 1 (high).
@@ -93,7 +95,7 @@ struct integer_format {
 };
 /// Quanta + 128 in 16 lines, then one line of f16 scales [2][16].
 struct q8_0 : integer_format<q8_0> {
-  static constexpr int depth = 64, bytes = 1024 + 64, offset = 128, largest = 255;
+  static constexpr int depth = 64, bytes = 1024 + 64, offset = 128;
   static constexpr correction how = correction::offset_128;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
@@ -106,7 +108,7 @@ struct q8_0 : integer_format<q8_0> {
 };
 /// As q8_0 with float scales [2][16].
 struct i8 : integer_format<i8> {
-  static constexpr int depth = 64, bytes = 1024 + 128, offset = 128, largest = 255;
+  static constexpr int depth = 64, bytes = 1024 + 128, offset = 128;
   static constexpr correction how = correction::offset_128;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
@@ -119,7 +121,7 @@ struct i8 : integer_format<i8> {
 };
 /// Nibbles in 8 lines, then one line of f16 scales [2][16].
 struct q4_0 : integer_format<q4_0> {
-  static constexpr int depth = 64, bytes = 512 + 64, offset = 8, largest = 15;
+  static constexpr int depth = 64, bytes = 512 + 64, offset = 8;
   static constexpr correction how = correction::offset_8;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
@@ -132,7 +134,7 @@ struct q4_0 : integer_format<q4_0> {
 };
 /// Nibbles in 8 lines, then f16 scales [2][16] and f16 minima [2][16].
 struct q4_1 : integer_format<q4_1> {
-  static constexpr int depth = 64, bytes = 512 + 128, offset = 0, largest = 15;
+  static constexpr int depth = 64, bytes = 512 + 128, offset = 0;
   static constexpr correction how = correction::least;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
@@ -149,7 +151,7 @@ struct q4_1 : integer_format<q4_1> {
 };
 /// One line of f16 d [16] and -dmin [16]; then 4 times: 8 lines of nibbles, one line of 6-bit scales [2][16] and minima [2][16].
 struct q4_k : integer_format<q4_k> {
-  static constexpr int depth = 256, bytes = 64 + 4 * 576, offset = 0, largest = 15;
+  static constexpr int depth = 256, bytes = 64 + 4 * 576, offset = 0;
   static constexpr correction how = correction::least;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
@@ -166,7 +168,7 @@ struct q4_k : integer_format<q4_k> {
 };
 /// One line of f16 d [16]; then 4 times: 8 lines of low nibbles, 4 lines of high bit pairs, one line of int8 scales [4][16].
 struct q6_k : integer_format<q6_k> {
-  static constexpr int depth = 256, bytes = 64 + 4 * 832, offset = 32, largest = 63;
+  static constexpr int depth = 256, bytes = 64 + 4 * 832, offset = 32;
   static constexpr correction how = correction::offset_32_halves;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {

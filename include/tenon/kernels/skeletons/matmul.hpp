@@ -18,18 +18,14 @@ struct arranged {
   index tokens, depth;
 };
 
-/// sums [token][Panels][16] = x times panels [first, first + Panels) of w. `unpacked` belongs to this worker.
-template <class Words, class Form, int Panels>
-void multiply_group(const packed_matrix& w, index first, const arranged& x, float* sums, std::byte* unpacked) noexcept {
-  const auto multiply = [&](auto format) TENON_LAMBDA {
-    using Format = decltype(format);
-    const std::size_t pitch = panel_bytes(w.kind, w.how, w.depth);
-    const std::byte* group = w.data + static_cast<std::size_t>(first) * pitch;
-    if (x.tokens == 1)
-      Words::template one<Format, Form, Panels>(group, pitch, x.depth, x.tiles, sums);
-    else
-      Words::template many<Format, Form, Panels>(group, pitch, x.depth, x.tiles, x.tokens, sums, unpacked);
-  };
+/// sums [token][panels][16] = x times panels first, first + 1 ... of w, of which the first `live` exist; the sums of the
+/// others mean nothing. `unpacked` belongs to this worker.
+template <class Words, class Form>
+void multiply_group(const packed_matrix& w, index first, index live, const arranged& x, float* sums, std::byte* unpacked) noexcept {
+  const std::size_t pitch = panel_bytes(w.kind, w.how, w.depth);
+  const std::byte* group[Words::template panels<Form>];
+  for (index p = 0; p < Words::template panels<Form>; ++p) group[p] = w.data + static_cast<std::size_t>(first + (p < live ? p : 0)) * pitch;
+  const auto multiply = [&](auto format) { Words::template multiply<decltype(format), Form>(group, x.depth, x.tiles, x.tokens, sums, unpacked); };
   if constexpr (std::is_same_v<Form, activation::quantised>)
     with_integer_panel(w.kind, multiply);
   else if constexpr (std::is_same_v<Form, activation::rounded>)
@@ -38,25 +34,19 @@ void multiply_group(const packed_matrix& w, index first, const arranged& x, floa
     with_panel(w.kind, w.how, multiply);
 }
 
-/// Calls body(count, panel) for groups of as many panels as the machine takes at once, then one by one, over [first, last).
+/// Calls body(panel, live) for [first, last) in groups of as many panels as the machine takes at once.
 template <class Words, class Form, class Body>
-TENON_INLINE void each_group(index tokens, index first, index last, Body&& body) {
-  const auto take = [&](auto count) TENON_LAMBDA {
-    for (; last - first >= count; first += count) body(count, first);
-  };
-  if (tokens == 1)
-    take(std::integral_constant<int, Words::streams>{});
-  else
-    take(std::integral_constant<int, Words::template panels<Form>>{});
-  take(std::integral_constant<int, 1>{});
+TENON_INLINE void each_group(index first, index last, Body&& body) {
+  constexpr int count = Words::template panels<Form>;
+  for (; first < last; first += count) body(first, last - first < count ? last - first : count);
 }
 
 /// Writes f(sums, row, token) for the rows of a group that exist. sums [token][panels][16]. f is scalar; both compilers vectorise it.
-template <class F>
-TENON_INLINE void drain(index first_panel, int panels, index tokens, const view<float, 2>& out, F&& f) {
+template <class Words, class Form, class F>
+TENON_INLINE void drain(index first_panel, index live, index tokens, const view<float, 2>& out, F&& f) {
   for (index t = 0; t < tokens; ++t)
-    for (int p = 0; p < panels; ++p) {
-      const index row = (first_panel + p) * panel::columns, at = (t * panels + p) * panel::columns;
+    for (int p = 0; p < live; ++p) {
+      const index row = (first_panel + p) * panel::columns, at = (t * Words::template panels<Form> + p) * panel::columns;
       float* to = &out(t, row);
       if (row + panel::columns <= out.extent[1]) {
         TENON_INDEPENDENT
@@ -71,12 +61,12 @@ TENON_INLINE void drain(index first_panel, int panels, index tokens, const view<
 template <class Words, class Form>
 void matmul_panels(const packed_matrix& w, const arranged& x, const float* bias, bool add, const view<float, 2>& out, index first, index last, float* sums,
                    std::byte* unpacked) noexcept {
-  each_group<Words, Form>(x.tokens, first, last, [&](auto count, index panel) TENON_LAMBDA {
-    multiply_group<Words, Form, count>(w, panel, x, sums, unpacked);
-    if (bias == nullptr && !add) return drain(panel, count, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return sums[at]; });
-    if (bias == nullptr) return drain(panel, count, x.tokens, out, [&](index at, index, float had) TENON_LAMBDA { return had + sums[at]; });
-    if (!add) return drain(panel, count, x.tokens, out, [&](index at, index row, float) TENON_LAMBDA { return sums[at] + bias[row]; });
-    drain(panel, count, x.tokens, out, [&](index at, index row, float had) TENON_LAMBDA { return had + (sums[at] + bias[row]); });
+  each_group<Words, Form>(first, last, [&](index panel, index live) TENON_LAMBDA {
+    multiply_group<Words, Form>(w, panel, live, x, sums, unpacked);
+    if (bias == nullptr && !add) return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return sums[at]; });
+    if (bias == nullptr) return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float had) TENON_LAMBDA { return had + sums[at]; });
+    if (!add) return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index row, float) TENON_LAMBDA { return sums[at] + bias[row]; });
+    drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index row, float had) TENON_LAMBDA { return had + (sums[at] + bias[row]); });
   });
 }
 

@@ -1,13 +1,14 @@
 #pragma once
-// Products on cpu_avx512.
+// Products on cpu_avx512: the shared words over 512-bit registers.
 
-#include <tenon/kernels/atoms/cpu_scalar/leaf.hpp>
+#include <tenon/kernels/atoms/cpu_avx512/leaf.hpp>
 #include <tenon/kernels/shared/product_words.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
 
-using avx512_product = product_words<scalar_leaf, product_shape{.streams = 2, .float_rows = 4, .float_panels = 1, .byte_rows = 2, .byte_panels = 1}>;
+// 24 float accumulators (8 x 3) and 4 x 2 + 4 x 2 byte ones leave registers for the operands.
+using avx512_product = product_words<avx512_leaf, product_shape{.float_rows = 8, .float_panels = 3, .byte_rows = 4, .byte_panels = 2}>;
 
 }  // namespace atoms
 TENON_KERNELS_END

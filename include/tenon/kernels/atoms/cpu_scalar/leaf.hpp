@@ -1,7 +1,7 @@
 #pragma once
-// The raw operations of products in plain C++: sixteen lanes as an array. The compiler makes of it what its flags allow.
+// The raw operations of products in plain C++, over the compiler's 16-byte vectors, which every target has or gets emulated.
+// Sixteen lanes are four of them. What a name means here it means on every machine.
 
-#include <bit>
 #include <cstdint>
 
 #include <tenon/core/config.hpp>
@@ -10,141 +10,129 @@
 TENON_KERNELS_BEGIN
 namespace atoms {
 
-/// Sixteen lanes of float or int32, and 64 bytes read as sixteen quads. Every leaf has these names and meanings.
+/// Sixteen lanes of float or int32, and 64 bytes read as sixteen quads: quad c belongs to lane c.
 struct scalar_leaf {
-  static constexpr bool bf16_dot = false;
-  struct floats {
-    float at[16];
+  typedef float float4 __attribute__((vector_size(16)));
+  typedef std::int32_t int4 __attribute__((vector_size(16)));
+  typedef std::uint8_t byte16 __attribute__((vector_size(16)));
+  template <class Part>
+  struct four {
+    Part at[4];
   };
-  struct ints {
-    std::int32_t at[16];
-  };
-  struct bytes {
-    std::uint8_t at[64];
-  };
+  using floats = four<float4>;
+  using ints = four<int4>;
+  using bytes = four<byte16>;
 
-  template <class F>
-  TENON_INLINE static floats each(F&& f) {
+  TENON_INLINE static floats zero() { return floats{}; }
+  TENON_INLINE static floats broadcast(float x) {
+    const float4 all = {x, x, x, x};
+    return {{all, all, all, all}};
+  }
+  TENON_INLINE static floats load(const float* from) { return copy<floats>(from); }
+  TENON_INLINE static void store(float* to, const floats& x) { __builtin_memcpy(to, &x, sizeof x); }
+  TENON_INLINE static floats mul(const floats& a, const floats& b) {
+    return {{a.at[0] * b.at[0], a.at[1] * b.at[1], a.at[2] * b.at[2], a.at[3] * b.at[3]}};
+  }
+  /// a b + c. Whether it rounds once or twice is the compiler's choice, the same at every use in one program.
+  TENON_INLINE static floats fma(const floats& a, const floats& b, const floats& c) {
+    return {{a.at[0] * b.at[0] + c.at[0], a.at[1] * b.at[1] + c.at[1], a.at[2] * b.at[2] + c.at[2], a.at[3] * b.at[3] + c.at[3]}};
+  }
+
+  // Widening of sixteen stored numbers.
+  TENON_INLINE static floats from_f16(const void* from) { return each<f16>(from); }
+  TENON_INLINE static floats from_e4m3(const void* from) { return each<e4m3>(from); }
+  TENON_INLINE static floats from_i8(const void* from) { return each<std::int8_t>(from); }
+  TENON_INLINE static floats from_u8(const void* from) { return each<std::uint8_t>(from); }
+
+  TENON_INLINE static bytes load_bytes(const void* from) { return copy<bytes>(from); }
+  TENON_INLINE static void store_bytes(void* to, const bytes& x) { __builtin_memcpy(to, &x, sizeof x); }
+  /// Each byte shifted right by Shift (left where it is negative), then masked. The mask clears what a wider shift would bring in.
+  template <int Shift, int Mask>
+  TENON_INLINE static bytes take(bytes x) {
+    for (byte16& part : x.at) {
+      if constexpr (Shift > 0) part = part >> Shift;
+      if constexpr (Shift < 0) part = part << -Shift;
+      part &= static_cast<std::uint8_t>(Mask);
+    }
+    return x;
+  }
+  TENON_INLINE static bytes either(bytes a, const bytes& b) {
+    for (int i = 0; i < 4; ++i) a.at[i] |= b.at[i];
+    return a;
+  }
+  /// Byte `Which` of each quad, unsigned, as float.
+  template <int Which>
+  TENON_INLINE static floats byte_as_float(const bytes& x) {
+    ints out = copy<ints>(&x);
+    for (int4& part : out.at) part = (part >> 8 * Which) & 255;
+    return to_floats(out);
+  }
+  /// Half `Which` of each quad as a bf16, widened.
+  template <int Which>
+  TENON_INLINE static floats half_as_float(const bytes& x) {
+    ints out = copy<ints>(&x);
+    for (int4& part : out.at) part = Which == 0 ? part << 16 : part & static_cast<std::int32_t>(0xffff0000u);
+    return copy<floats>(&out);
+  }
+
+  TENON_INLINE static ints zero_ints() { return ints{}; }
+  TENON_INLINE static ints broadcast_int(const void* from) {
+    const auto x = copy<std::int32_t>(from);
+    const int4 all = {x, x, x, x};
+    return {{all, all, all, all}};
+  }
+  /// sum + the dot product of each quad of w (unsigned, at most Largest) with that of x (signed, at least -127).
+  template <int Largest>
+  TENON_INLINE static ints dot(ints sum, const bytes& w, const ints& x) {
+    const ints q = copy<ints>(&w);
+    for (int i = 0; i < 4; ++i) {
+      const int4 a = q.at[i], b = x.at[i];
+      sum.at[i] += (a & 255) * (b << 24 >> 24) + (a >> 8 & 255) * (b << 16 >> 24) + (a >> 16 & 255) * (b << 8 >> 24) + (a >> 24 & 255) * (b >> 24);
+    }
+    return sum;
+  }
+  TENON_INLINE static floats to_floats(const ints& x) {
     floats out;
-    for (int i = 0; i < 16; ++i) out.at[i] = f(i);
+    for (int i = 0; i < 4; ++i) out.at[i] = __builtin_convertvector(x.at[i], float4);
     return out;
   }
+
+  /// The largest magnitude of 32 values, as the bits of a float: an infinity or NaN among them is larger than any number.
+  TENON_INLINE static std::uint32_t peak_bits(const floats& a, const floats& b) {
+    const ints x[2] = {copy<ints>(&a), copy<ints>(&b)};
+    std::int32_t peak = 0;
+    for (int i = 0; i < 32; ++i) {
+      const std::int32_t bits = x[i / 16].at[i / 4 % 4][i % 4] & 0x7fffffff;
+      peak = bits > peak ? bits : peak;
+    }
+    return static_cast<std::uint32_t>(peak);
+  }
+  /// To the nearest integer, ties to even.
+  TENON_INLINE static ints round(const floats& x) {
+    ints out;
+    for (int i = 0; i < 16; ++i) out.at[i / 4][i % 4] = static_cast<std::int32_t>(__builtin_rintf(x.at[i / 4][i % 4]));
+    return out;
+  }
+  TENON_INLINE static void store_narrow(std::int8_t* to, const ints& x) {
+    for (int i = 0; i < 16; ++i) to[i] = static_cast<std::int8_t>(x.at[i / 4][i % 4]);
+  }
+  TENON_INLINE static std::int32_t sum(const ints& x) {
+    const int4 total = x.at[0] + x.at[1] + x.at[2] + x.at[3];
+    return total[0] + total[1] + total[2] + total[3];
+  }
+
+ private:
   template <class T>
   TENON_INLINE static T copy(const void* from) {
     T out;
     __builtin_memcpy(&out, from, sizeof out);
     return out;
   }
-
-  TENON_INLINE static floats zero() { return floats{}; }
-  TENON_INLINE static floats broadcast(float x) {
-    return each([&](int) TENON_LAMBDA { return x; });
-  }
-  TENON_INLINE static floats load(const float* from) { return copy<floats>(from); }
-  TENON_INLINE static void store(float* to, const floats& x) { __builtin_memcpy(to, &x, sizeof x); }
-  TENON_INLINE static floats mul(const floats& a, const floats& b) {
-    return each([&](int i) TENON_LAMBDA { return a.at[i] * b.at[i]; });
-  }
-  /// a b + c, rounded once where the machine can do it fast. Always the same of the two in one program.
-  TENON_INLINE static floats fma(const floats& a, const floats& b, const floats& c) {
-#if defined(__FMA__) || defined(__aarch64__)
-    return each([&](int i) TENON_LAMBDA { return __builtin_fmaf(a.at[i], b.at[i], c.at[i]); });
-#else
-    return each([&](int i) TENON_LAMBDA { return a.at[i] * b.at[i] + c.at[i]; });
-#endif
-  }
-
-  // Widening of sixteen stored numbers.
-  TENON_INLINE static floats from_f16(const void* from) {
-    const auto* bits = static_cast<const unsigned char*>(from);
-    return each([&](int i) TENON_LAMBDA { return static_cast<float>(f16::from_bits(copy<std::uint16_t>(bits + 2 * i))); });
-  }
-  TENON_INLINE static floats from_e4m3(const void* from) {
-    const auto* bits = static_cast<const std::uint8_t*>(from);
-    return each([&](int i) TENON_LAMBDA { return static_cast<float>(e4m3::from_bits(bits[i])); });
-  }
-  TENON_INLINE static floats from_i8(const void* from) {
-    const auto* x = static_cast<const std::int8_t*>(from);
-    return each([&](int i) TENON_LAMBDA { return static_cast<float>(x[i]); });
-  }
-  TENON_INLINE static floats from_u8(const void* from) {
-    const auto* x = static_cast<const std::uint8_t*>(from);
-    return each([&](int i) TENON_LAMBDA { return static_cast<float>(x[i]); });
-  }
-
-  // Bytes: 64 of them, quad c belongs to lane c.
-  TENON_INLINE static bytes load_bytes(const void* from) { return copy<bytes>(from); }
-  TENON_INLINE static void store_bytes(void* to, const bytes& x) { __builtin_memcpy(to, &x, sizeof x); }
-  /// Each byte shifted right (left where Shift < 0), then masked. Bits from the neighbour byte must be masked away.
-  template <int Shift, int Mask>
-  TENON_INLINE static bytes take(const bytes& x) {
-    bytes out;
-    for (int i = 0; i < 64; ++i) out.at[i] = static_cast<std::uint8_t>((Shift >= 0 ? x.at[i] >> (Shift & 7) : x.at[i] << (-Shift & 7)) & Mask);
-    return out;
-  }
-  TENON_INLINE static bytes either(const bytes& a, const bytes& b) {
-    bytes out;
-    for (int i = 0; i < 64; ++i) out.at[i] = static_cast<std::uint8_t>(a.at[i] | b.at[i]);
-    return out;
-  }
-  /// Byte `Which` of each quad, unsigned, as float.
-  template <int Which>
-  TENON_INLINE static floats byte_as_float(const bytes& x) {
-    return each([&](int i) TENON_LAMBDA { return static_cast<float>(x.at[4 * i + Which]); });
-  }
-  /// The low or the high half of each quad as a bf16, widened.
-  template <int Which>
-  TENON_INLINE static floats half_as_float(const bytes& x) {
-    return each([&](int i) TENON_LAMBDA { return std::bit_cast<float>((x.at[4 * i + 2 * Which] | static_cast<std::uint32_t>(x.at[4 * i + 2 * Which + 1]) << 8) << 16); });
-  }
-
-  // Integers.
-  TENON_INLINE static ints zero_ints() { return ints{}; }
-  TENON_INLINE static ints broadcast_int(const void* from) {
-    const auto x = copy<std::int32_t>(from);
-    ints out;
-    for (int i = 0; i < 16; ++i) out.at[i] = x;
-    return out;
-  }
-  /// sum + the dot product of each quad of w (unsigned, at most Largest) with that of x (signed, at least -127).
-  template <int Largest>
-  TENON_INLINE static ints dot(const ints& sum, const bytes& w, const ints& x) {
-    ints out;
-    for (int i = 0; i < 16; ++i) {
-      const auto q = std::bit_cast<std::uint32_t>(x.at[i]);
-      out.at[i] = sum.at[i] + w.at[4 * i] * static_cast<std::int8_t>(q) + w.at[4 * i + 1] * static_cast<std::int8_t>(q >> 8) +
-                  w.at[4 * i + 2] * static_cast<std::int8_t>(q >> 16) + w.at[4 * i + 3] * static_cast<std::int8_t>(q >> 24);
-    }
-    return out;
-  }
-  TENON_INLINE static floats to_floats(const ints& x) {
-    return each([&](int i) TENON_LAMBDA { return static_cast<float>(x.at[i]); });
-  }
-
-  // Quantising.
-  /// The largest magnitude of 32 values, as the bits of a float: an infinity or NaN among them is larger than any number.
-  TENON_INLINE static std::uint32_t peak_bits(const floats& a, const floats& b) {
-    std::uint32_t peak = 0;
-    for (int i = 0; i < 16; ++i) {
-      const auto p = std::bit_cast<std::uint32_t>(a.at[i]) & 0x7fffffffu, q = std::bit_cast<std::uint32_t>(b.at[i]) & 0x7fffffffu;
-      peak = p > peak ? p : peak;
-      peak = q > peak ? q : peak;
-    }
-    return peak;
-  }
-  /// To the nearest integer, ties to even.
-  TENON_INLINE static ints round(const floats& x) {
-    ints out;
-    for (int i = 0; i < 16; ++i) out.at[i] = static_cast<std::int32_t>(__builtin_rintf(x.at[i]));
-    return out;
-  }
-  TENON_INLINE static void store_narrow(std::int8_t* to, const ints& x) {
-    for (int i = 0; i < 16; ++i) to[i] = static_cast<std::int8_t>(x.at[i]);
-  }
-  TENON_INLINE static std::int32_t sum(const ints& x) {
-    std::int32_t total = 0;
-    for (int i = 0; i < 16; ++i) total += x.at[i];
-    return total;
+  template <class T>
+  TENON_INLINE static floats each(const void* from) {
+    float out[16];
+    for (int i = 0; i < 16; ++i) out[i] = static_cast<float>(copy<T>(static_cast<const char*>(from) + static_cast<int>(sizeof(T)) * i));
+    return load(out);
   }
 };
 

@@ -7,7 +7,7 @@
 TENON_KERNELS_BEGIN
 namespace atoms {
 
-using scalar_product = product_words<scalar_leaf, product_shape{.streams = 2, .float_rows = 4, .float_panels = 1, .byte_rows = 2, .byte_panels = 1}>;
+using scalar_product = product_words<scalar_leaf, product_shape{.float_rows = 4, .float_panels = 1, .byte_rows = 2, .byte_panels = 1}>;
 
 }  // namespace atoms
 TENON_KERNELS_END
