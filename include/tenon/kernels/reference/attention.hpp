@@ -5,7 +5,7 @@
 
 #include <tenon/core/view.hpp>
 #include <tenon/policies/mask/algebra.hpp>
-#include <tenon/policies/score.hpp>
+#include <tenon/policies/score/algebra.hpp>
 #include <tenon/policies/weighting.hpp>
 
 namespace tenon::reference {

@@ -2,7 +2,7 @@
 // All that atoms and skeletons ever see of the policies: which scores of a tile live, and what becomes of them.
 
 #include <tenon/policies/mask/algebra.hpp>
-#include <tenon/policies/score.hpp>
+#include <tenon/policies/score/algebra.hpp>
 
 TENON_KERNELS_BEGIN
 

@@ -45,7 +45,7 @@ struct softmax_state {
     for (int r = 0; r < Rows; ++r) {
       const float old_top = top.at[r], new_top = seen.at[r] <= old_top ? old_top : seen.at[r];
       const float moved_to = new_top == nothing ? 0.0f : -new_top * log2_e;
-      fade.at[r] = old_top == nothing ? 1.0f : exp2_fast(moved_to - reference.at[r]);
+      fade.at[r] = old_top == nothing ? 1.0f : exp2(moved_to - reference.at[r]);
       top.at[r] = new_top;
       reference.at[r] = moved_to;
       total.at[r] *= fade.at[r];
@@ -61,8 +61,8 @@ struct softmax_state {
     for (int r = 0; r < Rows; ++r) {
       const float a = top.at[r], b = next.top.at[r], both = b <= a ? a : b;
       const float moved_to = both == nothing ? 0.0f : -both * log2_e;
-      by.left.at[r] = a == nothing ? 0.0f : exp2_fast(moved_to - reference.at[r]);
-      by.right.at[r] = b == nothing ? 0.0f : exp2_fast(moved_to - next.reference.at[r]);
+      by.left.at[r] = a == nothing ? 0.0f : exp2(moved_to - reference.at[r]);
+      by.right.at[r] = b == nothing ? 0.0f : exp2(moved_to - next.reference.at[r]);
       total.at[r] = total.at[r] * by.left.at[r] + next.total.at[r] * by.right.at[r];
       top.at[r] = both;
       reference.at[r] = moved_to;
@@ -75,8 +75,8 @@ struct softmax_state {
       float denominator = total.at[r], scale = 1;
       if (sink != nullptr) {  // in the frame of the greater of the two, so that neither overflows
         const float logit = sink[r], frame = top.at[r] >= logit ? reference.at[r] : -logit * log2_e;
-        scale = top.at[r] == nothing ? 0.0f : exp2_fast(frame - reference.at[r]);
-        denominator = denominator * scale + exp2_fast(logit * log2_e + frame);
+        scale = top.at[r] == nothing ? 0.0f : exp2(frame - reference.at[r]);
+        denominator = denominator * scale + exp2(logit * log2_e + frame);
       }
       factor.at[r] = total.at[r] == 0 ? 0.0f : scale / denominator;
     }

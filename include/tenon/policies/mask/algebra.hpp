@@ -25,12 +25,14 @@ TENON_BOTH constexpr cover covers(const Mask& m, tile t) {
     return cover::some;
 }
 
+// Both sides are always asked: a branch would keep compilers from taking 16 keys at a time.
+
 /// Keeps what both keep.
 template <mask A, mask B>
 struct both {
   A first;
   B second;
-  TENON_BOTH constexpr bool keep(position p) const { return first.keep(p) & second.keep(p); }
+  TENON_BOTH constexpr bool keep(position p) const { return static_cast<int>(first.keep(p)) & static_cast<int>(second.keep(p)); }
   TENON_BOTH constexpr cover covers(tile t) const { return tenon::covers(first, t) & tenon::covers(second, t); }
 };
 
@@ -39,7 +41,7 @@ template <mask A, mask B>
 struct either {
   A first;
   B second;
-  TENON_BOTH constexpr bool keep(position p) const { return first.keep(p) | second.keep(p); }
+  TENON_BOTH constexpr bool keep(position p) const { return static_cast<int>(first.keep(p)) | static_cast<int>(second.keep(p)); }
   TENON_BOTH constexpr cover covers(tile t) const { return tenon::covers(first, t) | tenon::covers(second, t); }
 };
 

@@ -152,7 +152,7 @@ struct attention_words {
     for (int r = 0; r < group_rows; ++r) {
       float* at = s + r * block_keys + (live.lo - keys.key0);
       TENON_INDEPENDENT
-      for (int c = 0; c < live.hi - live.lo; ++c) at[c] = 1.0f / (1.0f + exp2_fast(-(at[c] + state.bias) * log2_e));
+      for (int c = 0; c < live.hi - live.lo; ++c) at[c] = logistic(at[c] + state.bias);
     }
   }
 

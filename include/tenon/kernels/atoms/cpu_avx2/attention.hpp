@@ -30,18 +30,15 @@ struct avx2_attention_leaf {
     return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
   }
 
-  /// 2^x as exp2_fast has it.
+  /// 2^x to 1 ulp from -126 up, 0 below -126.5; NaN stays.
   TENON_INLINE static vector exp2(vector x) {
     x = _mm256_max_ps(_mm256_set1_ps(-127.0f), x);  // NaN in x stays
     x = _mm256_min_ps(_mm256_set1_ps(128.0f), x);
     const vector n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm256_sub_ps(x, n);
-    vector p = _mm256_set1_ps(1.535336188319500e-4f);
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1.339887440266574e-3f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(9.618437357674640e-3f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(5.550332471162809e-2f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(2.402264791363012e-1f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(6.931472028550421e-1f));
-    p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(1.0f));
+    vector p = fill(exp2_coefficients[5]);
+#pragma GCC unroll 5
+    for (int i = 4; i >= 0; --i) p = fma(p, f, fill(exp2_coefficients[i]));
+    p = fma(p, f, fill(1.0f));
     const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     return _mm256_mul_ps(p, _mm256_castsi256_ps(exponent));
   }

@@ -33,17 +33,14 @@ struct avx512_attention_leaf {
     return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
   }
 
-  /// 2^x as exp2_fast has it; the scaling rounds to subnormals instead of flushing them.
+  /// 2^x to 1 ulp; 0 for -inf, NaN stays.
   TENON_INLINE static vector exp2(vector x) {
     x = _mm512_maskz_max_ps(every, _mm512_set1_ps(-151.0f), x);  // NaN in x stays
     const vector n = _mm512_maskz_roundscale_ps(every, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm512_sub_ps(x, n);
-    vector p = _mm512_set1_ps(1.535336188319500e-4f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.339887440266574e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.618437357674640e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.550332471162809e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.402264791363012e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931472028550421e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+    vector p = fill(exp2_coefficients[5]);
+#pragma GCC unroll 5
+    for (int i = 4; i >= 0; --i) p = fma(p, f, fill(exp2_coefficients[i]));
+    p = fma(p, f, fill(1.0f));
     return _mm512_maskz_scalef_ps(every, p, n);
   }
 

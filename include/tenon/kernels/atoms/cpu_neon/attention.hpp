@@ -22,18 +22,15 @@ struct neon_attention_leaf {
   TENON_INLINE static float sum_of(vector x) { return vaddvq_f32(x); }
   TENON_INLINE static float highest_of(vector x) { return vmaxvq_f32(x); }
 
-  /// 2^x as exp2_fast has it.
+  /// 2^x to 1 ulp from -126 up, 0 below -126.5; NaN stays.
   TENON_INLINE static vector exp2(vector x) {
     x = vmaxq_f32(x, vdupq_n_f32(-127.0f));  // NaN stays
     x = vminq_f32(x, vdupq_n_f32(128.0f));
     const vector n = vrndnq_f32(x), f = vsubq_f32(x, n);
-    vector p = vdupq_n_f32(1.535336188319500e-4f);
-    p = vfmaq_f32(vdupq_n_f32(1.339887440266574e-3f), p, f);
-    p = vfmaq_f32(vdupq_n_f32(9.618437357674640e-3f), p, f);
-    p = vfmaq_f32(vdupq_n_f32(5.550332471162809e-2f), p, f);
-    p = vfmaq_f32(vdupq_n_f32(2.402264791363012e-1f), p, f);
-    p = vfmaq_f32(vdupq_n_f32(6.931472028550421e-1f), p, f);
-    p = vfmaq_f32(vdupq_n_f32(1.0f), p, f);
+    vector p = fill(exp2_coefficients[5]);
+#pragma GCC unroll 5
+    for (int i = 4; i >= 0; --i) p = fma(p, f, fill(exp2_coefficients[i]));
+    p = fma(p, f, fill(1.0f));
     const int32x4_t exponent = vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23);
     return vmulq_f32(p, vreinterpretq_f32_s32(exponent));
   }

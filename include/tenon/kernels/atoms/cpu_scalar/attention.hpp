@@ -17,7 +17,7 @@ struct scalar_attention_leaf {
   TENON_INLINE static float multiply(float a, float b) { return a * b; }
   TENON_INLINE static float add(float a, float b) { return a + b; }
   TENON_INLINE static float highest(float a, float b) { return a > b ? a : b; }  // NaN in b stays
-  TENON_INLINE static float exp2(float x) { return exp2_fast(x); }
+  TENON_INLINE static float exp2(float x) { return tenon::exp2(x); }
   TENON_INLINE static float sum_of(float x) { return x; }
   TENON_INLINE static float highest_of(float x) { return x; }
   template <class Number>

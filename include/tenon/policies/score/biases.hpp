@@ -1,0 +1,90 @@
+#pragma once
+// Scores that add a bias of position, head or key, and the soft cap. Operands stay the caller's.
+
+#include <bit>
+#include <cstddef>
+
+#include <tenon/policies/score/algebra.hpp>
+
+namespace tenon {
+
+/// c tanh(s / c): scores stay within +-cap. cap > 0.
+struct soft_cap {
+  float cap;
+  template <class T>
+  TENON_BOTH constexpr T adjust(T s, position) const {
+    return cap * tanh(s / cap);
+  }
+};
+
+/// s - m_h |i - j| with the slopes of [Press, Smith, Lewis 2022] for `heads` query heads, also where that is no power of two.
+struct alibi {
+  int heads;
+  template <class T>
+  TENON_BOTH constexpr T adjust(T s, position p) const {
+    const int distance = p.query < p.key ? p.key - p.query : p.query - p.key;
+    return s - T(slope_of_head(p.head) * static_cast<float>(distance));
+  }
+  /// m of head h, counted from 0.
+  TENON_BOTH constexpr float slope_of_head(int h) const {
+    const int whole = static_cast<int>(std::bit_floor(static_cast<unsigned>(heads)));
+    const float power = h < whole ? -8.0f * static_cast<float>(h + 1) : -4.0f * static_cast<float>(2 * (h - whole) + 1);
+    return exp2(power / static_cast<float>(whole));
+  }
+};
+
+/// Whether a relative bias tells keys before the query from keys after it.
+enum class direction : unsigned char { backward, both };
+
+/// s + table[head][bucket(j - i)] with the buckets of T5 [Raffel et al. 2020]: exact for short distances, then logarithmic up to
+/// max_distance. direction::both halves the buckets between the sides; backward puts all later keys in bucket 0.
+struct relative_bias {
+  const float* table;
+  int buckets = 32, max_distance = 128;
+  direction sides = direction::both;
+
+  template <class T>
+  TENON_BOTH constexpr T adjust(T s, position p) const {
+    return s + T(table[static_cast<std::ptrdiff_t>(p.head) * buckets + bucket(p.key - p.query)]);
+  }
+  TENON_BOTH constexpr int bucket(int relative) const {
+    const int of_side = sides == direction::both ? buckets / 2 : buckets, exact = of_side / 2;
+    const int side = sides == direction::both && relative > 0 ? of_side : 0;
+    const int forward = sides == direction::both ? relative : 0;
+    const int distance = relative > 0 ? forward : -relative;
+    if (distance < exact) return side + distance;
+    const float ratio = log(static_cast<float>(distance) / static_cast<float>(exact)) / log(static_cast<float>(max_distance) / static_cast<float>(exact));
+    const int far = exact + static_cast<int>(ratio * static_cast<float>(of_side - exact));
+    return side + (far < of_side - 1 ? far : of_side - 1);
+  }
+};
+
+/// s + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j)), w_f = first ratio^f: a and b learned, [head][terms]. |w_f (i - j)| <= 6000.
+struct fourier {
+  const float *cosine, *sine;
+  int terms;
+  float first = 1.0f, ratio = 0.5f;
+
+  template <class T>
+  TENON_BOTH constexpr T adjust(T s, position p) const {
+    const std::ptrdiff_t own = static_cast<std::ptrdiff_t>(p.head) * terms;
+    float frequency = first;
+    for (int f = 0; f < terms; ++f, frequency *= ratio) {
+      const T angle = T(frequency) * T(static_cast<float>(p.query - p.key));
+      s = s + T(cosine[own + f]) * cos(angle) + T(sine[own + f]) * sin(angle);
+    }
+    return s;
+  }
+};
+
+/// s + values[batch][j]: what a gate or a prior says about each key, `batch_stride` apart (0: one for all). -inf hides a key.
+struct key_bias {
+  const float* values;
+  std::ptrdiff_t batch_stride = 0;
+  template <class T>
+  TENON_BOTH constexpr T adjust(T s, position p) const {
+    return s + T(values[p.batch * batch_stride + p.key]);
+  }
+};
+
+}  // namespace tenon
