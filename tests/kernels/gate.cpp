@@ -1,0 +1,50 @@
+// open_gate against the reference in double.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include <tenon/kernels/launch/cpu.hpp>
+#include <tenon/kernels/launch/gate.hpp>
+#include <tenon/kernels/reference/gate.hpp>
+
+namespace {
+
+using namespace tenon;
+using tenon::index;  // <strings.h> has a function of this name
+
+template <class Gate>
+double distance(const Gate& how, index tokens, index hidden, int threads) {
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal(0, 3);
+  const auto count = static_cast<std::size_t>(tokens * hidden);
+  std::vector<float> gate(count), up(count);
+  for (std::size_t i = 0; i < count; ++i) gate[i] = normal(random), up[i] = normal(random);
+  const std::vector<double> g(gate.begin(), gate.end()), u(up.begin(), up.end());
+  std::vector<double> want(count);
+  reference::open_gate(how, view<const double, 2>(g.data(), tokens, hidden), view<const double, 2>(u.data(), tokens, hidden), view<double, 2>(want.data(), tokens, hidden));
+  const view<float, 2> in_place(gate.data(), tokens, hidden);
+  open_gate(cpu{cpu_options{.threads = threads}}, how, in_place, view<const float, 2>(up.data(), tokens, hidden), in_place);
+  double off = 0, all = 0;
+  for (std::size_t i = 0; i < count; ++i) off += (gate[i] - want[i]) * (gate[i] - want[i]), all += want[i] * want[i];
+  return std::sqrt(off / all);
+}
+
+TEST_CASE("every gate as a kernel is its double twin") {
+  for (const int threads : {1, 3})
+    for (const index hidden : {1, 15, 16, 100, 1536}) {
+      CHECK(distance(silu{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(swiglu{.hidden = hidden}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(gelu{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(gelu_tanh{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(relu{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(relu_squared{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(sigmoid_gate{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(bilinear{}, 9, hidden, threads) < 2e-7);
+      CHECK(distance(clamped_swiglu{.hidden = hidden}, 9, hidden, threads) < 2e-7);
+    }
+}
+
+}  // namespace
