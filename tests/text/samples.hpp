@@ -11,10 +11,11 @@
 
 namespace samples {
 
-inline std::string read(const std::string& name) {
-  std::ifstream file(TENON_TEST_DATA "/text/" + name, std::ios::binary);
+inline std::string read_path(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
+inline std::string read(const std::string& name) { return read_path(TENON_TEST_DATA "/text/" + name); }
 
 // Lists of `Item` in a file, each after its length.
 template <class List>

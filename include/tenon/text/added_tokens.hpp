@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -18,7 +17,7 @@ class added_tokens {
   void insert(std::string_view text, std::int32_t token) {
     if (text.empty() || !tokens_.emplace(text, token).second) return;
     starts_[static_cast<unsigned char>(text[0])] = true;
-    const auto place = std::lower_bound(lengths_.begin(), lengths_.end(), text.size(), std::greater<>{});
+    const auto place = std::lower_bound(lengths_.begin(), lengths_.end(), text.size(), [](std::size_t a, std::size_t b) { return a > b; });
     if (place == lengths_.end() || *place != text.size()) lengths_.insert(place, text.size());
   }
 
