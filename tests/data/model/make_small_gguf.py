@@ -1,4 +1,4 @@
-"""make_small_gguf.py DIR: writes small.gguf and small.f32, which tests/model/gguf.cpp reads.
+"""make_small_gguf.py DIR: writes small.gguf, small.f32 and quantized.bin, which tests/model/{gguf,writers}.cpp read.
 
 Every tensor type that tenon reads, as the PyPI package gguf 0.19 writes it, and what that package says the values are
 (float32, tensor after tensor, in the order of the file). Blocks are random bits with scales of a sane size.
@@ -46,3 +46,11 @@ plain("blk.0.attn_k.weight", (128, 8), Q.F32)
 plain("blk.0.attn_v.weight", (128, 8), Q.F32)
 w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); w.close()
 np.concatenate(expected).tofile(f"{out}/small.f32")
+
+# Floats and their blocks: 64 of each kind, after a block of zeros and blocks of one repeated value.
+x = (rng.standard_normal((64, 32)) * np.exp(2 * rng.standard_normal((64, 1)))).astype(np.float32)
+x[0], x[1], x[2] = 0, 5, -3
+with open(f"{out}/quantized.bin", "wb") as f:
+    f.write(x.tobytes())
+    for kind in (Q.Q8_0, Q.Q4_0, Q.Q4_1):
+        f.write(gguf.quants.quantize(x, kind).tobytes())
