@@ -156,9 +156,10 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
   for (const product& p : products) kernel_detail::check(x, p.weights, p.out);
   const index depth = x.extent[1], step = kernel_detail::block_tokens(depth);
   std::byte* workers = scratch + kernel_detail::arranged_bytes(x.extent[0], depth);
+  constexpr form forms[] = {form::plain, form::rounded, form::quantised};
   for (index first = 0; first < x.extent[0]; first += step) {
     const index count = x.extent[0] - first < step ? x.extent[0] - first : step;
-    for (const form which : {form::plain, form::rounded, form::quantised}) {
+    for (const form which : forms) {
       index panels = 0;
       for (const product& p : products)
         if (form_of(p.weights.kind, p.weights.how) == which) panels += kernel_detail::panel_count(p.weights.rows);
