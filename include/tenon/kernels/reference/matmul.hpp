@@ -1,23 +1,49 @@
 #pragma once
 // The definition of a product, in double: what every machine is checked against.
 
+#include <bit>
+#include <cstdint>
+
+#include <tenon/core/number.hpp>
 #include <tenon/core/storage.hpp>
 #include <tenon/core/view.hpp>
+#include <tenon/policies/precision.hpp>
 
 namespace tenon::reference {
 
-/// sum over k of x[k] w[row, k]. `row_values` is room for one decoded row: w.columns floats.
-inline double dot(const float* x, const stored_matrix& w, index row, float* row_values) {
-  w.decode_row(row, row_values);
-  double sum = 0;
-  for (index k = 0; k < w.columns; ++k) sum += static_cast<double>(x[k]) * static_cast<double>(row_values[k]);
-  return sum;
+/// What compute::int8 makes of up to 32 values: q = x * (127 / amax), to the nearest integer, ties to even, in float; each value is
+/// then amax / 127 * q. A block with an infinity or NaN becomes NaN; amax below 2^-120 gives zeros.
+inline void quantise(const float* x, index count, double* out) {
+  std::uint32_t peak = 0;
+  for (index i = 0; i < count; ++i) {
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(x[i]) & 0x7fffffffu;
+    peak = bits > peak ? bits : peak;
+  }
+  const float amax = std::bit_cast<float>(peak);
+  const bool finite = peak < 0x7f800000u, tiny = peak < 0x03800000u;
+  for (index i = 0; i < count; ++i)
+    out[i] = !finite ? static_cast<double>(std::bit_cast<float>(0x7fc00000u)) : tiny ? 0.0 : static_cast<double>(amax / 127.0f) * static_cast<double>(__builtin_rintf(x[i] * (127.0f / amax)));
 }
 
-/// out[token, row] = sum over k of x[token, k] w[row, k] + bias[row] (bias may be null).
-inline void matmul(const view<const float, 2>& x, const stored_matrix& w, const float* bias, const view<double, 2>& out, float* row_values) {
-  for (index row = 0; row < w.rows; ++row)
-    for (index t = 0; t < x.extent[0]; ++t) out(t, row) = dot(&x(t, 0), w, row, row_values) + (bias == nullptr ? 0.0 : static_cast<double>(bias[row]));
+/// out[token, row] = sum over k of x[token, k] w[row, k] + bias[row] (bias may be null), with x and w as `how` sees them. `row` and
+/// `token`: room for w.columns values each.
+inline void matmul(const view<const float, 2>& x, const stored_matrix& w, compute how, const float* bias, const view<double, 2>& out, float* row, double* token) {
+  for (index t = 0; t < x.extent[0]; ++t) {
+    for (index k = 0; k < w.columns; k += 32) {
+      const index count = w.columns - k < 32 ? w.columns - k : 32;
+      if (how == compute::int8) {
+        quantise(&x(t, k), count, token + k);
+        continue;
+      }
+      for (index i = k; i < k + count; ++i) token[i] = static_cast<double>(how == compute::bf16 ? static_cast<float>(bf16(x(t, i))) : x(t, i));
+    }
+    for (index r = 0; r < w.rows; ++r) {
+      w.decode_row(r, row);
+      double sum = bias == nullptr ? 0.0 : static_cast<double>(bias[r]);
+      for (index k = 0; k < w.columns; ++k) sum += token[k] * static_cast<double>(how == compute::bf16 ? static_cast<float>(bf16(row[k])) : row[k]);
+      out(t, r) = sum;
+    }
+  }
 }
 
 }  // namespace tenon::reference
