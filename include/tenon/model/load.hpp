@@ -116,7 +116,7 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
   struct packer {
     const weights_file& source;
     const Machine& machine;
-    std::byte* at;
+    std::byte *at, *dropped_at = at;
     void operator()(vector_parameter& to, const std::string& name, index size) {
       const stored_matrix& stored = source.find(name)->matrix;
       auto* floats = reinterpret_cast<float*>(at);
@@ -129,6 +129,12 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
       const compute how = precision.products(stored.kind);
       to = pack(machine, stored, how, at);
       at += round_up(tenon::packed_bytes(machine, stored.kind, how, rows, depth), 64);
+      // What was read is let go as we advance: the file and its packed form are never both in memory.
+      constexpr std::ptrdiff_t often = std::ptrdiff_t{16} << 20;
+      if (at - dropped_at > often) {
+        source.drop_pages();
+        dropped_at = at;
+      }
     }
   };
   detail::each_parameter<Decoder>(weights, packer{source, machine, packed.data()});
