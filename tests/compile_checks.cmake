@@ -54,3 +54,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_check(link/march/clang++ TENON_CLANG ${here}/link/check_march.sh ${here}/link ${include} ${scratch}/link/clang ${TENON_CLANG})
 endif()
 add_check(link/cuda TENON_NVCC ${here}/link/check_cuda.sh ${here}/link ${include} ${scratch}/link/cuda ${TENON_NVCC} g++)
+
+add_check(examples/weights CMAKE_CXX_COMPILER ${here}/examples/check_weights.sh ${PROJECT_SOURCE_DIR} ${scratch}/examples/weights)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_check(examples/processor CMAKE_CXX_COMPILER ${here}/examples/check_processor.sh ${PROJECT_SOURCE_DIR}/examples/support ${scratch}/examples/processor ${CMAKE_CXX_COMPILER})
+endif()
