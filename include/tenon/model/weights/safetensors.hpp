@@ -2,8 +2,9 @@
 // Opens models published as safetensors: one file, or a folder of one file or several shards. Needs nlohmann_json
 // (target tenon::text). Names and facts are translated to GGUF's, so that nothing above knows which format it reads.
 
+#include <algorithm>
 #include <cstddef>
-#include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,30 +46,30 @@ inline void read_shards(weights_file::parts& out, const std::string& folder, con
   const nlohmann::json tree = read_json_file(index_path, std::size_t{64} << 20);
   const auto map = tree.find("weight_map");
   if (map == tree.end() || !map->is_object()) throw fault("'weight_map' to map tensors to files", map == tree.end() ? "none" : map->type_name());
-  std::map<std::string, std::size_t> listed;  // shard file to its number of tensors
+  std::set<std::string> shards;
   for (const auto& [name, file] : map->items()) {
     if (!file.is_string()) throw fault("the file of " + in_quotes(name) + " to be a text", file.type_name());
     const auto& shard = file.get_ref<const std::string&>();
     // A path would let a model file point at any file of this machine.
     if (!is_name(shard, 255) || shard.find('/') != shard.npos || shard == "." || shard == "..") throw fault("the file of " + in_quotes(name) + " to be a plain file name", in_quotes(shard));
-    ++listed[shard];
+    shards.insert(shard);
   }
-  if (listed.size() > 4096) throw fault("at most 4096 files", std::to_string(listed.size()));
-  for (const auto& [shard, count] : listed) {
+  if (shards.size() > 4096) throw fault("at most 4096 files", std::to_string(shards.size()));
+  std::set<std::string> seen;
+  for (const std::string& shard : shards) {
     const std::string path = folder + "/" + shard;
     mapped_file file(path, "a safetensors file");
-    std::vector<stored_tensor> tensors = safetensors_header::read(file.bytes(), path);
-    std::size_t matched = 0;
-    for (stored_tensor& t : tensors) {
+    for (stored_tensor& t : safetensors_header::read(file.bytes(), path)) {
       const auto at = map->find(t.name);
-      if (at == map->end() || *at != shard) throw fault("tensor " + in_quotes(t.name) + " of " + in_quotes(shard) + " to be listed there", at == map->end() ? "it nowhere" : "it in " + in_quotes(at->get<std::string>()));
-      ++matched;
+      const std::string listed = at == map->end() ? "" : at->get<std::string>();
+      if (listed != shard) throw fault("tensor " + in_quotes(t.name) + " to be listed in " + in_quotes(shard) + ", where it is", listed.empty() ? "it nowhere" : "it in " + in_quotes(listed));
+      seen.insert(t.name);
       out.tensors.push_back(std::move(t));
     }
-    // Names within a file are unique, or the constructor of weights_file says which is not.
-    if (matched < count) throw fault(std::to_string(count) + " tensors in " + in_quotes(shard), std::to_string(matched));
     out.files.push_back(std::move(file));
   }
+  for (const auto& [name, shard] : map->items())
+    if (!seen.contains(name)) throw fault("tensor " + in_quotes(name) + " in " + in_quotes(shard.get<std::string>()), "none of that name there");
 }
 
 // Gives tensors their scales and GGUF's names, and drops the copy of a tied head.
