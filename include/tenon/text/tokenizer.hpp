@@ -95,6 +95,8 @@ class tokenizer {
   std::int32_t bos() const { return bos_; }
   /// Whether the model expects bos before every text.
   bool adds_bos() const { return adds_bos_; }
+  /// Tokens after which a model has finished its answer.
+  const std::vector<std::int32_t>& ends() const { return ends_; }
   /// Whether a model that chose `token` has finished its answer.
   bool is_end(std::int32_t token) const { return std::find(ends_.begin(), ends_.end(), token) != ends_.end(); }
   bool is_control(std::int32_t token) const { return token >= 0 && token < size() && control_[static_cast<std::size_t>(token)]; }
