@@ -31,9 +31,19 @@ struct meaning {
     const cover inside = tenon::covers(mask, tile{query(r0), query(r1 - 1) + 1, c0, c1 < length ? c1 : length, batch});
     return c1 > length && inside == cover::all ? cover::some : inside;
   }
-  TENON_INLINE bool keep(int row, int key) const { return key < length && mask.keep(at(row, key)); }
-  TENON_INLINE float operator()(float s, int row, int key) const { return score.adjust(s, at(row, key)); }
+  TENON_INLINE bool keep(int row, int key) const { return keeps(at(row, 0), key); }
+  TENON_INLINE float operator()(float s, int row, int key) const { return adjust(s, at(row, 0), key); }
+
+  // The same for a row's position, found once: keys beyond the last are asked as the last, so that no operand is read outside.
   TENON_INLINE position at(int row, int key) const { return {query(row), key, head(row), batch}; }
+  TENON_INLINE bool keeps(position p, int key) const {
+    p.key = key < length ? key : length - 1;
+    return static_cast<int>(key < length) & static_cast<int>(mask.keep(p));
+  }
+  TENON_INLINE float adjust(float s, position p, int key) const {
+    p.key = key < length ? key : length - 1;
+    return score.adjust(s, p);
+  }
 
   /// The least span of whole granules of [c0, c1), c0 a multiple of Granule, outside which rows [r0, r1) see nothing.
   template <int Granule>

@@ -17,7 +17,7 @@ void attention_partial(const M& m, const Source& in, const Meaning& mean, int ro
     states[g].clear();
   }
   const traversal<Meaning> path{mean, rows, from, to, M::block_keys};
-  m.stream(in, path, [&](const typename M::block& block, int end) TENON_LAMBDA {
+  m.stream(in, path, [&](const auto& block, int end) TENON_LAMBDA {
     for (int g = 0; g < groups; ++g) {
       const int row0 = g * M::group_rows, count = rows - row0 < M::group_rows ? rows - row0 : M::group_rows;
       const span live = mean.template trim<M::key_granule>(row0, row0 + count, block.key0, end);
@@ -26,7 +26,7 @@ void attention_partial(const M& m, const Source& in, const Meaning& mean, int ro
       typename M::rows fade;
       bool moved = false;
       if constexpr (State::bounded) {
-        m.exponentiate(block, live, states[g]);
+        m.exponentiate(block, live, count, states[g]);
       } else {
         moved = states[g].raise(m.row_max(block, live, count), fade);
         states[g].add(m.exponentiate(block, live, count, states[g]));
@@ -40,6 +40,7 @@ void attention_partial(const M& m, const Source& in, const Meaning& mean, int ro
 template <class M, class Source, class Meaning, class State>
 void attention_forward(const M& m, const Source& in, const Meaning& mean, int rows, int length, int split, State* states, State* merged) {
   const int groups = (rows + M::group_rows - 1) / M::group_rows;
+  const auto rows_of = [&](int g) { return rows - g * M::group_rows < M::group_rows ? rows - g * M::group_rows : M::group_rows; };
   for (int g = 0; g < groups; ++g) {
     m.clear(m.merged_sums(g));
     merged[g].clear();
@@ -48,7 +49,7 @@ void attention_forward(const M& m, const Source& in, const Meaning& mean, int ro
     const int to = length - from < split ? length : from + split;
     if (mean.covers(0, rows, from, to) == cover::none) continue;
     attention_partial(m, in, mean, rows, from, to, states);
-    for (int g = 0; g < groups; ++g) m.merge(m.merged_sums(g), m.sums(g), merged[g].merge(states[g]));
+    for (int g = 0; g < groups; ++g) m.merge(m.merged_sums(g), m.sums(g), rows_of(g), merged[g].merge(states[g]));
   }
 }
 

@@ -22,7 +22,8 @@ void merge_partials(const M& m, int rows, int parts, State* merged, const Part& 
     merged[g].clear();
     for (int i = 0; i < parts; ++i) {
       const partial_result<State> next = part(i);
-      m.merge(m.merged_sums(g), next.sums + (m.merged_sums(g) - m.merged_sums(0)), merged[g].merge(next.states[g]));
+      const int count = rows - g * M::group_rows < M::group_rows ? rows - g * M::group_rows : M::group_rows;
+      m.merge(m.merged_sums(g), next.sums + (m.merged_sums(g) - m.merged_sums(0)), count, merged[g].merge(next.states[g]));
     }
   }
 }

@@ -43,13 +43,10 @@ struct avx2_attention_leaf {
     return _mm256_mul_ps(p, _mm256_castsi256_ps(exponent));
   }
 
-  /// 16 pairs to the first and the second of each.
-  TENON_INLINE static void widen(const bf16* from, float* first, float* second) {
-    for (int i = 0; i < 16; i += 8) {
-      const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 2 * i));
-      _mm256_storeu_ps(first + i, _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)));
-      _mm256_storeu_ps(second + i, _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u)))));
-    }
+  TENON_INLINE static void widen(const bf16* from, vector& firsts, vector& seconds) {
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    firsts = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+    seconds = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
   }
 };
 

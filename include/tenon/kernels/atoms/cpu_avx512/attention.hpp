@@ -44,11 +44,10 @@ struct avx512_attention_leaf {
     return _mm512_maskz_scalef_ps(every, p, n);
   }
 
-  /// 16 pairs to the first and the second of each.
-  TENON_INLINE static void widen(const bf16* from, float* first, float* second) {
+  TENON_INLINE static void widen(const bf16* from, vector& firsts, vector& seconds) {
     const __m512i pairs = _mm512_loadu_si512(from);
-    _mm512_storeu_ps(first, _mm512_castsi512_ps(_mm512_maskz_slli_epi32(every, pairs, 16)));
-    _mm512_storeu_ps(second, _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000u)))));
+    firsts = _mm512_castsi512_ps(_mm512_maskz_slli_epi32(every, pairs, 16));
+    seconds = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
   }
 };
 

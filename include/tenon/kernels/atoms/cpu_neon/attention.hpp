@@ -35,13 +35,10 @@ struct neon_attention_leaf {
     return vmulq_f32(p, vreinterpretq_f32_s32(exponent));
   }
 
-  /// 16 pairs to the first and the second of each.
-  TENON_INLINE static void widen(const bf16* from, float* first, float* second) {
-    for (int i = 0; i < 16; i += 4) {
-      const uint32x4_t pairs = vreinterpretq_u32_u16(vld1q_u16(&from[2 * i].bits));
-      vst1q_f32(first + i, vreinterpretq_f32_u32(vshlq_n_u32(pairs, 16)));
-      vst1q_f32(second + i, vreinterpretq_f32_u32(vandq_u32(pairs, vdupq_n_u32(0xffff0000u))));
-    }
+  TENON_INLINE static void widen(const bf16* from, vector& firsts, vector& seconds) {
+    const uint32x4_t pairs = vreinterpretq_u32_u16(vld1q_u16(&from->bits));
+    firsts = vreinterpretq_f32_u32(vshlq_n_u32(pairs, 16));
+    seconds = vreinterpretq_f32_u32(vandq_u32(pairs, vdupq_n_u32(0xffff0000u)));
   }
 };
 

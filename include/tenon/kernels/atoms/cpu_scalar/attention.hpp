@@ -8,7 +8,7 @@ namespace atoms {
 
 struct scalar_attention_leaf {
   using vector = float;
-  static constexpr int lanes = 1, rows = 4, vectors = 4;
+  static constexpr int lanes = 1, rows = 2, vectors = 4;
 
   TENON_INLINE static float load(const float* at) { return *at; }
   TENON_INLINE static void store(float* at, float x) { *at = x; }
@@ -21,11 +21,9 @@ struct scalar_attention_leaf {
   TENON_INLINE static float sum_of(float x) { return x; }
   TENON_INLINE static float highest_of(float x) { return x; }
   template <class Number>
-  TENON_INLINE static void widen(const Number* from, float* first, float* second) {
-    for (int i = 0; i < 16; ++i) {
-      first[i] = static_cast<float>(from[2 * i]);
-      second[i] = static_cast<float>(from[2 * i + 1]);
-    }
+  TENON_INLINE static void widen(const Number* from, float& first, float& second) {
+    first = static_cast<float>(from[0]);
+    second = static_cast<float>(from[1]);
   }
 };
 
