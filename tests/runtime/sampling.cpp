@@ -144,7 +144,7 @@ TEST_CASE("forbidden tokens are never drawn; extreme logits are") {
 }
 
 TEST_CASE("bad logits and bad choices are refused in one sentence") {
-  for (const std::size_t at : {0, 31, 64, 70})
+  for (const std::size_t at : {0u, 31u, 64u, 70u})
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       auto logits = some_logits(71, 9);
       logits[at] = bad;

@@ -85,6 +85,10 @@ template <class T, int Count>
 inline constexpr bool acts_as_number<dual<T, Count>> = true;
 
 template <class T, int Count>
+TENON_BOTH TENON_INLINE constexpr dual<T, Count> choose(bool condition, const dual<T, Count>& yes, const dual<T, Count>& no) {
+  return condition ? yes : no;
+}
+template <class T, int Count>
 TENON_BOTH TENON_INLINE constexpr dual<T, Count> abs(const dual<T, Count>& x) {
   return x.chain(abs(x.value), x.value < T(0) ? T(-1) : T(1));
 }

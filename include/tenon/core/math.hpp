@@ -41,6 +41,19 @@ struct float_facts<double> {
   static constexpr double half_pi[3] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
 };
 
+}  // namespace math_detail
+
+/// condition ? yes : no, in bits. As conditional expressions, two in a row (a clamp) become one join of three paths, which
+/// the vectoriser of g++ 12 -O2 refuses.
+template <machine_float T>
+TENON_BOTH TENON_INLINE constexpr T choose(bool condition, T yes, T no) {
+  using Bits = typename math_detail::float_facts<T>::bits;
+  const Bits mask = Bits{0} - static_cast<Bits>(condition);
+  return std::bit_cast<T>((std::bit_cast<Bits>(yes) & mask) | (std::bit_cast<Bits>(no) & ~mask));
+}
+
+namespace math_detail {
+
 // c0 + x (c1 + x (c2 + ...)). Recursion, not a loop: nothing is left to unroll when the caller's loop is vectorised.
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T horner(T, T c) {
@@ -113,8 +126,8 @@ TENON_BOTH TENON_INLINE constexpr T abs(T x) {
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T exp(T x) {
   constexpr T high = std::same_as<T, float> ? T(89) : T(710), low = std::same_as<T, float> ? T(-105) : T(-746);
-  x = x > high ? high : x;
-  x = x < low ? low : x;
+  x = choose(x > high, high, x);
+  x = choose(x < low, low, x);
   typename math_detail::float_facts<T>::integer n = 0;
   const T r = math_detail::reduce_by_ln2(x, n);
   return math_detail::scale_by_two(T(1) + math_detail::expm1_reduced(r), n);
@@ -124,8 +137,8 @@ TENON_BOTH TENON_INLINE constexpr T exp(T x) {
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T exp2(T x) {
   constexpr T high = std::same_as<T, float> ? T(129) : T(1025), low = std::same_as<T, float> ? T(-151) : T(-1076);
-  x = x > high ? high : x;
-  x = x < low ? low : x;
+  x = choose(x > high, high, x);
+  x = choose(x < low, low, x);
   typename math_detail::float_facts<T>::integer n = 0;
   const T f = x - math_detail::round_to(x, n);
   T power;
@@ -147,14 +160,14 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   constexpr T lift = std::same_as<T, float> ? T(0x1p25) : T(0x1p54);
   const bool subnormal = x < std::numeric_limits<T>::min();
-  const T y = subnormal ? x * lift : x;
+  const T y = choose(subnormal, x * lift, x);
   // y = m 2^e with m in [sqrt 1/2, sqrt 2): exponents are counted from sqrt 1/2.
   const Bits origin = std::bit_cast<Bits>(T(0.70710678118654752440));
   const Bits distance = std::bit_cast<Bits>(y) - origin;
   constexpr Bits half = Bits{1} << (8 * sizeof(T) - facts::mantissa - 1);  // makes the field positive: the shift may be a logical one
   const Integer e = static_cast<Integer>((distance + (half << facts::mantissa)) >> facts::mantissa) - static_cast<Integer>(half);
   const T m = std::bit_cast<T>(std::bit_cast<Bits>(y) - (static_cast<Bits>(e) << facts::mantissa));
-  const T offset = subnormal ? (std::same_as<T, float> ? T(25) : T(54)) : T(0);
+  const T offset = choose(subnormal, std::same_as<T, float> ? T(25) : T(54), T(0));
   const T k = (std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Integer>(facts::magic) + e)) - facts::magic) - offset;
   const T f = m - T(1), s = f / (T(2) + f), z = s * s, half_square = T(0.5) * f * f;
   T tail;
@@ -164,10 +177,9 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
     tail = z * math_detail::horner(z, 0.666666666666669922, 0.39999999999609019, 0.285714287046690197, 0.222222020427976412, 0.181833998478923562,
                               0.153179360784324736, 0.147597281027991702);
   T out = k * facts::ln2_high - ((half_square - (s * (half_square + tail) + k * facts::ln2_low)) - f);
-  out = x == T(0) ? -infinity : out;
-  out = x < T(0) ? std::numeric_limits<T>::quiet_NaN() : out;
-  out = x < infinity ? out : x;  // infinity and NaN stay
-  return out;
+  out = choose(x == T(0), -infinity, out);
+  out = choose(x < T(0), std::numeric_limits<T>::quiet_NaN(), out);
+  return choose(x < infinity, out, x);  // infinity and NaN stay
 }
 
 /// 1 / (1 + e^-x), the logistic function. At most 3 ulp where the result is normal, 0 below.
@@ -181,7 +193,7 @@ template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T tanh(T x) {
   constexpr T flat = std::same_as<T, float> ? T(20) : T(40);  // beyond, the result rounds to 1
   T y = T(2) * math_detail::magnitude(x);
-  y = y > flat ? flat : y;
+  y = choose(y > flat, flat, y);
   typename math_detail::float_facts<T>::integer n = 0;
   const T r = math_detail::reduce_by_ln2(y, n);
   const T power = math_detail::power_of_two<T>(n);
@@ -194,7 +206,7 @@ template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T erf(T x) {
   constexpr T flat = std::same_as<T, float> ? T(3.95) : T(5.95);
   const T a = math_detail::magnitude(x), z = a * a;
-  const T t = a > flat ? flat : a;
+  const T t = choose(a > flat, flat, a);
   T near, fall;  // erf(a) = a + a near for small a, else 1 - e^-fall
   if constexpr (std::same_as<T, float>) {
     near = math_detail::horner(z, 0.1283791666f, -0.376126332f, 0.1128368635f, -0.02685885124f, 0.005199599915f, -0.0008125807237f, 8.29661288e-5f);
@@ -210,7 +222,7 @@ TENON_BOTH TENON_INLINE constexpr T erf(T x) {
                           5.65174492069700307e-11, -1.25493913835430684e-12);
   }
   const T inner = a + a * near, outer = T(1) - exp(-fall);
-  return math_detail::with_sign_of(a < T(0.9375) ? inner : outer, x);
+  return math_detail::with_sign_of(choose(a < T(0.9375), inner, outer), x);
 }
 
 namespace math_detail {
@@ -232,7 +244,7 @@ TENON_BOTH TENON_INLINE constexpr T circular(T x, typename float_facts<T>::integ
     cosine = (T(1) - T(0.5) * z) + z * z * horner(z, 0.0416666666666666125, -0.00138888888888759992, 0.0000248015872904864613, -2.75573146069151475e-7, 2.08757541437046378e-9, -1.13610913600161672e-11);
   }
   const Bits q = static_cast<Bits>(n + quarter);
-  const T value = (q & 1) != 0 ? cosine : sine;
+  const T value = choose((q & 1) != 0, cosine, sine);
   return std::bit_cast<T>(std::bit_cast<Bits>(value) ^ ((q & 2) << (8 * sizeof(T) - 2)));
 }
 

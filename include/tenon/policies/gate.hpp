@@ -44,14 +44,14 @@ struct gelu_tanh {
 struct relu {
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
-    return (gate > T(0) ? gate : T(0)) * up;
+    return choose(gate > T(0), gate, T(0)) * up;
   }
 };
 /// max(gate, 0)^2 * up (So et al. 2021, arXiv 2109.08668).
 struct relu_squared {
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
-    const T positive = gate > T(0) ? gate : T(0);
+    const T positive = choose(gate > T(0), gate, T(0));
     return positive * positive * up;
   }
 };
@@ -78,9 +78,8 @@ struct clamped_silu {
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
     const T bound = T(limit);
-    const T g = gate > bound ? bound : gate;
-    T u = up > bound ? bound : up;
-    u = u < -bound ? -bound : u;
+    const T g = choose(gate > bound, bound, gate);
+    const T below = choose(up > bound, bound, up), u = choose(below < -bound, -bound, below);
     return g * logistic(alpha * g) * (u + 1.0f);
   }
 };

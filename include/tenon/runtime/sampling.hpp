@@ -74,9 +74,6 @@ class sampler {
     const float a = logits_[static_cast<std::size_t>(token)], b = logits_[static_cast<std::size_t>(other)];
     return a > b || (a == b && token < other);
   }
-  auto by_rank() const {
-    return [this](int a, int b) { return before(a, b); };
-  }
 
   void penalise(std::span<const std::int32_t> recent) {
     if (how_.repetition_penalty == 1) return;
@@ -97,16 +94,21 @@ class sampler {
     const float* l = logits_.data();
     float most = -infinity;
     bool valid = true;
-    for_strips<64>(count_, [&](index i, auto lanes) TENON_LAMBDA {
-      float top = -infinity;
-      int bad = 0;
-      for (int j = 0; j < lanes; ++j) {
-        top = l[i + j] > top ? l[i + j] : top;
-        bad |= !(l[i + j] < infinity);
-      }
-      most = top > most ? top : most;
-      valid = valid && bad == 0;
+    constexpr int wide = 32;  // as many maxima side by side, so that each step is a vector's
+    float top[wide];
+    int damaged[wide] = {};
+    for (float& t : top) t = -infinity;
+    for_strips<wide>(count_, [&](index i, auto lanes) TENON_LAMBDA {
+      for_lanes<lanes>([&](int j) TENON_LAMBDA {
+        const float v = l[i + j];
+        top[j] = choose(v > top[j], v, top[j]);
+        damaged[j] |= static_cast<int>(!(v < infinity));
+      });
     });
+    for (int j = 0; j < wide; ++j) {
+      most = top[j] > most ? top[j] : most;
+      valid = valid && damaged[j] == 0;
+    }
     if (!valid) throw error("a logit is NaN or infinite: the model's arithmetic overflowed or its weights are damaged. Fix: check the weights file, or compute in fp32.");
     if (most == -infinity) throw error("every logit is -infinity: no token is allowed. Fix: let the mask of logits leave at least one token.");
     return static_cast<int>(std::find(l, l + count_, most) - l);
@@ -119,41 +121,28 @@ class sampler {
     float* w = weights_.data();
     for_values(count_, [&](index i) TENON_LAMBDA {
       const float below = l[i] - most, weight = exp(below * inverse);
-      w[i] = below == 0 ? 1.0f : weight;
+      w[i] = choose(below == 0, 1.0f, weight);  // 0 * infinity, at the coldest temperatures, is not a number
     });
   }
 
-  // The token that ranks last among those that all filters keep.
+  // The token that ranks last among those that all filters keep; -1 where they keep all.
   int last_kept(int best) {
-    int candidates = 0;  // how many of order_ are filled
-    int last = -1;       // -1: all tokens
+    int last = -1;
     double total = 0;
     if (how_.top_k > 0 && how_.top_k < count_) {
-      // A heap of the k best so far, the worst of them on top.
-      for (int token = 0; token < count_; ++token) {
-        if (candidates < how_.top_k) {
-          order_[static_cast<std::size_t>(candidates++)] = token;
-          std::push_heap(order_.begin(), order_.begin() + candidates, by_rank());
-        } else if (before(token, order_[0])) {
-          std::pop_heap(order_.begin(), order_.begin() + candidates, by_rank());
-          order_[static_cast<std::size_t>(candidates - 1)] = token;
-          std::push_heap(order_.begin(), order_.begin() + candidates, by_rank());
-        }
-      }
-      std::sort_heap(order_.begin(), order_.begin() + candidates, by_rank());
-      last = order_[static_cast<std::size_t>(candidates - 1)];
-      for (int i = 0; i < candidates; ++i) total += weight(order_[static_cast<std::size_t>(i)]);
-    } else if (how_.top_p < 1) {
-      for (int token = 0; token < count_; ++token) total += weight(token);
+      gather([](int) { return true; });
+      last = rank_reaching(how_.top_k, [](int) { return 1.0; });
+      for (int i = 0; i < candidates_; ++i) total += weight(order_[static_cast<std::size_t>(i)]);
     }
     if (how_.top_p < 1) {
-      if (last < 0) candidates = gather(how_.top_p * total);
-      double mass = 0;
-      for (int i = 0; i < candidates; ++i) {
-        last = order_[static_cast<std::size_t>(i)];
-        mass += weight(last);
-        if (mass >= how_.top_p * total) break;
+      if (last < 0) {
+        for (int token = 0; token < count_; ++token) total += weight(token);
+        // All tokens lighter than this weigh less than 1 - top_p together: the last one kept is not among them.
+        const double least = (1 - static_cast<double>(how_.top_p)) * total / count_;
+        gather([&](int token) { return weight(token) >= least; });
       }
+      const int reached = rank_reaching(how_.top_p * total, [this](int token) { return weight(token); });
+      last = reached >= 0 ? reached : last;
     }
     if (how_.min_p > 0) {
       int worst = best;
@@ -164,23 +153,39 @@ class sampler {
     return last;
   }
 
-  // Fills order_ with the heaviest tokens, sorted, until they weigh at least `mass`: few tokens hold almost all of it, so that
-  // the whole vocabulary is hardly ever sorted.
-  int gather(double mass) {
-    for (double least : {1e-2, 1e-4, 1e-6, 0.0}) {
-      int candidates = 0;
-      double sum = 0;
-      for (int token = 0; token < count_; ++token)
-        if (weight(token) >= least) {
-          order_[static_cast<std::size_t>(candidates++)] = token;
-          sum += weight(token);
-        }
-      if (sum >= mass || least == 0) {
-        std::sort(order_.begin(), order_.begin() + candidates, by_rank());
-        return candidates;
+  template <class Keep>
+  void gather(Keep&& keep) {
+    candidates_ = 0;
+    for (int token = 0; token < count_; ++token) {
+      order_[static_cast<std::size_t>(candidates_)] = token;
+      candidates_ += keep(token) ? 1 : 0;
+    }
+  }
+
+  // The candidate at which the sum of `measure`, taken by rank, reaches `target`; the candidates after it are dropped. -1 where
+  // they do not reach it. By halves, as quickselect: nothing is sorted.
+  template <class Measure>
+  int rank_reaching(double target, Measure&& measure) {
+    double sum = 0;
+    auto first = order_.begin(), last = first + candidates_;
+    while (first != last) {
+      std::swap(*first, first[(last - first) / 2]);
+      const int pivot = *first;
+      const auto middle = std::partition(first + 1, last, [&](int token) { return before(token, pivot); }) - 1;
+      std::swap(*first, *middle);
+      double ahead = 0;
+      for (auto i = first; i != middle; ++i) ahead += measure(*i);
+      if (sum + ahead >= target) {
+        last = middle;
+      } else if (sum + ahead + measure(pivot) >= target) {
+        candidates_ = static_cast<int>(middle - order_.begin()) + 1;
+        return pivot;
+      } else {
+        sum += ahead + measure(pivot);
+        first = middle + 1;
       }
     }
-    return 0;
+    return -1;
   }
 
   // Walks the kept tokens in order of their index until a uniform share of their weight is passed.
@@ -215,7 +220,8 @@ class sampler {
   int count_;
   std::uint64_t state_;
   std::vector<float> logits_, weights_;
-  std::vector<int> order_;
+  std::vector<int> order_;  // candidates, of which candidates_ count
+  int candidates_ = 0;
   std::vector<bool> penalised_;
 };
 
