@@ -59,3 +59,5 @@ add_check(examples/weights CMAKE_CXX_COMPILER ${here}/examples/check_weights.sh 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_check(examples/processor CMAKE_CXX_COMPILER ${here}/examples/check_processor.sh ${PROJECT_SOURCE_DIR}/examples/support ${scratch}/examples/processor ${CMAKE_CXX_COMPILER})
 endif()
+
+add_check(readme TENON_GXX ${here}/readme/check.sh ${PROJECT_SOURCE_DIR} ${scratch}/readme ${TENON_GXX} ${warnings})
