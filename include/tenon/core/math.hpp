@@ -5,11 +5,11 @@
 // without fused multiply-add. Not for -ffast-math, which removes the rounding they rely on. Dual numbers: core/dual.hpp.
 // Polynomials are minimax fits of our own (Remez exchange at 60 digits) on the reduced interval of each function.
 
-#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <limits>
 
+#include <tenon/core/bit_cast.hpp>
 #include <tenon/core/config.hpp>
 
 namespace tenon {
@@ -27,6 +27,8 @@ struct float_facts<float> {
   using integer = std::int32_t;
   using bits = std::uint32_t;
   static constexpr int mantissa = 23, bias = 127;
+  static constexpr float infinity = std::numeric_limits<float>::infinity(), least_normal = std::numeric_limits<float>::min(),
+                         not_a_number = std::numeric_limits<float>::quiet_NaN();
   static constexpr float magic = 0x1.8p23f;                             // x + magic rounds x to an integer, in the low bits
   static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;  // high: 15 bits, so that n * high is exact
   static constexpr float half_pi[3] = {1.5703125f, 4.837512969970703125e-4f, 7.54978995489188216e-8f};
@@ -36,6 +38,8 @@ struct float_facts<double> {
   using integer = std::int64_t;
   using bits = std::uint64_t;
   static constexpr int mantissa = 52, bias = 1023;
+  static constexpr double infinity = std::numeric_limits<double>::infinity(), least_normal = std::numeric_limits<double>::min(),
+                          not_a_number = std::numeric_limits<double>::quiet_NaN();
   static constexpr double magic = 0x1.8p52;
   static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static constexpr double half_pi[3] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
@@ -49,7 +53,7 @@ template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T choose(bool condition, T yes, T no) {
   using Bits = typename math_detail::float_facts<T>::bits;
   const Bits mask = Bits{0} - static_cast<Bits>(condition);
-  return std::bit_cast<T>((std::bit_cast<Bits>(yes) & mask) | (std::bit_cast<Bits>(no) & ~mask));
+  return bit_cast<T>((bit_cast<Bits>(yes) & mask) | (bit_cast<Bits>(no) & ~mask));
 }
 
 namespace math_detail {
@@ -68,7 +72,7 @@ TENON_BOTH TENON_INLINE constexpr T horner(T x, T c, T next, Rest... rest) {
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T power_of_two(typename float_facts<T>::integer n) {
   using facts = float_facts<T>;
-  return std::bit_cast<T>(static_cast<typename facts::bits>(n + facts::bias) << facts::mantissa);
+  return bit_cast<T>(static_cast<typename facts::bits>(n + facts::bias) << facts::mantissa);
 }
 // x 2^n for |n| up to twice the bias: in two steps, so that results overflow to infinity and fade through subnormals.
 template <machine_float T>
@@ -83,19 +87,19 @@ template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T round_to(T x, typename float_facts<T>::integer& n) {
   using facts = float_facts<T>;
   const T shifted = x + facts::magic;
-  n = std::bit_cast<typename facts::integer>(shifted) - std::bit_cast<typename facts::integer>(facts::magic);
+  n = bit_cast<typename facts::integer>(shifted) - bit_cast<typename facts::integer>(facts::magic);
   return shifted - facts::magic;
 }
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T magnitude(T x) {
   using facts = float_facts<T>;
-  return std::bit_cast<T>(static_cast<typename facts::bits>(std::bit_cast<typename facts::bits>(x) << 1) >> 1);
+  return bit_cast<T>(static_cast<typename facts::bits>(bit_cast<typename facts::bits>(x) << 1) >> 1);
 }
 template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T with_sign_of(T magnitude, T sign) {
   using Bits = typename float_facts<T>::bits;
   constexpr Bits top = Bits{1} << (8 * sizeof(T) - 1);
-  return std::bit_cast<T>(std::bit_cast<Bits>(magnitude) | (std::bit_cast<Bits>(sign) & top));
+  return bit_cast<T>(bit_cast<Bits>(magnitude) | (bit_cast<Bits>(sign) & top));
 }
 // e^r - 1 for |r| <= ln 2 / 2.
 template <machine_float T>
@@ -157,18 +161,18 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
   using facts = math_detail::float_facts<T>;
   using Bits = typename facts::bits;
   using Integer = typename facts::integer;
-  constexpr T infinity = std::numeric_limits<T>::infinity();
+  constexpr T infinity = facts::infinity;
   constexpr T lift = std::same_as<T, float> ? T(0x1p25) : T(0x1p54);
-  const bool subnormal = x < std::numeric_limits<T>::min();
+  const bool subnormal = x < facts::least_normal;
   const T y = choose(subnormal, x * lift, x);
   // y = m 2^e with m in [sqrt 1/2, sqrt 2): exponents are counted from sqrt 1/2.
-  const Bits origin = std::bit_cast<Bits>(T(0.70710678118654752440));
-  const Bits distance = std::bit_cast<Bits>(y) - origin;
+  const Bits origin = bit_cast<Bits>(T(0.70710678118654752440));
+  const Bits distance = bit_cast<Bits>(y) - origin;
   constexpr Bits half = Bits{1} << (8 * sizeof(T) - facts::mantissa - 1);  // makes the field positive: the shift may be a logical one
   const Integer e = static_cast<Integer>((distance + (half << facts::mantissa)) >> facts::mantissa) - static_cast<Integer>(half);
-  const T m = std::bit_cast<T>(std::bit_cast<Bits>(y) - (static_cast<Bits>(e) << facts::mantissa));
+  const T m = bit_cast<T>(bit_cast<Bits>(y) - (static_cast<Bits>(e) << facts::mantissa));
   const T offset = choose(subnormal, std::same_as<T, float> ? T(25) : T(54), T(0));
-  const T k = (std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Integer>(facts::magic) + e)) - facts::magic) - offset;
+  const T k = (bit_cast<T>(static_cast<Bits>(bit_cast<Integer>(facts::magic) + e)) - facts::magic) - offset;
   const T f = m - T(1), s = f / (T(2) + f), z = s * s, half_square = T(0.5) * f * f;
   T tail;
   if constexpr (std::same_as<T, float>)
@@ -178,7 +182,7 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
                               0.153179360784324736, 0.147597281027991702);
   T out = k * facts::ln2_high - ((half_square - (s * (half_square + tail) + k * facts::ln2_low)) - f);
   out = choose(x == T(0), -infinity, out);
-  out = choose(x < T(0), std::numeric_limits<T>::quiet_NaN(), out);
+  out = choose(x < T(0), facts::not_a_number, out);
   return choose(x < infinity, out, x);  // infinity and NaN stay
 }
 
@@ -245,7 +249,7 @@ TENON_BOTH TENON_INLINE constexpr T circular(T x, typename float_facts<T>::integ
   }
   const Bits q = static_cast<Bits>(n + quarter);
   const T value = choose((q & 1) != 0, cosine, sine);
-  return std::bit_cast<T>(std::bit_cast<Bits>(value) ^ ((q & 2) << (8 * sizeof(T) - 2)));
+  return bit_cast<T>(bit_cast<Bits>(value) ^ ((q & 2) << (8 * sizeof(T) - 2)));
 }
 
 }  // namespace math_detail

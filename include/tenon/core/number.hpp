@@ -1,11 +1,11 @@
 #pragma once
 // Number formats of 16 and 8 bits, as bits with exact conversions. Arithmetic is done in float.
 
-#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <limits>
 
+#include <tenon/core/bit_cast.hpp>
 #include <tenon/core/config.hpp>
 
 namespace tenon {
@@ -15,13 +15,13 @@ struct bf16 {
   std::uint16_t bits;
 
   bf16() = default;
-  TENON_BOTH constexpr explicit bf16(float value) : bits(round(std::bit_cast<std::uint32_t>(value))) {}
+  TENON_BOTH constexpr explicit bf16(float value) : bits(round(bit_cast<std::uint32_t>(value))) {}
   TENON_BOTH static constexpr bf16 from_bits(std::uint16_t b) {
     bf16 out{};
     out.bits = b;
     return out;
   }
-  TENON_BOTH constexpr explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+  TENON_BOTH constexpr explicit operator float() const { return bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
   friend constexpr bool operator==(bf16, bf16) = default;
 
  private:
@@ -43,19 +43,19 @@ TENON_BOTH constexpr float widen(std::uint32_t bits) {
   const std::uint32_t exponent = (bits >> Mantissa) & exponent_mask;
   const std::uint32_t mantissa = bits & mantissa_mask;
   if (Infinities ? exponent == exponent_mask : (exponent == exponent_mask && mantissa == mantissa_mask))
-    return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << (23 - Mantissa)));
+    return bit_cast<float>(sign | 0x7f800000u | (mantissa << (23 - Mantissa)));
   if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * std::bit_cast<float>(static_cast<std::uint32_t>(127 - bias + 1 - Mantissa) << 23);
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign);
+    const float magnitude = static_cast<float>(mantissa) * bit_cast<float>(static_cast<std::uint32_t>(127 - bias + 1 - Mantissa) << 23);
+    return bit_cast<float>(bit_cast<std::uint32_t>(magnitude) | sign);
   }
-  return std::bit_cast<float>(sign | ((exponent + static_cast<std::uint32_t>(127 - bias)) << 23) | (mantissa << (23 - Mantissa)));
+  return bit_cast<float>(sign | ((exponent + static_cast<std::uint32_t>(127 - bias)) << 23) | (mantissa << (23 - Mantissa)));
 }
 
 // The nearest value of such a format, ties to even. Overflow gives `overflow` (with the sign), NaN gives `not_a_number`.
 template <int Exponent, int Mantissa>
 TENON_BOTH constexpr std::uint32_t narrow(float value, std::uint32_t largest, std::uint32_t overflow, std::uint32_t not_a_number) {
   constexpr int bias = (1 << (Exponent - 1)) - 1;
-  const std::uint32_t u = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t u = bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = (u >> 31) << (Exponent + Mantissa);
   const std::uint32_t magnitude = u & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return sign | not_a_number;

@@ -2,7 +2,6 @@
 // Masks that are listed: packed bits, a bitmap of tiles, key indices per query. Operands stay the caller's; what lies outside
 // them is not kept. Queries are counted from `first_query`. Every cover is exact.
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,7 +29,7 @@ struct bits {
       for (int k = t.k0; k < k1; k = k / 64 * 64 + 64) {
         const int end = k / 64 * 64 + 64 < k1 ? k / 64 * 64 + 64 : k1;
         const std::uint64_t within = end - k == 64 ? ~std::uint64_t{0} : ((std::uint64_t{1} << (end - k)) - 1) << (k % 64);
-        kept += std::popcount(row(i, t.batch)[k / 64] & within);
+        kept += __builtin_popcountll(row(i, t.batch)[k / 64] & within);
       }
     }
     return mask_detail::between(kept == 0, kept == static_cast<long long>(t.q1 - t.q0) * (t.k1 - t.k0));

@@ -1,7 +1,6 @@
 #pragma once
 // Scores that add a bias of position, head or key, and the soft cap. Operands stay the caller's.
 
-#include <bit>
 #include <cstddef>
 
 #include <tenon/policies/score/algebra.hpp>
@@ -27,7 +26,7 @@ struct alibi {
   }
   /// m of head h, counted from 0.
   TENON_BOTH constexpr float slope_of_head(int h) const {
-    const int whole = static_cast<int>(std::bit_floor(static_cast<unsigned>(heads)));
+    const int whole = 1 << (31 - __builtin_clz(static_cast<unsigned>(heads)));  // the largest power of two within
     const float power = h < whole ? -8.0f * static_cast<float>(h + 1) : -4.0f * static_cast<float>(2 * (h - whole) + 1);
     return exp2(power / static_cast<float>(whole));
   }
