@@ -2,15 +2,15 @@
 
 #include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include <tenon/kernels/launch/cpu.hpp>
 #include <tenon/model/load_any.hpp>
 #include <tenon/model/weights/open.hpp>
 #include <tenon/model/zoo/llama.hpp>
 #include <tenon/model/zoo/qwen2.hpp>
-#include <tenon/text/conversation.hpp>
+#include <tenon/text/chat.hpp>
 #include <tenon/text/generate.hpp>
-#include <tenon/text/terminal.hpp>
 
 #include "support/chat_options.hpp"
 
@@ -25,7 +25,7 @@ struct smollm2 {  // SmolLM2-135M, a decoder of the llama family: all that makes
   static constexpr auto precision = tenon::as_stored;
 };
 
-// Answers the prompt, or every line typed; returns what was read and written.
+// Answers the prompt, what a pipe brings, or every line typed; returns what was read and written.
 template <class Model>
 tenon::pace talk(const Model& model, const chat_options& options) {
   const auto words = tenon::open_vocabulary(model.share()->file);
@@ -33,29 +33,13 @@ tenon::pace talk(const Model& model, const chat_options& options) {
   std::optional<tenon::chat_template> style;
   if (options.written == chat_options::by_template) style.emplace(words.chat_template);
   tenon::conversation chat(model, tokens, style, tenon::context_of(model.facts(), options.context), options.system);
-  tenon::interrupts interrupts;
-  const auto answer = [&](const std::string& prompt) {
-    const auto ended = chat.ask(prompt, options.answer, [&](const std::string& piece) { return tenon::print(piece), !interrupts.raised(); });
-    tenon::print("\n");
-    if (ended == tenon::ending::full_cache) throw tenon::error("the answer was cut off: the cache of ", chat.capacity(), " tokens is full. Fix: --context N, or a new chat.");
-    if (ended == tenon::ending::max_tokens) std::fprintf(stderr, "(cut off after %td tokens: see --max-tokens)\n", options.answer.max_tokens);
-  };
 
-  tenon::line_reader input;
-  if (!options.prompt.empty() || !tenon::input_is_terminal()) {
-    answer(options.prompt.empty() ? input.rest() : options.prompt);
-    return chat.pace();
+  if (options.prompt.empty() && tenon::input_is_terminal()) {
+    tenon::chat_at_terminal(chat, options.answer);
+  } else {
+    const auto prompt = options.prompt.empty() ? tenon::line_reader().rest() : options.prompt;
+    tenon::print_answer(chat, prompt, options.answer, tenon::interrupts());
   }
-  for (std::string line; tenon::print("> "), true;) {
-    interrupts.clear();
-    auto got = input.next(line);
-    if (got == tenon::line_reader::outcome::interrupted) tenon::print("\n(Ctrl-C again to leave)\n> "), got = input.next(line);
-    if (got != tenon::line_reader::outcome::line) break;
-    if (!line.empty()) try {
-      answer(line);
-    } catch (const tenon::error& fault) { std::fprintf(stderr, "%s\n", fault.what()); }
-  }
-  tenon::print("\n");
   return chat.pace();
 }
 

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,20 +21,44 @@ namespace tenon {
 /// While it lives, Ctrl-C raises a flag instead of ending the program. One at a time.
 class interrupts {
  public:
+  /// Throws tenon::error where the system has no pipe left.
   interrupts() {
+    if (::pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0) throw error("Ctrl-C cannot be watched: too many files are open. Fix: close some.");
     struct sigaction action = {};
-    action.sa_handler = [](int) { raised_ = 1; };  // no SA_RESTART: a read of the terminal returns
+    action.sa_handler = [](int) {
+      const int kept = errno;
+      // A byte, and not a flag alone: a wait for input that is just about to begin must not miss it, in whichever thread this runs.
+      if (::write(pipe_[1], "", 1) < 0) errno = kept;
+    };
+    action.sa_flags = SA_RESTART;
     ::sigaction(SIGINT, &action, &before_);
   }
-  ~interrupts() { ::sigaction(SIGINT, &before_, nullptr); }
+  ~interrupts() {
+    ::sigaction(SIGINT, &before_, nullptr);
+    ::close(pipe_[0]), ::close(pipe_[1]);
+  }
   interrupts(const interrupts&) = delete;
   interrupts& operator=(const interrupts&) = delete;
 
-  bool raised() const { return raised_ != 0; }
-  void clear() { raised_ = 0; }
+  bool raised() const { return ready({pipe_[0], POLLIN, 0}, {-1, 0, 0}, 0); }
+  void clear() {
+    char bytes[16];
+    while (::read(pipe_[0], bytes, sizeof bytes) > 0) {
+    }
+  }
+  /// Waits until standard input has something, or its end: true; or until Ctrl-C: false.
+  bool wait_for_input() const { return !ready({pipe_[0], POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}, -1); }
 
  private:
-  static inline volatile std::sig_atomic_t raised_ = 0;
+  // Whether the first of the two is ready once one of them is.
+  static bool ready(pollfd first, pollfd second, int milliseconds) {
+    pollfd both[] = {first, second};
+    while (::poll(both, 2, milliseconds) < 0 && errno == EINTR) {
+    }
+    return both[0].revents != 0;
+  }
+
+  static inline int pipe_[2] = {-1, -1};
   struct sigaction before_ = {};
 };
 
@@ -42,37 +68,41 @@ class line_reader {
   enum class outcome { line, interrupted, end };
 
   /// The next line, without its end, into `line`. The last one may lack its end. Throws tenon::error where reading fails.
-  outcome next(std::string& line) {
+  outcome next(std::string& line, interrupts& watched) {
     for (;;) {
       if (const auto at = buffer_.find('\n'); at != std::string::npos) {
         line = buffer_.substr(0, at);
         buffer_.erase(0, at + 1);
         return outcome::line;
       }
-      if (const auto got = more(); got == outcome::interrupted) {
+      if (!watched.wait_for_input()) {
+        watched.clear();
         buffer_.clear();  // the terminal forgot the line, too
-        return got;
-      } else if (got == outcome::end) {
+        return outcome::interrupted;
+      }
+      if (!more()) {
         line = std::exchange(buffer_, {});
         return line.empty() ? outcome::end : outcome::line;
       }
     }
   }
-  /// Everything up to the end of the input.
+  /// Everything up to the end of the input, without the end of its last line.
   std::string rest() {
-    while (more() != outcome::end) {
+    while (more()) {
     }
+    if (buffer_.ends_with('\n')) buffer_.pop_back();
     return std::exchange(buffer_, {});
   }
 
  private:
-  outcome more() {
+  bool more() {
     char bytes[4096];
-    const auto count = ::read(STDIN_FILENO, bytes, sizeof bytes);
-    if (count < 0 && errno == EINTR) return outcome::interrupted;
+    ssize_t count;
+    while ((count = ::read(STDIN_FILENO, bytes, sizeof bytes)) < 0 && errno == EINTR) {
+    }
     if (count < 0) throw error("standard input cannot be read. Fix: give the prompt on the command line.");
     buffer_.append(bytes, static_cast<std::size_t>(count));
-    return count == 0 ? outcome::end : outcome::line;
+    return count > 0;
   }
 
   std::string buffer_;
@@ -86,8 +116,12 @@ inline bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 inline void print(std::string_view text) {
   std::string safe(text);
   if (output_is_terminal())
-    for (char& c : safe)
-      if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) c = '?';
+    for (std::size_t i = 0; i < safe.size(); ++i) {
+      const auto c = static_cast<unsigned char>(safe[i]);
+      const bool c1 = c == 0xC2 && i + 1 < safe.size() && static_cast<unsigned char>(safe[i + 1]) < 0xA0;  // U+0080 to U+009F
+      if (c1) safe.erase(i, 1);
+      if (c1 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) safe[i] = '?';
+    }
   if (std::fwrite(safe.data(), 1, safe.size(), stdout) != safe.size() || std::fflush(stdout) != 0)
     throw error("the answer cannot be written. Fix: free space where standard output goes.");
 }
