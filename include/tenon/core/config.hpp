@@ -52,6 +52,18 @@
 #define TENON_ISA scalar
 #endif
 
+// Whether the running processor has an instruction set: by the compiler's name for it (x86) or its bit of AT_HWCAP (Arm).
+#if defined(__x86_64__)
+#define TENON_X86_HAS(name) (__builtin_cpu_init(), __builtin_cpu_supports(name) != 0)
+#define TENON_ARM_HAS(bit) false
+#elif defined(__aarch64__)
+#define TENON_X86_HAS(name) false
+#define TENON_ARM_HAS(bit) ((::getauxval(AT_HWCAP) & (bit)) != 0)
+#else
+#define TENON_X86_HAS(name) false
+#define TENON_ARM_HAS(bit) false
+#endif
+
 // Opens and closes `namespace tenon` with the instruction set as an inline namespace: kernels/ and launch/ only.
 #define TENON_JOIN_(a, b) a##_##b
 #define TENON_JOIN(a, b) TENON_JOIN_(a, b)
