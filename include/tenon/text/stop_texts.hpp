@@ -1,5 +1,5 @@
 #pragma once
-// Ends a text before the first of some given texts.
+// Ends a text before the first of some given texts: the one that is whole first, and of those that are whole at once the longest.
 
 #include <algorithm>
 #include <string>
@@ -24,12 +24,13 @@ class stop_texts {
   std::string push(std::string_view text) {
     if (stopped_) return {};
     held_ += text;
-    std::size_t ready = held_.size();
+    std::size_t ready = held_.size(), first_end = std::string::npos;
     for (const auto& stop : stops_) {
-      if (const auto at = held_.find(stop); at != std::string::npos) {
-        ready = std::min(stopped_ ? ready : at, at);
-        stopped_ = true;
-      }
+      const auto at = held_.find(stop);
+      if (at == std::string::npos || at + stop.size() > first_end || (at + stop.size() == first_end && at > ready)) continue;
+      stopped_ = true;
+      ready = at;
+      first_end = at + stop.size();
     }
     for (const auto& stop : stops_)
       for (std::size_t length = std::min(stop.size() - 1, held_.size()); length > 0 && !stopped_; --length)
