@@ -37,12 +37,14 @@ struct product_words {
   /// Panels that the words take at once.
   template <class Form>
   static constexpr int panels = bytes<Form> ? Shape.byte_panels : Shape.float_panels;
-  /// The depth that is unpacked at a time: within the second-level cache.
-  static constexpr int float_stretch = 512, byte_stretch = 2048;
+  /// The depth that is unpacked at a time: what a group of panels takes then stays in the first-level cache.
+  template <class Format>
+  static constexpr index float_stretch = Format::depth > 128 ? Format::depth : 128;
+  static constexpr index byte_stretch = 512;
   /// The bytes of a worker's buffer for unpacked weights.
   static constexpr std::size_t unpacked_bytes = [] {
     const std::size_t as_bytes = byte_stretch / 32 * sizeof(byte_block) * Shape.byte_panels;
-    const std::size_t as_floats = std::size_t{float_stretch} * 64 * Shape.float_panels;
+    const std::size_t as_floats = float_stretch<panel::q6_k> * 64 * Shape.float_panels;
     return as_bytes > as_floats ? as_bytes : as_floats;
   }();
 
@@ -76,7 +78,7 @@ struct product_words {
   template <class Format, int Tokens>
   static void of_floats(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, float* unpacked) noexcept {
     constexpr int group = Shape.float_panels, rows = Tokens == 1 ? 1 : Shape.float_rows;
-    constexpr index stretch = Tokens == 1 ? 256 : float_stretch;
+    constexpr index stretch = float_stretch<Format>;
     const index tile_values = Tokens * depth;
     for (index from = 0; from < depth; from += stretch) {
       const index deep = depth - from < stretch ? depth - from : stretch;
@@ -169,22 +171,38 @@ struct product_words {
   template <class Format>
   static void many_of_bytes(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, byte_block* unpacked) noexcept {
     constexpr int group = Shape.byte_panels, rows = Shape.byte_rows;
+    const auto* blocks = reinterpret_cast<const activation::quantised_block<tile>*>(x);
     const index tile_blocks = depth / 32;
+    const bool tiled = use_tiles(tokens);
+    if (tiled) tiles_begin<Format::how>();
     for (index from = 0; from < depth; from += byte_stretch) {
       const index deep = depth - from < byte_stretch ? depth - from : byte_stretch;
-      for (int p = 0; p < group; ++p) unpack_bytes<Format>(packed[p] + from / Format::depth * Format::bytes, deep, unpacked + p * (deep / 32));
-      const auto* block = reinterpret_cast<const activation::quantised_block<tile>*>(x) + from / 32;
-      for (index t = 0; t < tokens; t += rows)
-        multiply_bytes<Format::how, rows, group>(unpacked, deep, block + t / tile * tile_blocks, static_cast<int>(t % tile), sums + t * group * 16, from == 0);
+      for (int p = 0; p < group; ++p) {
+        const std::byte* slab = packed[p] + from / Format::depth * Format::bytes;
+        tiled ? unpack_bytes<Format, true>(slab, deep, unpacked + p * (deep / 32)) : unpack_bytes<Format, false>(slab, deep, unpacked + p * (deep / 32));
+      }
+      for (index t = 0; t < tokens; t += tiled ? tile : rows) {
+        const auto* block = blocks + from / 32 + t / tile * tile_blocks;
+        if (tiled)
+          multiply_tile<Format::how>(unpacked, deep, block, sums + t * group * 16, from == 0);
+        else
+          multiply_bytes<Format::how, rows, group>(unpacked, deep, block, static_cast<int>(t % tile), sums + t * group * 16, from == 0);
+      }
     }
+    if (tiled) tiles_end();
   }
 
-  template <class Format>
+  // Quanta as they are, or with their offset subtracted: signed bytes.
+  template <class Format, bool Signed>
   static void unpack_bytes(const std::byte* slab, index depth, byte_block* to) noexcept {
     for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++to) {
         unroll<2>([&](auto half) TENON_LAMBDA {
-          unroll<4>([&](auto quad) TENON_LAMBDA { Leaf::store_bytes(to->q[4 * half + quad], Format::template quanta<Leaf, quad>(slab, step + half)); });
+          unroll<4>([&](auto quad) TENON_LAMBDA {
+            auto q = Format::template quanta<Leaf, quad>(slab, step + half);
+            if constexpr (Signed && Format::offset != 0) q = Leaf::less(q, Format::offset);
+            Leaf::store_bytes(to->q[4 * half + quad], q);
+          });
           Leaf::store(to->scale[half], Format::template scale<Leaf>(slab, step + half));
         });
         if constexpr (Format::how == panel::correction::least) Leaf::store(to->least, Format::template least<Leaf>(slab, step));
@@ -219,6 +237,67 @@ struct product_words {
         each<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { total[r][p] = Leaf::fma(Leaf::load(w[p * blocks].least), Leaf::broadcast(x->total[row + r]), total[r][p]); });
     }
     each<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+  }
+
+  // Bytes through matrix registers: a tile of 16 tokens with one panel at a time.
+
+  static bool use_tiles(index tokens) noexcept {
+    if constexpr (Leaf::tiles::present) return tokens > 4 && Leaf::tiles::lent();
+    return tokens < 0;
+  }
+  // Values of depth that share a scale, the depth of one tile product.
+  template <panel::correction How>
+  static constexpr int tile_depth = How == panel::correction::offset_32_halves ? 16 : 32;
+  template <panel::correction How>
+  TENON_INLINE static void tiles_begin() noexcept {
+    if constexpr (Leaf::tiles::present) Leaf::tiles::configure(tile_depth<How>);
+  }
+  TENON_INLINE static void tiles_end() noexcept {
+    if constexpr (Leaf::tiles::present) Leaf::tiles::release();
+  }
+
+  template <panel::correction How>
+  static void multiply_tile(const byte_block* w, index depth, const activation::quantised_block<tile>* x, float* sums, bool first) noexcept {
+    if constexpr (Leaf::tiles::present) {
+      using Tiles = typename Leaf::tiles;
+      constexpr int halves = 32 / tile_depth<How>;
+      alignas(64) std::int32_t products[2][tile][16];
+      const index blocks = depth / 32, units = blocks * halves;
+      for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
+        floats total[tile];
+        unroll<tile>([&](auto r) TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
+        // Unit u in tiles and products [Odd]; issued one ahead, so that tiles work while vectors add up the one before.
+        const auto issue = [&](auto odd, index u) TENON_LAMBDA {
+          const index b = u / halves, half = u % halves;
+          Tiles::template zero<odd>();
+          Tiles::template load<2 + odd>(x[b].q[0] + half * 16, 32);
+          Tiles::template load<4 + odd>(w[b].q[half * 4], 64);
+          Tiles::template dot_bytes<odd, 2 + odd, 4 + odd>();
+          Tiles::template store<odd>(products[odd], 64);
+        };
+        const auto add = [&](auto odd, index u) TENON_LAMBDA {
+          const index b = u / halves, half = u % halves;
+          const auto scale = Leaf::load(w[b].scale[half]);
+          unroll<tile>([&](auto r) TENON_LAMBDA {
+            total[r] = Leaf::fma(Leaf::to_floats(Leaf::load_ints(products[odd][r])), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
+          });
+          if constexpr (How == panel::correction::least) {
+            const auto least = Leaf::load(w[b].least);
+            unroll<tile>([&](auto r) TENON_LAMBDA { total[r] = Leaf::fma(least, Leaf::broadcast(x[b].total[r]), total[r]); });
+          }
+        };
+        constexpr std::integral_constant<int, 0> even;
+        constexpr std::integral_constant<int, 1> odd;
+        issue(even, 0);
+        for (index u = 0; u < units; u += 2) {
+          issue(odd, u + 1);
+          add(even, u);
+          if (u + 2 < units) issue(even, u + 2);
+          add(odd, u + 1);
+        }
+        unroll<tile>([&](auto r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
+      }
+    }
   }
 };
 

@@ -7,11 +7,13 @@
 #include <tenon/kernels/atoms/x86_intrinsics.hpp>
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/atoms/cpu_avx512/tiles.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
 
 struct avx512_leaf {
+  using tiles = amx_tiles;
   // Full masks, for instructions whose unmasked intrinsic starts from an undefined value that g++ 12 warns of.
   static constexpr __mmask16 all = 0xffff;
   using floats = __m512;
@@ -45,6 +47,7 @@ struct avx512_leaf {
     return _mm512_and_si512(x, _mm512_set1_epi8(Mask));
   }
   TENON_INLINE static bytes either(bytes a, bytes b) { return _mm512_or_si512(a, b); }
+  TENON_INLINE static bytes less(bytes a, int b) { return _mm512_sub_epi8(a, _mm512_set1_epi8(static_cast<char>(b))); }
   template <int Which>
   TENON_INLINE static floats byte_as_float(bytes x) {
     if constexpr (Which > 0) x = _mm512_srli_epi32(x, 8 * Which);
@@ -75,6 +78,7 @@ struct avx512_leaf {
     return _mm512_add_epi32(sum, _mm512_add_epi32(even, odd));
 #endif
   }
+  TENON_INLINE static ints load_ints(const std::int32_t* from) { return _mm512_load_si512(from); }
   TENON_INLINE static floats to_floats(ints x) { return _mm512_maskz_cvtepi32_ps(all, x); }
 
   TENON_INLINE static std::uint32_t peak_bits(floats a, floats b) {

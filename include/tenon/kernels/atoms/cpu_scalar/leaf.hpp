@@ -12,6 +12,9 @@ namespace atoms {
 
 /// Sixteen lanes of float or int32, and 64 bytes read as sixteen quads: quad c belongs to lane c.
 struct scalar_leaf {
+  struct tiles {
+    static constexpr bool present = false;  ///< no matrix registers
+  };
   typedef float float4 __attribute__((vector_size(16)));
   typedef std::int32_t int4 __attribute__((vector_size(16)));
   typedef std::uint8_t byte16 __attribute__((vector_size(16)));
