@@ -75,7 +75,7 @@ TEST_CASE("text of the header") {
   refused(safetensors_bytes("{\"\xc0\xaf\": 1}"), "found invalid UTF-8");
   refused(safetensors_bytes("{\"\xed\xa0\x80\": 1}"), "found invalid UTF-8");
   refused(safetensors_bytes(R"({"\ud800": 1})"), "a syntax error");
-  refused(safetensors_bytes(R"({"a\u0000b": {}})"), "expected a tensor name of 1 to 1024 bytes of printable UTF-8, found 3 bytes 'a\\x00b'");
+  refused(safetensors_bytes(R"({"a\u0000b": {}})"), "expected a tensor name of 1 to 255 bytes of printable UTF-8, found 3 bytes 'a\\x00b'");
   refused(safetensors_bytes(R"({"": {}})"), "found 0 bytes ''");
   refused(safetensors_bytes("{\"" + std::string(2000, 'x') + "\": {}}"), "found 2000 bytes 'xxx");
   refused(safetensors_bytes("{" + std::string(100'000, '[')), "a syntax error");

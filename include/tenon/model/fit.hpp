@@ -1,12 +1,15 @@
 #pragma once
 // Whether a weights file is of the model that a spec describes, judged by what the file says of itself.
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include <tenon/model/decoder.hpp>
+#include <tenon/model/fit_rotation.hpp>
 #include <tenon/model/weights/weights_file.hpp>
 
 namespace tenon {
@@ -27,7 +30,7 @@ std::vector<std::string> fit(const weights_file& file) {
   };
   const auto compare = [&](const char* address, double ours, const std::string& key) {
     const auto theirs = facts.real(family + key);
-    if (theirs && std::abs(*theirs - ours) > 1e-6 * std::abs(ours))
+    if (theirs && !(std::abs(*theirs - ours) <= 1e-6 * std::abs(ours)))  // NaN differs too
       differences.push_back("[" + std::string(address) + "] is " + number_text(ours) + " in the spec and " + number_text(*theirs) + " in the file.");
   };
   compare("shape.width", static_cast<double>(spec::shape.width), ".embedding_length");
@@ -37,8 +40,22 @@ std::vector<std::string> fit(const weights_file& file) {
   compare("attention.query_heads", static_cast<double>(spec::attention.query_heads), ".attention.head_count");
   compare("attention.kv_heads", static_cast<double>(spec::attention.kv_heads), ".attention.head_count_kv");
   compare("attention.head_dim", static_cast<double>(spec::attention.head_dim), ".attention.key_length");
+  compare("attention.head_dim", static_cast<double>(spec::attention.head_dim), ".attention.value_length");
+  compare("position.dims", static_cast<double>(spec::position.turned(spec::attention.head_dim)), ".rope.dimension_count");
   compare("gate.hidden", static_cast<double>(spec::gate.hidden), ".feed_forward_length");
   compare("position.theta", static_cast<double>(spec::position.theta), ".rope.freq_base");
+
+  if (const std::string rotation = detail::fit_rotation(file, spec::position, spec::attention.head_dim); !rotation.empty()) differences.push_back(rotation);
+
+  // A window of w keeps the key w - 1 places back and not the one before it.
+  if (const auto window = facts.integer(family + ".attention.sliding_window"); window && *window > 0) {
+    const int width = static_cast<int>(std::min<std::int64_t>(*window, 1 << 30));
+    if (spec::mask.keep(tenon::position{.query = width, .key = 0}) || !spec::mask.keep(tenon::position{.query = width, .key = 1}))
+      differences.push_back("[mask] is no window of " + std::to_string(width) + " in the spec; the file has 'attention.sliding_window'.");
+  }
+  // Other families add factors and norms that no tensor shows.
+  if (!family.empty() && family != "llama" && family != "qwen2")
+    differences.push_back("the decoder computes models of the families llama and qwen2; 'general.architecture' is " + detail::in_quotes(family) + " in the file.");
 
   const bool separate_head = file.find("output.weight") != nullptr;
   if (file.find("token_embd.weight") != nullptr && separate_head == Decoder::tied)

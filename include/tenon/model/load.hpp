@@ -61,10 +61,10 @@ inline std::string shape_text(index rows, index columns) {
 // The tensor of that name and shape, or an error that says what was expected and what was found.
 inline const stored_matrix& expect_tensor(const weights_file& file, const std::string& name, index rows, index columns) {
   const stored_tensor* tensor = file.find(name);
-  if (tensor == nullptr) throw error("'", file.path(), "' has no tensor '", name, "', which the model expects as ", shape_text(rows, columns), ". Fix: a complete file of this model.");
+  if (tensor == nullptr) throw error("'", shown(file.path()), "' has no tensor '", name, "', which the model expects as ", shape_text(rows, columns), ". Fix: a complete file of this model.");
   const stored_matrix& found = tensor->matrix;
   if (found.rows != rows || found.columns != columns)
-    throw error("tensor '", name, "' of '", file.path(), "' is ", shape_text(found.rows, found.columns), " where the model expects ", shape_text(rows, columns),
+    throw error("tensor '", name, "' of '", shown(file.path()), "' is ", shape_text(found.rows, found.columns), " where the model expects ", shape_text(rows, columns),
                 ". Fix: the spec or the file; they are of different models.");
   return found;
 }
@@ -109,7 +109,7 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
   weights.embedding = detail::expect_tensor(source, "token_embd.weight", Decoder::shape.vocabulary, Decoder::shape.width);
   for (const stored_tensor& tensor : source.tensors())
     if (!known.contains(tensor.name))
-      throw error("'", source.path(), "' has a tensor '", tensor.name, "' ", detail::shape_text(tensor.matrix.rows, tensor.matrix.columns),
+      throw error("'", detail::shown(source.path()), "' has a tensor '", tensor.name, "' ", detail::shape_text(tensor.matrix.rows, tensor.matrix.columns),
                   " that the model does not use. Fix: the spec that belongs to this file (a bias? an untied head?).");
 
   packed = buffer(bytes, "the packed weights");

@@ -25,7 +25,7 @@ void load_any(weights_file file, const Machine& machine, Use&& use) {
     use(load<Decoder>(std::move(file), machine));
   };
   (attempt_one.template operator()<Decoders>(), ...);
-  if (!done) throw error("no spec of this program fits '", file.path(), "'.", verdicts, " Fix: a file of one of these models, or add its spec to the program.");
+  if (!done) throw error("no spec of this program fits '", detail::shown(file.path()), "'.", verdicts, " Fix: a file of one of these models, or add its spec to the program.");
 }
 
 }  // namespace tenon

@@ -120,6 +120,8 @@ inline metadata config_facts(const nlohmann::json& tree, const std::string& path
       facts.set_text(rope + "type", *type);
       if (const auto factor = scaling->real("factor")) facts.set_real(rope + "factor", *factor);
       if (const auto low = scaling->real("low_freq_factor")) facts.set_real(rope + "low_freq_factor", *low);
+      if (const auto fast = scaling->real("beta_fast")) facts.set_real(rope + "yarn_beta_fast", *fast);
+      if (const auto slow = scaling->real("beta_slow")) facts.set_real(rope + "yarn_beta_slow", *slow);
       if (const auto high = scaling->real("high_freq_factor")) facts.set_real(rope + "high_freq_factor", *high);
       state("rope.scaling.original_context_length", scaling->integer("original_max_position_embeddings"));
     }

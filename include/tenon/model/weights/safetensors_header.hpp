@@ -57,7 +57,7 @@ class safetensors_header {
   bool key(std::string& name) {
     if (inside_ == inside::tensors) {
       if (name == "__metadata__" && std::exchange(has_remarks_, true)) throw fault("expected one '__metadata__'", "two");
-      if (name != "__metadata__" && !is_name(name, 1024)) throw fault("expected a tensor name of 1 to 1024 bytes of printable UTF-8", std::to_string(name.size()) + " bytes " + in_quotes(name));
+      if (name != "__metadata__" && !is_name(name, 255)) throw fault("expected a tensor name of 1 to 255 bytes of printable UTF-8", std::to_string(name.size()) + " bytes " + in_quotes(name));
       key_ = name;
     } else if (inside_ == inside::tensor) {
       bool* seen = name == "dtype" ? &has_type_ : name == "shape" ? &has_shape_ : name == "data_offsets" ? &has_offsets_ : nullptr;
