@@ -10,6 +10,7 @@
 #include <tenon/model/zoo/llama.hpp>
 #include <tenon/model/zoo/qwen2.hpp>
 #include <tenon/text/chat.hpp>
+#include <tenon/text/conversation.hpp>
 #include <tenon/text/generate.hpp>
 
 #include "support/chat_options.hpp"

@@ -1,4 +1,4 @@
-// A person at a terminal: a pseudo-terminal types, a small random model answers.
+// A person at a terminal: a pseudo-terminal types, and somebody who always says the same answers.
 
 #include <doctest/doctest.h>
 
@@ -13,23 +13,34 @@
 
 #include <tenon/text/chat.hpp>
 
-#include "random_chat.hpp"
-
 namespace {
+
+// Speaks a word every millisecond, with a control sequence that must not reach the terminal.
+struct speaker {
+  std::size_t turns = 0;
+  tenon::index capacity() const { return 100; }
+  template <class Show>
+  tenon::ending ask(const std::string& words, const tenon::answer_options& how, Show&& show) {
+    if (words.size() > 100) throw tenon::error("the conversation is too long. Fix: a shorter prompt.");
+    ++turns;
+    for (tenon::index i = 0; i < how.max_tokens; ++i, ::usleep(1000))
+      if (!show(std::string("word\x1b[2J\u009b "))) return tenon::ending::running;
+    return words == "fill" ? tenon::ending::full_cache : tenon::ending::max_tokens;
+  }
+};
 
 // A chat in a process and a terminal of its own.
 class typed_chat {
  public:
-  explicit typed_chat(tenon::index capacity, tenon::index max_tokens) {
+  explicit typed_chat(tenon::index max_tokens) {
     process_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
     REQUIRE(process_ >= 0);
     if (process_ > 0) return;
     int code = 1;
     try {
-      const random_chat random;
-      auto chat = random.open(capacity);
-      tenon::chat_at_terminal(chat, {.temperature = 1, .max_tokens = max_tokens});
-      std::fprintf(stderr, "left after %zu turns\n", chat.turns().size());
+      speaker chat;
+      tenon::chat_at_terminal(chat, {.max_tokens = max_tokens});
+      std::fprintf(stderr, "left after %zu turns\n", chat.turns);
       code = 7;
     } catch (const std::exception& fault) {
       std::fprintf(stderr, "%s\n", fault.what());
@@ -82,10 +93,13 @@ constexpr const char* end_of_input = "\x04";
 }  // namespace
 
 TEST_CASE("lines are answered until Ctrl-D") {
-  typed_chat chat(512, 8);
+  typed_chat chat(8);
   chat.until("> ");
   chat.type("Hello\n");
   chat.until("(cut off after 8 tokens");
+  chat.until("> ");
+  chat.type("fill\n");
+  chat.until("the cache of 100 tokens is full");
   chat.until("> ");
   chat.type("\n");  // nothing was said: nothing is answered
   chat.until("> ");
@@ -95,25 +109,25 @@ TEST_CASE("lines are answered until Ctrl-D") {
 }
 
 TEST_CASE("Ctrl-C ends an answer and not the chat") {
-  typed_chat chat(100'000, 90'000);  // it would speak for minutes
+  typed_chat chat(1'000'000);  // it would speak for minutes
   chat.until("> ");
   chat.type("Tell me everything\n");
   chat.until("everything\r\n");
-  chat.until("e");  // an answer has begun
+  chat.until("word?[2J? word");  // an answer has begun
   chat.type(interrupt);
   chat.until("> ");
   chat.type("Again\n");
   chat.until("Again\r\n");
-  chat.until("e");
+  chat.until("word");
   chat.type(interrupt);
   chat.until("> ");
   chat.type(end_of_input);
-  chat.until("left after 4 turns");
+  chat.until("left after 2 turns");
   CHECK(chat.exit_code() == 7);
 }
 
 TEST_CASE("Ctrl-C where a line is expected forgets it, and twice leaves") {
-  typed_chat chat(512, 4);
+  typed_chat chat(4);
   chat.until("> ");
   chat.type("half a li");
   chat.type(interrupt);
@@ -125,20 +139,20 @@ TEST_CASE("Ctrl-C where a line is expected forgets it, and twice leaves") {
   chat.type(interrupt);
   chat.until("> ");
   chat.type(interrupt);
-  chat.until("left after 2 turns");
+  chat.until("left after 1 turns");
   CHECK(chat.exit_code() == 7);
 }
 
 TEST_CASE("a line that does not fit is refused, and the chat goes on") {
-  typed_chat chat(120, 4);
+  typed_chat chat(4);
   chat.until("> ");
   chat.type(std::string(200, 'x') + "\n");
-  chat.until("the cache has room for 120");
+  chat.until("too long");
   chat.until("> ");
   chat.type("short\n");
   chat.until("(cut off after 4 tokens");
   chat.until("> ");
   chat.type(end_of_input);
-  chat.until("left after 2 turns");
+  chat.until("left after 1 turns");
   CHECK(chat.exit_code() == 7);
 }

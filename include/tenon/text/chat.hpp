@@ -1,5 +1,6 @@
 #pragma once
-// A conversation with the person at the terminal, or with whoever wrote the prompt.
+// A conversation with the person at the terminal, or with whoever wrote the prompt. `Conversation` is tenon::conversation, or whatever
+// has its ask and capacity.
 
 #include <cstdio>
 #include <string>
@@ -7,8 +8,8 @@
 #include <utility>
 
 #include <tenon/core/fault.hpp>
+#include <tenon/runtime/generate.hpp>
 #include <tenon/text/answer_options.hpp>
-#include <tenon/text/conversation.hpp>
 #include <tenon/text/terminal.hpp>
 
 namespace tenon {

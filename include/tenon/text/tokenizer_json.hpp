@@ -125,6 +125,7 @@ inline void read_model(const json& model, vocabulary& out) {
 }
 
 inline void read_added(const json& tokens, vocabulary& out) {
+  const std::size_t most = 2 * (out.pieces.size() + tokens.size()) + 4096;  // numbers may leave gaps, but not so large that memory runs out
   for (const auto& entry : tokens) {
     added_token added{.token = token_of(field(entry, "id")),
                       .text = text_of(field(entry, "content")),
@@ -133,7 +134,7 @@ inline void read_added(const json& tokens, vocabulary& out) {
     for (const char* reach : {"lstrip", "rstrip", "single_word"})
       if (is_on(field(entry, reach))) refuse_json("has the added token '" + added.text.substr(0, 40) + "' with " + reach);
     const auto at = static_cast<std::size_t>(added.token);
-    if (added.text.empty() || at > out.pieces.size() + 4096) refuse_json("has the added token '" + added.text.substr(0, 40) + "' as number " + std::to_string(at));
+    if (added.text.empty() || at >= most) refuse_json("has the added token '" + added.text.substr(0, 40) + "' as number " + std::to_string(at));
     if (at >= out.pieces.size()) out.pieces.resize(at + 1);
     if (!out.pieces[at].empty() && out.pieces[at] != added.text) refuse_json("gives the number " + std::to_string(at) + " to two tokens");
     out.added.push_back(std::move(added));
