@@ -21,8 +21,8 @@ struct tile {
 /// How much of a tile a mask keeps. The order makes Kleene logic: `&` is the lesser, `|` the greater.
 enum class cover : unsigned char { none, some, all };
 
-constexpr TENON_BOTH cover operator&(cover a, cover b) { return a < b ? a : b; }
-constexpr TENON_BOTH cover operator|(cover a, cover b) { return a < b ? b : a; }
-constexpr TENON_BOTH cover operator!(cover a) { return a == cover::some ? cover::some : a == cover::none ? cover::all : cover::none; }
+TENON_BOTH TENON_INLINE constexpr cover operator&(cover a, cover b) { return a < b ? a : b; }
+TENON_BOTH TENON_INLINE constexpr cover operator|(cover a, cover b) { return a < b ? b : a; }
+TENON_BOTH TENON_INLINE constexpr cover operator!(cover a) { return a == cover::some ? cover::some : a == cover::none ? cover::all : cover::none; }
 
 }  // namespace tenon

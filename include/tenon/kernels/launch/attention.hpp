@@ -51,6 +51,22 @@ inline int split_of(const fixed_split& how, index) {
 inline int split_of(const sequential&, index length) { return static_cast<int>(round_up(static_cast<std::size_t>(length < 1 ? 1 : length), 128)); }
 inline int split_of(const any&, index) { return 512; }
 
+// What attend asks of its arguments.
+inline void check_attend(const view<const float, 3>& q, const heads& shape, index length, index capacity, const view<float, 3>& out, int dim, int dim_v) {
+  if (shape.kv <= 0 || shape.query % shape.kv != 0)
+    throw error("[heads.kv] is ", shape.kv, ": it must divide the ", shape.query, " query heads: each kv head serves an equal group. Fix: change kv.");
+  if (shape.dim % 8 != 0 || shape.dim_v % 8 != 0 || shape.dim <= 0 || shape.dim_v <= 0 || shape.dim > 576 || shape.dim_v > 576)
+    throw error("[heads.dim] ", shape.dim, " and [heads.dim_v] ", shape.dim_v, " must be multiples of 8 up to 576. Fix: pad the heads of the model.");
+  if ((dim != 0 && shape.dim != dim) || (dim_v != 0 && shape.dim_v != dim_v))
+    throw error("[attend] was instantiated for head dims ", dim, " and ", dim_v, " but the cache holds ", shape.dim, " and ", shape.dim_v, ". Fix: make them equal.");
+  const index queries = q.extent[0];
+  if (q.extent[1] != shape.query || q.extent[2] != shape.dim || out.extent[0] != queries || out.extent[1] != shape.query || out.extent[2] != shape.dim_v)
+    throw error("[q, out] of attend must be [", queries, ", ", shape.query, ", ", shape.dim, "] and [", queries, ", ", shape.query, ", ", shape.dim_v,
+                "]. Fix: give the heads that the cache was made for.");
+  if (q.stride[2] != 1 || out.stride[2] != 1) throw error("[q, out] of attend must be dense in their last axis. Fix: copy them first.");
+  if (length > capacity) throw error("[cache.length] ", length, " is beyond its capacity of ", capacity, " keys. Fix: append before attending.");
+}
+
 }  // namespace kernel_detail
 
 /// Bytes of scratch that attend needs for at most `queries` queries over a cache of `capacity` keys. Grows with each.
@@ -70,20 +86,8 @@ void attend(const Machine& machine, view<const float, 3> q, const cache_view<Num
             std::byte* scratch, const Weighting& weighting = {}, const Reduction& reduction = {}, view<float, 2> log_sum_exp = {}, int batch = 0) {
   static_assert(DimQK % 8 == 0 && DimV % 8 == 0 && DimQK >= 0 && DimV >= 0 && DimQK <= 576 && DimV <= 576,
                 "[attend] head dims are multiples of 8 up to 576. Fix: pad the heads of the model.");
-  const heads& shape = cache.shape;
-  if (shape.kv <= 0 || shape.query % shape.kv != 0)
-    throw error("[heads.kv] is ", shape.kv, ": it must divide the ", shape.query, " query heads: each kv head serves an equal group. Fix: change kv.");
-  if (shape.dim % 8 != 0 || shape.dim_v % 8 != 0 || shape.dim <= 0 || shape.dim_v <= 0 || shape.dim > 576 || shape.dim_v > 576)
-    throw error("[heads.dim] ", shape.dim, " and [heads.dim_v] ", shape.dim_v, " must be multiples of 8 up to 576. Fix: pad the heads of the model.");
-  if ((DimQK != 0 && shape.dim != DimQK) || (DimV != 0 && shape.dim_v != DimV))
-    throw error("[attend] was instantiated for head dims ", DimQK, " and ", DimV, " but the cache holds ", shape.dim, " and ", shape.dim_v, ". Fix: make them equal.");
-  const index queries = q.extent[0];
-  if (q.extent[1] != shape.query || q.extent[2] != shape.dim || out.extent[0] != queries || out.extent[1] != shape.query || out.extent[2] != shape.dim_v)
-    throw error("[q, out] of attend must be [", queries, ", ", shape.query, ", ", shape.dim, "] and [", queries, ", ", shape.query, ", ", shape.dim_v,
-                "]. Fix: give the heads that the cache was made for.");
-  if (q.stride[2] != 1 || out.stride[2] != 1) throw error("[q, out] of attend must be dense in their last axis. Fix: copy them first.");
-  if (cache.length > cache.capacity) throw error("[cache.length] ", cache.length, " is beyond its capacity of ", cache.capacity, " keys. Fix: append before attending.");
-  if (queries == 0) return;
+  kernel_detail::check_attend(q, cache.shape, cache.length, cache.capacity, out, DimQK, DimV);
+  if (q.extent[0] == 0) return;
   kernel_detail::attention_call<Machine, Number, Mask, Score, Weighting>{
       machine, q, cache, out, log_sum_exp, mask, score, weighting, batch, kernel_detail::split_of(reduction, cache.length), reinterpret_cast<float*>(scratch)}
       .run();

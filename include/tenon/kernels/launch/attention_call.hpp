@@ -110,11 +110,12 @@ struct attention_call {
   }
   void hold(const words& m, const piece& p) const {
     const float asked = factor_of(score), factor = asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(cache.shape.dim));
-    for (int row0 = 0; row0 < p.rows; row0 += words::group_rows)
-      m.hold(row0 / words::group_rows, factor, [&](int r) -> const float* {
-        const int row = row0 + r;
-        return row < p.rows ? &q(p.first_query + row / p.mean.group, p.mean.head(row), 0) : nullptr;
-      });
+    for (int row0 = 0; row0 < p.rows; row0 += words::group_rows) {
+      const float* from[words::group_rows];
+      for (int r = 0; r < words::group_rows; ++r)
+        from[r] = row0 + r < p.rows ? &q(p.first_query + (row0 + r) / p.mean.group, p.mean.head(row0 + r), 0) : nullptr;
+      m.hold(row0 / words::group_rows, factor, from);
+    }
   }
   void store(const words& m, const piece& p, const float* sums, const state* states) const {
     for (int row0 = 0; row0 < p.rows; row0 += words::group_rows) {
@@ -173,10 +174,7 @@ struct attention_call {
     const bench b = at_thread(cut, 0);
     for (int head = 0; head < cache.shape.kv; ++head) {
       const piece p = at(cut, head, 0);
-      merge_partials(b.tile, p.rows, cut.splits, b.merged, [&](int part) {
-        float* sums = partial(head, part);
-        return partial_result<state>{sums, reinterpret_cast<const state*>(sums + cut.sum_floats())};
-      });
+      merge_partials(b.tile, p.rows, cut.splits, b.merged, {partial(head, 0), cut.partial_floats(), cut.sum_floats()});
       store(b.tile, p, b.tile.merged, b.merged);
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
-// All that atoms and skeletons ever see of the policies: which scores of a tile live, and what becomes of them.
+// All that atoms and skeletons ever see of the policies: which scores of a tile live, and what becomes of them. Policies are
+// inlined into these bodies, which belong to one instruction set.
 
 #include <tenon/policies/mask/algebra.hpp>
 #include <tenon/policies/score/algebra.hpp>
@@ -25,8 +26,8 @@ struct meaning {
   TENON_INLINE int query(int row) const { return first_query + row / group; }
   TENON_INLINE int head(int row) const { return first_head + row % group; }
 
-  /// Of rows [r0, r1) and keys [c0, c1), neither empty.
-  TENON_INLINE cover covers(int r0, int r1, int c0, int c1) const {
+  /// Of rows [r0, r1) and keys [c0, c1), neither empty. One body: it is asked in many places, never per score.
+  cover covers(int r0, int r1, int c0, int c1) const {
     if (c0 >= length) return cover::none;
     const cover inside = tenon::covers(mask, tile{query(r0), query(r1 - 1) + 1, c0, c1 < length ? c1 : length, batch});
     return c1 > length && inside == cover::all ? cover::some : inside;
@@ -47,7 +48,7 @@ struct meaning {
 
   /// The least span of whole granules of [c0, c1), c0 a multiple of Granule, outside which rows [r0, r1) see nothing.
   template <int Granule>
-  TENON_INLINE span trim(int r0, int r1, int c0, int c1) const {
+  span trim(int r0, int r1, int c0, int c1) const {
     const cover whole = covers(r0, r1, c0, c1);
     if (whole == cover::none) return {};
     span live{c0, (c1 + Granule - 1) / Granule * Granule};

@@ -38,7 +38,7 @@ struct softmax_state {
   TENON_INLINE void clear() { top.fill(nothing), reference.fill(0), total.fill(0); }
 
   /// Takes in the greatest score of the next keys. `fade` is what the sums so far are to be multiplied with; false: all 1.
-  TENON_INLINE bool raise(const row_values<Rows>& seen, row_values<Rows>& fade) {
+  bool raise(const row_values<Rows>& seen, row_values<Rows>& fade) {
     bool moved = false;
     for (int r = 0; r < Rows; ++r) moved |= !(seen.at[r] <= top.at[r]);
     if (!moved) return false;
@@ -56,7 +56,7 @@ struct softmax_state {
     for (int r = 0; r < Rows; ++r) total.at[r] += sum.at[r];
   }
   /// This becomes the state over the keys of both, this one's first.
-  TENON_INLINE merge_factors<Rows> merge(const softmax_state& next) {
+  merge_factors<Rows> merge(const softmax_state& next) {
     merge_factors<Rows> by;
     for (int r = 0; r < Rows; ++r) {
       const float a = top.at[r], b = next.top.at[r], both = b <= a ? a : b;
@@ -70,7 +70,7 @@ struct softmax_state {
     return by;
   }
   /// What the sums are multiplied with at the end; 0 for a row that saw nothing. `sink`: one logit per row, or null.
-  TENON_INLINE void finish(const float* sink, row_values<Rows>& factor) const {
+  void finish(const float* sink, row_values<Rows>& factor) const {
     for (int r = 0; r < Rows; ++r) {
       float denominator = total.at[r], scale = 1;
       if (sink != nullptr) {  // in the frame of the greater of the two, so that neither overflows
@@ -82,7 +82,7 @@ struct softmax_state {
     }
   }
   /// log sum_j exp(s_j), natural, without a sink; -inf for a row that saw nothing.
-  TENON_INLINE float log_sum_exp(int row) const {
+  float log_sum_exp(int row) const {
     return total.at[row] == 0 ? nothing : (__builtin_log2f(total.at[row]) - reference.at[row]) * ln_2;
   }
 };

@@ -16,12 +16,12 @@ struct bits {
   int first_query = 0;
   std::ptrdiff_t batch_stride = 0;
 
-  TENON_BOTH constexpr bool keep(position p) const {
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const int i = p.query - first_query;
     if (i < 0 || i >= queries || p.key >= keys) return false;
     return (row(i, p.batch)[p.key / 64] >> (p.key % 64) & 1) != 0;
   }
-  TENON_BOTH constexpr cover covers(tile t) const {
+  TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
     long long kept = 0;
     const int k1 = t.k1 < keys ? t.k1 : keys;
     for (int i = t.q0 - first_query; i < t.q1 - first_query; ++i) {
@@ -36,7 +36,7 @@ struct bits {
   }
 
  private:
-  TENON_BOTH constexpr const std::uint64_t* row(int i, int batch) const {
+  TENON_BOTH TENON_INLINE constexpr const std::uint64_t* row(int i, int batch) const {
     return words + batch * batch_stride + static_cast<std::ptrdiff_t>(i) * ((keys + 63) / 64);
   }
 };
@@ -48,8 +48,8 @@ struct block_sparse {
   int query_block, key_block;
   int first_query = 0;
 
-  TENON_BOTH constexpr bool keep(position p) const { return p.query >= first_query && at((p.query - first_query) / query_block, p.key / key_block); }
-  TENON_BOTH constexpr cover covers(tile t) const {
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const { return p.query >= first_query && at((p.query - first_query) / query_block, p.key / key_block); }
+  TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
     bool any = false, every = t.q0 >= first_query;
     const int q0 = t.q0 < first_query ? 0 : t.q0 - first_query, q1 = t.q1 - first_query;
     for (int i = q0 / query_block; q1 > 0 && i <= (q1 - 1) / query_block; ++i)
@@ -62,7 +62,7 @@ struct block_sparse {
   }
 
  private:
-  TENON_BOTH constexpr bool at(int i, int j) const { return i < rows && j < columns && blocks[static_cast<std::ptrdiff_t>(i) * columns + j] != 0; }
+  TENON_BOTH TENON_INLINE constexpr bool at(int i, int j) const { return i < rows && j < columns && blocks[static_cast<std::ptrdiff_t>(i) * columns + j] != 0; }
 };
 
 /// The listed keys: lists[i][0, count) ascending, each key once; a list that is shorter ends with entries beyond every key.
@@ -71,11 +71,11 @@ struct token_sparse {
   int queries, count;
   int first_query = 0;
 
-  TENON_BOTH constexpr bool keep(position p) const {
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const int i = p.query - first_query;
     return i >= 0 && i < queries && before(i, p.key + 1) - before(i, p.key) == 1;
   }
-  TENON_BOTH constexpr cover covers(tile t) const {
+  TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
     bool any = false, every = true;
     for (int i = t.q0 - first_query; i < t.q1 - first_query; ++i) {
       const int kept = i < 0 || i >= queries ? 0 : before(i, t.k1) - before(i, t.k0);
@@ -87,7 +87,7 @@ struct token_sparse {
 
  private:
   // How many entries of list i are less than `key`.
-  TENON_BOTH constexpr int before(int i, int key) const {
+  TENON_BOTH TENON_INLINE constexpr int before(int i, int key) const {
     const std::int32_t* list = lists + static_cast<std::ptrdiff_t>(i) * count;
     int lo = 0, hi = count;
     while (lo < hi) {

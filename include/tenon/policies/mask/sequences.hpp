@@ -14,11 +14,11 @@ struct document {
   const std::int32_t* ids;
   std::ptrdiff_t batch_stride = 0;
 
-  TENON_BOTH constexpr bool keep(position p) const {
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const std::int32_t* own = ids + p.batch * batch_stride;
     return own[p.query] == own[p.key];
   }
-  TENON_BOTH constexpr cover covers(tile t) const {
+  TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
     const std::int32_t* own = ids + t.batch * batch_stride;
     std::int32_t q_least = own[t.q0], q_most = q_least, k_least = own[t.k0], k_most = k_least;
     for (int i = t.q0; i < t.q1; ++i) q_least = own[i] < q_least ? own[i] : q_least, q_most = own[i] > q_most ? own[i] : q_most;
@@ -35,8 +35,8 @@ struct document {
 /// Keys before the end of their sequence: j < lengths[batch].
 struct padding {
   const std::int32_t* lengths;
-  TENON_BOTH constexpr bool keep(position p) const { return p.key < lengths[p.batch]; }
-  TENON_BOTH constexpr cover covers(tile t) const { return mask_detail::between(t.k0 >= lengths[t.batch], t.k1 <= lengths[t.batch]); }
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const { return p.key < lengths[p.batch]; }
+  TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const { return mask_detail::between(t.k0 >= lengths[t.batch], t.k1 <= lengths[t.batch]); }
 };
 
 /// Causal up to position `first`; from there `count` drafted tokens form a tree, in which each sees its ancestors and itself.
@@ -45,13 +45,13 @@ struct tree {
   const std::int32_t* parents;
   int first, count;
 
-  TENON_BOTH constexpr bool keep(position p) const {
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     if (p.key < first || p.query < first) return p.key <= p.query;
     int node = p.query - first;
     while (node > p.key - first) node = parents[node];
     return node == p.key - first;
   }
-  TENON_BOTH constexpr cover covers(tile t) const {
+  TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
     bool any = false, every = true;
     for (int i = t.q0; i < t.q1 && !(any && !every); ++i) {
       const int last = i < first ? i : first - 1;  // the keys of the sequence that i sees end here

@@ -21,7 +21,7 @@ concept score = std::is_trivially_copyable_v<Score> && requires(const Score& s, 
 struct scaled {
   float factor = 0;  ///< 0 stands for 1/sqrt(d_qk)
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position) const {
     return s;
   }
 };
@@ -32,21 +32,21 @@ struct chain {
   A first;
   B second;
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position p) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return second.adjust(first.adjust(s, p), p);
   }
 };
 
 /// s becomes b(a(s)). Two scores of another namespace chain after `using tenon::operator>>`.
 template <score A, score B>
-TENON_BOTH constexpr chain<A, B> operator>>(A a, B b) {
+TENON_BOTH TENON_INLINE constexpr chain<A, B> operator>>(A a, B b) {
   static_assert(!std::is_same_v<B, scaled>, "[score] 'scaled' must come first in a chain: it is the factor of q.k. Fix: scaled{...} >> the others.");
   return {a, b};
 }
 
 /// The factor of q . k that a score asks for; 0 stands for 1/sqrt(d_qk).
 template <score S>
-TENON_BOTH constexpr float factor_of(const S& s) {
+TENON_BOTH TENON_INLINE constexpr float factor_of(const S& s) {
   if constexpr (std::is_same_v<S, scaled>)
     return s.factor;
   else if constexpr (requires { s.first; s.second; })
@@ -57,7 +57,7 @@ TENON_BOTH constexpr float factor_of(const S& s) {
 
 /// The derivative of a score in s, at s: its own `slope(s, p)` where it has one, else by dual numbers.
 template <machine_float T, score S>
-TENON_BOTH constexpr T slope_of(const S& score_policy, T s, position p) {
+TENON_BOTH TENON_INLINE constexpr T slope_of(const S& score_policy, T s, position p) {
   if constexpr (requires { score_policy.slope(s, p); })
     return score_policy.slope(s, p);
   else

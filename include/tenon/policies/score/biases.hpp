@@ -11,7 +11,7 @@ namespace tenon {
 struct soft_cap {
   float cap;
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position) const {
     return cap * tanh(s / cap);
   }
 };
@@ -20,12 +20,12 @@ struct soft_cap {
 struct alibi {
   int heads;
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position p) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     const int distance = p.query < p.key ? p.key - p.query : p.query - p.key;
     return s - T(slope_of_head(p.head) * static_cast<float>(distance));
   }
   /// m of head h, counted from 0.
-  TENON_BOTH constexpr float slope_of_head(int h) const {
+  TENON_BOTH TENON_INLINE constexpr float slope_of_head(int h) const {
     const int whole = 1 << (31 - __builtin_clz(static_cast<unsigned>(heads)));  // the largest power of two within
     const float power = h < whole ? -8.0f * static_cast<float>(h + 1) : -4.0f * static_cast<float>(2 * (h - whole) + 1);
     return exp2(power / static_cast<float>(whole));
@@ -43,10 +43,10 @@ struct relative_bias {
   direction sides = direction::both;
 
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position p) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return s + T(table[static_cast<std::ptrdiff_t>(p.head) * buckets + bucket(p.key - p.query)]);
   }
-  TENON_BOTH constexpr int bucket(int relative) const {
+  TENON_BOTH TENON_INLINE constexpr int bucket(int relative) const {
     const int of_side = sides == direction::both ? buckets / 2 : buckets, exact = of_side / 2;
     const int side = sides == direction::both && relative > 0 ? of_side : 0;
     const int forward = sides == direction::both ? relative : 0;
@@ -65,7 +65,7 @@ struct fourier {
   float first = 1.0f, ratio = 0.5f;
 
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position p) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     const std::ptrdiff_t own = static_cast<std::ptrdiff_t>(p.head) * terms;
     float frequency = first;
     for (int f = 0; f < terms; ++f, frequency *= ratio) {
@@ -81,7 +81,7 @@ struct key_bias {
   const float* values;
   std::ptrdiff_t batch_stride = 0;
   template <class T>
-  TENON_BOTH constexpr T adjust(T s, position p) const {
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return s + T(values[p.batch * batch_stride + p.key]);
   }
 };

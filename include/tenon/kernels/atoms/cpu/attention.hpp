@@ -70,34 +70,32 @@ struct attention_words {
     for (int key = path.first(); key < path.to; key = path.next(key)) {
       const int end = path.end(key);
       const Number *keys = in.layout.key_panel(in.data, in.head, key), *values = in.layout.value_row(in.data, in.head, key);
+      block<Number> here{nullptr, nullptr, keys, values, key};
       if constexpr (sizeof(Number) == sizeof(float)) {
-        body(block<Number>{keys, values, nullptr, nullptr, key}, end);
-      } else if (path.rows <= group_rows) {
-        body(block<Number>{nullptr, nullptr, keys, values, key}, end);
-      } else {
+        here = {keys, values, nullptr, nullptr, key};
+      } else if (path.rows > group_rows) {
         const int padded = (end + key_granule - 1) / key_granule * key_granule;
         widen(keys, wide_keys, (padded - key) / key_granule * (dim / 2), key_granule);
         widen(values, wide_values, (padded - key) / 2, dim_v);
-        body(block<Number>{wide_keys, wide_values, nullptr, nullptr, key}, end);
+        here = {wide_keys, wide_values, nullptr, nullptr, key};
       }
+      body(here, end);
     }
   }
 
-  /// The held rows of a group: `row(r)` points at row r, null past the last; times `factor`.
-  template <class Row>
-  TENON_INLINE void hold(int group, float factor, const Row& row) const {
+  /// The held rows of a group, times `factor`; null for a row past the last.
+  void hold(int group, float factor, const float* const (&from)[group_rows]) const {
     float* to = held(group);
     for (int r = 0; r < group_rows; r += 4) {  // four rows at a time: their stores share cache lines
-      const float *a = row(r), *b = row(r + 1), *c = row(r + 2), *d = row(r + 3);
+      const float *a = from[r], *b = from[r + 1], *c = from[r + 2], *d = from[r + 3];
       if (d != nullptr) {
         for (int i = 0; i < dim; ++i) {
           float* at = to + i * group_rows + r;
           at[0] = a[i] * factor, at[1] = b[i] * factor, at[2] = c[i] * factor, at[3] = d[i] * factor;
         }
       } else {
-        const float* some[] = {a, b, c, d};
-        for (int j = 0; j < 4; ++j)
-          for (int i = 0; i < dim; ++i) to[i * group_rows + r + j] = some[j] == nullptr ? 0.0f : some[j][i] * factor;
+        for (int j = r; j < r + 4; ++j)
+          for (int i = 0; i < dim; ++i) to[i * group_rows + j] = from[j] == nullptr ? 0.0f : from[j][i] * factor;
       }
     }
   }
@@ -124,40 +122,12 @@ struct attention_words {
   /// The greatest live score of each row; -inf past the last.
   template <class Block>
   TENON_INLINE rows row_max(const Block& keys, span live, int count) const {
-    rows out;
-    out.fill(nothing);
-    for (int r = 0; r < count; ++r) {
-      vector most = Leaf::fill(nothing);
-      for (int c = live.lo - keys.key0; c < live.hi - keys.key0; c += Leaf::lanes) most = Leaf::highest(most, Leaf::load(s + r * block_keys + c));
-      out.at[r] = Leaf::highest_of(most);
-    }
-    return out;
+    return row_max(s, live.lo - keys.key0, live.hi - keys.key0, count);
   }
-
   /// s becomes its weights under softmax; returns their sums per row.
   template <class Block>
   TENON_INLINE rows exponentiate(const Block& keys, span live, int count, const softmax_state<group_rows>& state) const {
-    constexpr int parts = key_granule / Leaf::lanes;
-    const int lo = live.lo - keys.key0, hi = live.hi - keys.key0, padded = products::padded_rows(count);
-    rows sum;
-    sum.fill(0);
-    for (int r = 0; r < count; ++r) {
-      float* at = s + r * block_keys;
-      const vector reference = Leaf::fill(state.reference.at[r]), base = Leaf::fill(log2_e);
-      vector total[parts];
-      for (int p = 0; p < parts; ++p) total[p] = Leaf::fill(0);
-      for (int c = lo; c < hi; c += key_granule)
-        for (int p = 0; p < parts; ++p) {
-          const vector w = Leaf::exp2(Leaf::fma(Leaf::load(at + c + p * Leaf::lanes), base, reference));
-          total[p] = Leaf::add(total[p], w);
-          Leaf::store(at + c + p * Leaf::lanes, w);
-        }
-      for (int p = 1; p < parts; ++p) total[0] = Leaf::add(total[0], total[p]);
-      sum.at[r] = Leaf::sum_of(total[0]);
-    }
-    for (int r = count; r < padded; ++r)  // rows of padding, which the products touch: no stray subnormals
-      for (int c = lo; c < hi; c += Leaf::lanes) Leaf::store(s + r * block_keys + c, Leaf::fill(0));
-    return sum;
+    return exponentiate(s, live.lo - keys.key0, live.hi - keys.key0, count, state);
   }
   /// s becomes its weights under sigmoid.
   template <class Block>
@@ -174,11 +144,7 @@ struct attention_words {
   template <class Block, class Meaning>
   TENON_INLINE void accumulate(float* to, const rows& fade, bool moved, const Block& keys, span live, int row0, int count, const Meaning& mean) const {
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
-    if (moved)
-      for (int r = 0; r < count; ++r) {
-        const vector by = Leaf::fill(fade.at[r]);
-        for (int c = r * dim_v; c < (r + 1) * dim_v; c += Leaf::lanes) Leaf::store(to + c, Leaf::multiply(by, Leaf::load(to + c)));
-      }
+    if (moved) fade_sums(to, dim_v, count, fade);
     if (mean.covers(row0, row0 + count, live.lo, live.hi) != cover::all && carefully(to, keys, live, row0, count, mean)) return;
     if (keys.narrow_keys != nullptr)
       narrow_weigh(to, keys, count, lo, hi);
@@ -187,17 +153,17 @@ struct attention_words {
   }
 
   /// to[0, width) = factor row_sums.
-  TENON_INLINE void store(float* to, const float* row_sums, float factor, int width) const {
+  void store(float* to, const float* row_sums, float factor, int width) const {
     int c = 0;
     for (; c + Leaf::lanes <= width; c += Leaf::lanes) Leaf::store(to + c, factor == 0 ? Leaf::fill(0) : Leaf::multiply(Leaf::fill(factor), Leaf::load(row_sums + c)));
     for (; c < width; ++c) to[c] = factor == 0 ? 0.0f : factor * row_sums[c];
   }
   /// The sums of a group to zero.
-  TENON_INLINE void clear(float* group_sums) const {
+  void clear(float* group_sums) const {
     for (int i = 0; i < group_rows * dim_v; i += Leaf::lanes) Leaf::store(group_sums + i, Leaf::fill(0));
   }
   /// into = by.left into + by.right next, the sums of rows [0, count) of a group.
-  TENON_INLINE void merge(float* into, const float* next, int count, const merge_factors<group_rows>& by) const {
+  void merge(float* into, const float* next, int count, const merge_factors<group_rows>& by) const {
     for (int r = 0; r < count; ++r) {
       const vector left = Leaf::fill(by.left.at[r]), right = Leaf::fill(by.right.at[r]);
       for (int c = r * dim_v; c < (r + 1) * dim_v; c += Leaf::lanes)
@@ -206,6 +172,47 @@ struct attention_words {
   }
 
  private:
+  // The words that no policy is part of: one body each, whatever the variants of a program.
+  static rows row_max(const float* scores, int lo, int hi, int count) {
+    rows out;
+    out.fill(nothing);
+    for (int r = 0; r < count; ++r) {
+      vector most = Leaf::fill(nothing);
+      for (int c = lo; c < hi; c += Leaf::lanes) most = Leaf::highest(most, Leaf::load(scores + r * block_keys + c));
+      out.at[r] = Leaf::highest_of(most);
+    }
+    return out;
+  }
+  static rows exponentiate(float* scores, int lo, int hi, int count, const softmax_state<group_rows>& state) {
+    constexpr int parts = key_granule / Leaf::lanes;
+    const int padded = products::padded_rows(count);
+    rows sum;
+    sum.fill(0);
+    for (int r = 0; r < count; ++r) {
+      float* at = scores + r * block_keys;
+      const vector reference = Leaf::fill(state.reference.at[r]), base = Leaf::fill(log2_e);
+      vector total[parts];
+      for (int p = 0; p < parts; ++p) total[p] = Leaf::fill(0);
+      for (int c = lo; c < hi; c += key_granule)
+        for (int p = 0; p < parts; ++p) {
+          const vector w = Leaf::exp2(Leaf::fma(Leaf::load(at + c + p * Leaf::lanes), base, reference));
+          total[p] = Leaf::add(total[p], w);
+          Leaf::store(at + c + p * Leaf::lanes, w);
+        }
+      for (int p = 1; p < parts; ++p) total[0] = Leaf::add(total[0], total[p]);
+      sum.at[r] = Leaf::sum_of(total[0]);
+    }
+    for (int r = count; r < padded; ++r)  // rows of padding, which the products touch: no stray subnormals
+      for (int c = lo; c < hi; c += Leaf::lanes) Leaf::store(scores + r * block_keys + c, Leaf::fill(0));
+    return sum;
+  }
+  static void fade_sums(float* to, int width, int count, const rows& fade) {
+    for (int r = 0; r < count; ++r) {
+      const vector by = Leaf::fill(fade.at[r]);
+      for (int c = r * width; c < (r + 1) * width; c += Leaf::lanes) Leaf::store(to + c, Leaf::multiply(by, Leaf::load(to + c)));
+    }
+  }
+
   // 16 scores of one row, in place with a constant count: so compilers vectorise a policy's scalar verb.
   template <class Meaning>
   TENON_INLINE static void interpret(float* at, position first, int key, cover here, const Meaning& mean) {
