@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <initializer_list>
+
+#include <initializer_list>
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
