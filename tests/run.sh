@@ -100,7 +100,7 @@ run_fuzzers() {
 for configuration in $configurations; do
   preset=$configuration
   step "$configuration: configure" cmake -S "$root" --preset "$preset" -B "$builds/$configuration" -DTENON_WERROR=ON
-  step "$configuration: build" cmake --build "$builds/$configuration" -j "$jobs"
+  step "$configuration: build" cmake --build "$builds/$configuration" -j "$jobs" -- -k 0
   if [ "$configuration" = fuzz ]; then run_fuzzers; else run_tests; fi
 done
 [ -z "$failed" ] || { echo "Failed:$failed" >&2; exit 1; }

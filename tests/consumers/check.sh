@@ -1,10 +1,11 @@
 #!/bin/sh
-# Builds and runs the smallest program of a user, who got tenon in one of four ways.
-# Usage: check.sh subdirectory|package|fetched|bench SOURCE WORK_FOLDER COMPILER
+# Builds and runs the smallest program of a user, who got tenon in one of three ways; as a package also a bench of a user's own.
+# Usage: check.sh subdirectory|package|fetched SOURCE WORK_FOLDER COMPILER
 set -eu
 way=$1 source=$2 work=$3 compiler=$4
 rm -rf "$work"
 mkdir -p "$work"
+options=''
 
 configure() {
   consumer=$1
@@ -14,7 +15,7 @@ configure() {
 expect_right() {
   configure "$@" || { cat "$work/log"; exit 1; }
   cmake --build "$work/build"
-  "$work/build/consumer"
+  "$work/build/consumer" $options
 }
 
 case $way in
@@ -42,5 +43,8 @@ case $way in
     if configure package -DCMAKE_PREFIX_PATH="$work/prefix" -DWANTED="$version" -DPARTS=no_such_part; then
       echo "asked for a component that does not exist and was given it"
       exit 1
-    fi ;;
+    fi
+    rm -rf "$work/build"
+    options=--benchmark_min_time=0.01
+    expect_right bench -DCMAKE_PREFIX_PATH="$work/prefix" ;;
 esac

@@ -4,8 +4,6 @@
 
 #include <initializer_list>
 
-#include <initializer_list>
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
