@@ -2,11 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <initializer_list>
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 
 #include <tenon/core/dual.hpp>
