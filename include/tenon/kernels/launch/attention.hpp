@@ -16,26 +16,38 @@ std::size_t cache_bytes(const Machine&, heads shape, index capacity) {
   return atoms::cpu_cache<Number>(shape, capacity).bytes(shape);
 }
 
+namespace kernel_detail {
+
+inline void check_append(const heads& shape, index capacity, const view<const float, 3>& k, const view<const float, 3>& v, index first) {
+  const index tokens = k.extent[0];
+  if (k.extent[1] != shape.kv || k.extent[2] != shape.dim || v.extent[0] != tokens || v.extent[1] != shape.kv || v.extent[2] != shape.dim_v)
+    throw error("[k, v] of append must be [", tokens, ", ", shape.kv, ", ", shape.dim, "] and [", tokens, ", ", shape.kv, ", ", shape.dim_v,
+                "]. Fix: give the heads that the cache was made for.");
+  if (k.stride[2] != 1 || v.stride[2] != 1) throw error("[k, v] of append must be dense in their last axis. Fix: copy them first.");
+  if (first < 0 || first + tokens > capacity)
+    throw error("[first] of append: positions ", first, " to ", first + tokens, " do not fit a cache of ", capacity, " keys. Fix: a larger capacity.");
+}
+
+}  // namespace kernel_detail
+
 /// Writes k [token, kv_head, dim] and v [token, kv_head, dim_v] at positions first, first + 1, ... and sets cache.length to
 /// the position after the last. The last axis of both is dense. Throws tenon::error for a wrong shape or a full cache.
 template <class Machine, class Number>
 void append(const Machine& machine, cache_view<Number>& cache, view<const float, 3> k, view<const float, 3> v, index first) {
   const heads& shape = cache.shape;
-  const index tokens = k.extent[0], blocks = (tokens + 15) / 16;
-  if (k.extent[1] != shape.kv || k.extent[2] != shape.dim || v.extent[0] != tokens || v.extent[1] != shape.kv || v.extent[2] != shape.dim_v)
-    throw error("[k, v] of append must be [", tokens, ", ", shape.kv, ", ", shape.dim, "] and [", tokens, ", ", shape.kv, ", ", shape.dim_v,
-                "]. Fix: give the heads that the cache was made for.");
-  if (k.stride[2] != 1 || v.stride[2] != 1) throw error("[k, v] of append must be dense in their last axis. Fix: copy them first.");
-  if (first < 0 || first + tokens > cache.capacity)
-    throw error("[first] of append: positions ", first, " to ", first + tokens, " do not fit a cache of ", cache.capacity, " keys. Fix: a larger capacity.");
+  const index tokens = k.extent[0];
+  kernel_detail::check_append(shape, cache.capacity, k, v, first);
   const atoms::cpu_cache<Number> layout(shape, cache.capacity);
+  constexpr index panel = atoms::cpu_cache<Number>::panel;
+  const index first_panel = first / panel, panels = (first + tokens + panel - 1) / panel - first_panel;
   const bool alone = tokens * shape.kv * (shape.dim + shape.dim_v) < 65536;  // a parallel region would cost more
   const int parts = alone ? 1 : machine.threads();
   machine.parallel(parts, [&](int part) {
-    for (index item = part; item < shape.kv * blocks; item += parts) {
+    for (index item = part; item < shape.kv * panels; item += parts) {
       const int head = static_cast<int>(item % shape.kv);
-      const index from = item / shape.kv * 16, to = from + 16 < tokens ? from + 16 : tokens;
-      for (index t = from; t < to; ++t) layout.write(cache.data, head, first + t, &k(t, head, 0), &v(t, head, 0), shape.dim_v);
+      const index start = (first_panel + item / shape.kv) * panel, end = start + panel;
+      const index from = start < first ? first : start, to = end < first + tokens ? end : first + tokens;
+      layout.write(cache.data, head, from, static_cast<int>(to - from), &k(from - first, head, 0), k.stride[0], &v(from - first, head, 0), v.stride[0], shape.dim_v);
     }
   });
   cache.length = first + tokens;

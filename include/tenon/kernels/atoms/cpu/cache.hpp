@@ -33,14 +33,19 @@ struct cpu_cache {
     return reinterpret_cast<Number*>(data) + head * head_values() + keys * dim + key / pack * pack * dim_v;
   }
 
-  /// Writes one key and one value vector, rounded to Number, and the padding of the value.
-  TENON_INLINE void write(std::byte* data, int head, index key, const float* k, const float* v, int width_v) const {
-    Number* to = key_panel(data, head, key) + key % panel * pack;
-    for (index d = 0; d < dim; d += pack, to += panel * pack)
-      for (int i = 0; i < pack; ++i) to[i] = Number(k[d + i]);
-    Number* row = value_row(data, head, key) + key % pack;
-    for (index c = 0; c < width_v; ++c) row[c * pack] = Number(v[c]);
-    for (index c = width_v; c < dim_v; ++c) row[c * pack] = Number(0.0f);
+  /// Writes keys and values of positions [first, first + count), within one panel, rounded to Number, and the padding of the
+  /// values. Row i of k and v lies i strides on.
+  void write(std::byte* data, int head, index first, int count, const float* k, index k_stride, const float* v, index v_stride, int width_v) const {
+    Number* keys_to = key_panel(data, head, first) + first % panel * pack;
+    for (index d = 0; d < dim; d += pack, keys_to += panel * pack)
+      for (int t = 0; t < count; ++t)
+        for (int i = 0; i < pack; ++i) keys_to[t * pack + i] = Number(k[t * k_stride + d + i]);
+    for (int t = 0; t < count; ++t) {
+      const index key = first + t;
+      Number* row = value_row(data, head, key) + key % pack;
+      for (index c = 0; c < width_v; ++c) row[c * pack] = Number(v[t * v_stride + c]);
+      for (index c = width_v; c < dim_v; ++c) row[c * pack] = Number(0.0f);
+    }
   }
 };
 
