@@ -1,33 +1,9 @@
 // However a text is cut into calls, the logits are the same but for the order of sums.
-#include <doctest/doctest.h>
-
-#include <random>
-
-#include "../support/distance.hpp"
-#include "../support/tiny_models.hpp"
+#include "../support/tiny_checks.hpp"
 
 using namespace tenon_test;
 
-namespace {
-
-std::vector<std::int32_t> random_tokens(std::size_t count) {
-  std::mt19937 engine(3);
-  std::vector<std::int32_t> tokens(count);
-  for (auto& token : tokens) token = static_cast<std::int32_t>(engine() % 288);
-  return tokens;
-}
-
-}  // namespace
-
-TEST_CASE_TEMPLATE("one block, chunks of any size, token by token: the same logits", Machine, tenon::cpu_scalar, tenon::cpu) {
-  const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), Machine());
-  const auto tokens = random_tokens(150);
-  const auto whole = all_logits(model, tokens, tokens.size());
-  for (const std::size_t chunk : {1, 2, 3, 5, 7, 16, 17, 31, 64, 100, 149}) {
-    CAPTURE(chunk);
-    CHECK(relative_l2(all_logits(model, tokens, chunk), whole) < 1e-5);
-  }
-}
+TEST_CASE("one block, chunks of any size, token by token: the same logits") { chunks_agree(tenon::cpu()); }
 
 TEST_CASE("a prompt longer than one block of the arena") {
   const auto model = tenon::load<tenon::decoder<tiny_qwen2>>(tiny_file("qwen2.gguf"), tenon::cpu());
@@ -59,4 +35,34 @@ TEST_CASE("a truncated sequence goes on as if the rest had never been read") {
   changed.truncate(20);
   CHECK(changed.length() == 20);
   CHECK(read(changed, 20, 13) == read(kept, 20, 13));
+}
+
+TEST_CASE("what a sequence cannot read is refused, and the sequence stays as it was") {
+  const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), tenon::cpu());
+  using tokens = std::vector<std::int32_t>;
+  tenon::sequence sequence(model, 8);
+  const auto first = sequence.read(tokens{5, 6, 7});
+  const std::vector<float> before(first.begin(), first.end());
+  const auto says = [&](const tokens& given) {
+    try {
+      sequence.read(given);
+    } catch (const tenon::error& fault) {
+      return std::string(fault.what());
+    }
+    return std::string("nothing");
+  };
+  CHECK(says({}) == "a sequence was given no tokens to read. Fix: give at least one.");
+  CHECK(says({1, 288}).find("token 288 is outside the vocabulary of 288") != std::string::npos);
+  CHECK(says({-1}).find("token -1 is outside the vocabulary") != std::string::npos);
+  CHECK(says(tokens(6, 1)).find("the cache has room for 8 tokens: 3 are taken and 6 more do not fit") != std::string::npos);
+  CHECK(sequence.length() == 3);
+  std::vector<float> out(288);
+  CHECK_THROWS_AS(sequence.read(tokens{1, 2}, tenon::view<float, 2>(out.data(), 1, 288)), tenon::error);
+  CHECK_THROWS_AS((tenon::sequence(model, 0)), tenon::error);
+
+  sequence.truncate(0);
+  const auto again = sequence.read(tokens{5, 6, 7});
+  CHECK(std::vector<float>(again.begin(), again.end()) == before);
+  CHECK(says(tokens(5, 1)) == "nothing");  // exactly full
+  CHECK(says({1}).find("8 are taken and 1 more do not fit") != std::string::npos);
 }

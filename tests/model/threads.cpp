@@ -11,10 +11,6 @@ using namespace tenon_test;
 
 namespace {
 
-struct quantised_qwen2 : tiny_qwen2 {
-  static constexpr auto precision = tenon::as_stored;
-};
-
 template <class Spec, class Machine>
 std::vector<float> logits_with(int threads, const char* file) {
   const auto model = tenon::load<tenon::decoder<Spec>>(tiny_file(file), Machine(tenon::cpu_options{.threads = threads}));

@@ -1,7 +1,7 @@
 """Two tiny random models and their logits in transformers, fp64, for tests without a download.
 
-Writes tests/data/model/tiny/: llama.gguf and llama/ (the same BF16 weights as GGUF and as a sharded safetensors folder), qwen2.gguf (every storage mixed by
-tensor), and the logits of transformers in fp64 on some prompts, also for llama with Llama 3 frequency scaling."""
+Writes tests/data/model/tiny/: llama.gguf and llama/ (the same BF16 weights as GGUF and as a sharded safetensors folder), llama3.gguf
+(the same in Q8_0, with Llama 3 frequency scaling), qwen2.gguf (every storage, mixed by tensor), and their logits on some prompts."""
 import json
 import os
 
@@ -91,6 +91,12 @@ def k_quant(values, kind, rng):
     return out.reshape(rows, -1)
 
 
+def rope_factors(dim, theta):
+    """What GGUF files of Llama 3 hold as rope_freqs.weight: each pair's frequency is divided by its factor."""
+    plain = theta ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    return (plain / common.llama3_scaling(**SCALING)(plain)).to(torch.float32).numpy()
+
+
 def write_gguf(path, m, tensors, kinds):
     """`kinds(name)` is the storage of each matrix; vectors are F32."""
     rng = np.random.default_rng(11)
@@ -173,13 +179,15 @@ def main():
     write_folder(os.path.join(OUT, "llama"), LLAMA, llama)
     expected("llama", common.assemble(llama, torch.float64))
 
-    scaling = common.llama3_scaling(SCALING["factor"], SCALING["low"], SCALING["high"], SCALING["original"])
-    exact = common.assemble(llama, torch.float64, scaling)
-    theirs = common.assemble(llama, torch.float32, rope={
+    path = os.path.join(OUT, "llama3.gguf")
+    write_gguf(path, LLAMA, rounded | {"rope_freqs.weight": rope_factors(LLAMA["dim"], LLAMA["theta"])}, lambda name: Q.Q8_0)
+    llama3 = common.Weights(path)
+    exact = common.assemble(llama3, torch.float64, common.llama3_scaling(**SCALING))
+    theirs = common.assemble(llama3, torch.float32, rope={
         "rope_type": "llama3", "factor": SCALING["factor"], "low_freq_factor": SCALING["low"], "high_freq_factor": SCALING["high"],
         "original_max_position_embeddings": SCALING["original"]})
     apart = common.logits(theirs, PROMPTS[2]) - common.logits(exact, PROMPTS[2])
-    assert np.linalg.norm(apart) < 1e-4 * np.linalg.norm(common.logits(exact, PROMPTS[2])), "the scaling formula differs from transformers"
+    assert np.linalg.norm(apart) < 1e-5 * np.linalg.norm(common.logits(exact, PROMPTS[2])), "the scaling formula differs from transformers"
     expected("llama3", exact)
 
     path = os.path.join(OUT, "qwen2.gguf")

@@ -1,6 +1,7 @@
 #pragma once
-// The two random models of tests/data/model/tiny (tests/oracles/tiny.py), and ways to run them.
+// The random models of tests/data/model/tiny (tests/oracles/tiny.py), and ways to run them.
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -24,7 +25,7 @@ struct tiny_llama {
   static constexpr auto precision = tenon::full_precision;
 };
 
-/// The same weights under Llama 3's frequency scaling.
+/// The same in Q8_0, under Llama 3's frequency scaling.
 struct tiny_llama3 : tiny_llama {
   static constexpr const char* name = "tiny llama with scaled frequencies";
   static constexpr auto position = tenon::rotary{.theta = 1e5f, .pairing = tenon::halves, .scaling = tenon::llama3{.factor = 8, .low = 1, .high = 4, .original = 32}};
@@ -40,6 +41,11 @@ struct tiny_qwen2 {
   static constexpr auto position = tenon::rotary{.theta = 1e4f, .pairing = tenon::halves};
   static constexpr auto gate = tenon::swiglu{.hidden = 256};
   static constexpr auto precision = tenon::full_precision;
+};
+
+/// The same with 8-bit activations where the weights are integers, and a bf16 cache.
+struct quantised_qwen2 : tiny_qwen2 {
+  static constexpr auto precision = tenon::as_stored;
 };
 
 inline std::string tiny_file(const char* name) { return std::string(TENON_TEST_DATA) + "/model/tiny/" + name; }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -12,10 +13,21 @@
 
 namespace tenon {
 
-/// How an answer is generated. The sampling choices are members, so that {.temperature = 0.6f} is enough.
-struct generation : sampling {
+/// How an answer is generated: the choices of `sampling` and where to stop. Flat, so that {.temperature = 0.6f, .max_tokens = 100}
+/// names members of it (those of a base cannot be named so).
+struct generation {
+  float temperature = 0;         ///< 0: always the most probable token
+  int top_k = 0;                 ///< 0: no limit
+  float top_p = 1;               ///< 1: no limit
+  float min_p = 0;               ///< 0: no limit
+  float repetition_penalty = 1;  ///< 1: none
+  std::uint64_t seed = 0;
   index max_tokens = std::numeric_limits<index>::max();  ///< the answer ends after so many
   std::vector<std::int32_t> stop{};                      ///< tokens that end the answer; they are not yielded
+
+  constexpr sampling choices() const {
+    return {.temperature = temperature, .top_k = top_k, .top_p = top_p, .min_p = min_p, .repetition_penalty = repetition_penalty, .seed = seed};
+  }
 };
 
 /// Why an answer ended.
@@ -28,7 +40,7 @@ class token_stream {
  public:
   /// Reads the prompt at once. Throws tenon::error as sequence::read does.
   token_stream(Sequence& sequence, std::span<const std::int32_t> prompt, generation how)
-      : sequence_(&sequence), how_(std::move(how)), sampler_(how_, static_cast<int>(Sequence::decoder_type::shape.vocabulary)), context_(prompt.begin(), prompt.end()) {
+      : sequence_(&sequence), how_(std::move(how)), sampler_(how_.choices(), static_cast<int>(Sequence::decoder_type::shape.vocabulary)), context_(prompt.begin(), prompt.end()) {
     settle(sequence.read(prompt));
   }
 
