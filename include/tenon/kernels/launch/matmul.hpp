@@ -36,10 +36,11 @@ constexpr index panel_count(index rows) { return (rows + panel::columns - 1) / p
 constexpr index padded_depth(index depth) { return static_cast<index>(round_up(static_cast<std::size_t>(depth), 64)); }
 
 // Tokens are taken in blocks, so that a block of arranged rows stays in the second-level cache beside the weights.
-constexpr std::size_t block_budget = std::size_t{1} << 20;
+constexpr std::size_t block_budget = std::size_t{5} << 18;
 constexpr index most_tokens = 512;
+template <class Form>
 constexpr index block_tokens(index depth) {
-  const auto fit = static_cast<index>(block_budget / (static_cast<std::size_t>(padded_depth(depth)) * 4)) / 16 * 16;
+  const auto fit = static_cast<index>(block_budget / Form::bytes(16, padded_depth(depth))) * 16;
   return fit < 16 ? 16 : fit > most_tokens ? most_tokens : fit;
 }
 // One worker's sums (twice, for a gate) and unpacked weights.
@@ -154,20 +155,21 @@ template <class Machine, int Count>
 void matmul(const Machine& machine, view<const float, 2> x, const product (&products)[Count], std::byte* scratch) {
   using Words = typename Machine::atoms::product;
   for (const product& p : products) kernel_detail::check(x, p.weights, p.out);
-  const index depth = x.extent[1], step = kernel_detail::block_tokens(depth);
-  std::byte* workers = scratch + kernel_detail::arranged_bytes(x.extent[0], depth);
+  const index tokens = x.extent[0], depth = x.extent[1];
+  std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
   constexpr form forms[] = {form::plain, form::rounded, form::quantised};
-  for (index first = 0; first < x.extent[0]; first += step) {
-    const index count = x.extent[0] - first < step ? x.extent[0] - first : step;
-    for (const form which : forms) {
-      index panels = 0;
-      for (const product& p : products)
-        if (form_of(p.weights.kind, p.weights.how) == which) panels += kernel_detail::panel_count(p.weights.rows);
-      if (panels == 0) continue;
-      with_form(which, [&](auto form_type) {
-        using Form = decltype(form_type);
+  for (const form which : forms) {
+    index panels = 0;
+    for (const product& p : products)
+      if (form_of(p.weights.kind, p.weights.how) == which) panels += kernel_detail::panel_count(p.weights.rows);
+    if (panels == 0) continue;
+    with_form(which, [&](auto form_type) {
+      using Form = decltype(form_type);
+      const index step = kernel_detail::block_tokens<Form>(depth);
+      for (index first = 0; first < tokens; first += step) {
+        const index count = tokens - first < step ? tokens - first : step;
         const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
-        kernel_detail::share<Words, Form>(machine, panels, panels * depth * count, x.extent[0], workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
+        kernel_detail::share<Words, Form>(machine, panels, panels * depth * count, tokens, workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
           for (const product& p : products) {
             if (form_of(p.weights.kind, p.weights.how) != which) continue;
             const index mine = kernel_detail::panel_count(p.weights.rows);
@@ -176,8 +178,8 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
             from -= mine, to -= mine;
           }
         });
-      });
-    }
+      }
+    });
   }
 }
 
@@ -191,18 +193,19 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   kernel_detail::check(x, up, out);
   const form a = form_of(gate.kind, gate.how), b = form_of(up.kind, up.how);
   const form which = a == b ? a : form::plain;  // any panels can be multiplied in fp32
-  const index depth = x.extent[1], step = kernel_detail::block_tokens(depth), panels = kernel_detail::panel_count(gate.rows);
-  std::byte* workers = scratch + kernel_detail::arranged_bytes(x.extent[0], depth);
-  for (index first = 0; first < x.extent[0]; first += step) {
-    const index count = x.extent[0] - first < step ? x.extent[0] - first : step;
-    with_form(which, [&](auto form_type) {
-      using Form = decltype(form_type);
+  const index tokens = x.extent[0], depth = x.extent[1], panels = kernel_detail::panel_count(gate.rows);
+  std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
+  with_form(which, [&](auto form_type) {
+    using Form = decltype(form_type);
+    const index step = kernel_detail::block_tokens<Form>(depth);
+    for (index first = 0; first < tokens; first += step) {
+      const index count = tokens - first < step ? tokens - first : step;
       const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
-      kernel_detail::share<Words, Form>(machine, panels, 2 * panels * depth * count, x.extent[0], workers, [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
+      kernel_detail::share<Words, Form>(machine, panels, 2 * panels * depth * count, tokens, workers, [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
         gated_matmul_panels<Words, Form>(gate, up, rows, unit, out.rows(first, count), from, to, sums, more, unpacked);
       });
-    });
-  }
+    }
+  });
 }
 
 TENON_KERNELS_END

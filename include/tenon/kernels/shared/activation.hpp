@@ -31,15 +31,27 @@ struct plain {
   }
 };
 
-/// Rounded to bf16, held as floats: for machines whose fastest exact product of two bf16 is the float one.
+/// Rounded to bf16: [depth / 32][Tokens][32], the rows of a matrix register; its pairs are the operand of a dot product.
 struct rounded {
-  static constexpr std::size_t bytes(int tokens, index depth) { return plain::bytes(tokens, depth); }
+  static constexpr std::size_t bytes(int tokens, index depth) { return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 2; }
 
   template <class L, int Tokens>
   TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
-    plain::arrange<L, Tokens>(x, first, count, depth, tile);
-    auto* values = reinterpret_cast<float*>(tile);
-    for (index i = 0; i < depth * Tokens; ++i) values[i] = static_cast<float>(bf16(values[i]));
+    auto* to = reinterpret_cast<std::uint16_t*>(tile);
+    for (int row = 0; row < Tokens; ++row) {
+      const float* from = row < count ? &x(first + row, 0) : nullptr;
+      for (index k = 0; k < depth; k += 16) {
+        std::uint16_t* at = to + (k / 32 * Tokens + row) * 32 + k % 32;
+        const index have = row < count ? x.extent[1] - k : 0;
+        if (have >= 16) {
+          L::store_bf16(at, L::load(from + k));
+        } else {
+          alignas(64) float rest[16] = {};
+          for (index i = 0; i < have; ++i) rest[i] = from[k + i];
+          L::store_bf16(at, L::load(rest));
+        }
+      }
+    }
   }
 };
 

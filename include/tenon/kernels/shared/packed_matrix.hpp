@@ -13,6 +13,8 @@
 TENON_KERNELS_BEGIN
 
 /// A matrix [rows, depth] packed for products with x^T, as `pack` leaves it. Not owning; `data` is aligned to 64 bytes.
+/// The panels of f32 and f16 depend on `how`; those of every other storage do not, so that one packed matrix can be multiplied under
+/// any compute: change `how` in a copy.
 struct packed_matrix {
   storage kind = storage::f32;
   compute how = compute::fp32;
@@ -23,12 +25,11 @@ struct packed_matrix {
 /// Which activations a product takes.
 enum class form { plain, rounded, quantised };
 
-/// int8 products are for integer storage, bf16 ones for float storage without scales; what a storage cannot have is done in fp32.
+/// int8 products are for integer storage; asked of floats they are done in fp32.
 TENON_INLINE constexpr form form_of(storage kind, compute how) {
-  const bool real = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16;
-  if (how == compute::bf16 && real) return form::rounded;
-  if (how == compute::int8 && !real && kind != storage::e4m3) return form::quantised;
-  return form::plain;
+  const bool real = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16 || kind == storage::e4m3;
+  if (how == compute::bf16) return form::rounded;
+  return how == compute::int8 && !real ? form::quantised : form::plain;
 }
 
 /// Calls f(form) with the type of the form.
@@ -53,7 +54,7 @@ TENON_INLINE decltype(auto) with_integer_panel(storage kind, F&& f) {
 }
 template <class F>
 TENON_INLINE decltype(auto) with_panel(storage kind, compute how, F&& f) {
-  if (form_of(kind, how) == form::rounded) return f(panel::bf16{});
+  if (how == compute::bf16 && (kind == storage::f32 || kind == storage::f16)) return f(panel::bf16{});
   switch (kind) {
     case storage::f32: return f(panel::f32{});
     case storage::f16: return f(panel::f16{});

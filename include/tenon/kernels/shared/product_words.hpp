@@ -51,13 +51,20 @@ struct product_words {
   /// sums[token][panels][16] = the product of `tokens` arranged tokens with a group of panels. `unpacked`: unpacked_bytes.
   template <class Format, class Form>
   static void multiply(const std::byte* const (&packed)[panels<Form>], index depth, const std::byte* x, index tokens, float* sums, std::byte* unpacked) noexcept {
-    if constexpr (bytes<Form>) {
+    if constexpr (std::is_same_v<Form, activation::quantised>) {
       if (tokens == 1)
         one_of_bytes<Format>(packed, depth, reinterpret_cast<const activation::quantised_block<1>*>(x), sums);
       else
-        many_of_bytes<Format>(packed, depth, x, tokens, sums, reinterpret_cast<byte_block*>(unpacked));
+        with_tiles(tokens > 4, [&](auto tiled) { many_of_bytes<Format, tiled>(packed, depth, x, tokens, sums, reinterpret_cast<byte_block*>(unpacked)); });
+    } else if constexpr (std::is_same_v<Form, activation::rounded>) {
+      if constexpr (!std::is_same_v<Format, panel::f32> && !std::is_same_v<Format, panel::f16>)  // those are packed as bf16
+        with_tiles(true, [&](auto tiled) {
+          tokens == 1 ? of_rounded<Format, 1, tiled>(packed, depth, x, 1, sums, unpacked) : of_rounded<Format, tile, tiled>(packed, depth, x, tokens, sums, unpacked);
+        });
     } else {
-      if (tokens == 1)
+      if (tokens == 1 && !Format::integer)
+        one_of_floats<Format>(packed, depth, reinterpret_cast<const float*>(x), sums);
+      else if (tokens == 1)
         of_floats<Format, 1>(packed, depth, x, 1, sums, reinterpret_cast<float*>(unpacked));
       else
         of_floats<Format, tile>(packed, depth, x, tokens, sums, reinterpret_cast<float*>(unpacked));
@@ -73,7 +80,40 @@ struct product_words {
     unroll<Rows>([&](auto r) TENON_LAMBDA { unroll<Panels>([&](auto p) TENON_LAMBDA { f(r, p); }); });
   }
 
+  // Calls f(whether): through matrix registers where the machine has them, the system lends them and it `pays`.
+  template <class F>
+  TENON_INLINE static void with_tiles([[maybe_unused]] bool pays, F&& f) {
+    if constexpr (Leaf::tiles::present)
+      if (pays && Leaf::tiles::lent()) return f(std::true_type{});
+    f(std::false_type{});
+  }
+
+  // While one stretch is multiplied the next comes into the second-level cache: part `at` of `parts` of it.
+  template <class Format, index Stretch, int Panels>
+  TENON_INLINE static void fetch_ahead(const std::byte* const* packed, index depth, index from, index at, index parts) {
+    constexpr index lines = Stretch / Format::depth * Format::bytes / 64;
+    const index to = lines * (at + 1) / parts;
+    // After the last stretch, the first one of the next group of panels.
+    const index ahead = from + Stretch < depth ? (from + Stretch) / Format::depth * Format::bytes : Panels * (depth / Format::depth * Format::bytes);
+    for (index line = lines * at / parts; line < to; ++line)
+      unroll<Panels>([&](auto p) TENON_LAMBDA { __builtin_prefetch(packed[p] + ahead + line * 64, 0, 2); });
+  }
+
   // Floats.
+
+  // One token: weights go from memory through registers.
+  template <class Format>
+  static void one_of_floats(const std::byte* const* packed, index depth, const float* x, float* sums) noexcept {
+    constexpr int group = Shape.float_panels;
+    floats total[group];
+    unroll<group>([&](auto p) TENON_LAMBDA { total[p] = Leaf::zero(); });
+    for (index at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
+      for (int step = 0; step < Format::depth / panel::step_depth; ++step, x += panel::step_depth)
+        unroll<group>([&](auto p) TENON_LAMBDA {
+          Format::template weights<Leaf>(packed[p] + at, step, [&](auto i, const floats& w) TENON_LAMBDA { total[p] = Leaf::fma(w, Leaf::broadcast(x[i]), total[p]); });
+        });
+    unroll<group>([&](auto p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
+  }
 
   template <class Format, int Tokens>
   static void of_floats(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, float* unpacked) noexcept {
@@ -90,9 +130,11 @@ struct product_words {
         else
           weights[p] = unpack_floats<Format>(slab, deep, unpacked + p * deep * 16);
       }
-      for (index t = 0; t < tokens; t += rows)
+      for (index t = 0; t < tokens; t += rows) {
+        if constexpr (Tokens > 1) fetch_ahead<Format, stretch, group>(packed, depth, from, t / rows, (tokens + rows - 1) / rows);
         multiply_floats<rows, group, Tokens>(weights, deep, reinterpret_cast<const float*>(x) + t / Tokens * tile_values + from * Tokens + t % Tokens,
                                              sums + t * group * 16, from == 0);
+      }
     }
   }
 
@@ -121,6 +163,99 @@ struct product_words {
       });
     }
     each<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+  }
+
+  // Floats rounded to bf16, in pairs along the depth.
+
+  template <class Format, int Tokens, bool Tiled>
+  static void of_rounded(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, std::byte* unpacked) noexcept {
+    constexpr int group = Shape.float_panels, rows = Tokens == 1 ? 1 : Shape.float_rows;
+    constexpr index stretch = float_stretch<Format>;
+    constexpr int at_once = Tiled ? Tokens : rows;
+    if constexpr (Tiled) Leaf::tiles::configure({{Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {16, 64}, {16, 64}, {16, 64}});
+    for (index from = 0; from < depth; from += stretch) {
+      const index deep = depth - from < stretch ? depth - from : stretch;
+      const std::byte* weights[group];
+      for (int p = 0; p < group; ++p) {
+        const std::byte* slab = packed[p] + from / Format::depth * Format::bytes;
+        if constexpr (std::is_same_v<Format, panel::bf16>)
+          weights[p] = slab;
+        else
+          weights[p] = unpack_rounded<Format>(slab, deep, unpacked + p * deep * 32);
+      }
+      for (index t = 0; t < tokens; t += at_once) {
+        if constexpr (Tokens > 1) fetch_ahead<Format, stretch, group>(packed, depth, from, t / at_once, (tokens + at_once - 1) / at_once);
+        const std::byte* at = x + (t / Tokens * depth + from) * Tokens * 2 + t % Tokens * 64;
+        if constexpr (Tiled)
+          multiply_rounded_tile<Tokens>(weights, deep, at, sums + t * group * 16, from == 0);
+        else
+          multiply_rounded<rows, group, Tokens>(weights, deep, at, sums + t * group * 16, from == 0);
+      }
+    }
+    if constexpr (Tiled) Leaf::tiles::release();
+  }
+
+  template <class Format>
+  static const std::byte* unpack_rounded(const std::byte* slab, index depth, std::byte* to) noexcept {
+    std::byte* at = to;
+    for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
+      for (int step = 0; step < Format::depth / panel::step_depth; ++step, at += panel::step_depth * 32) {
+        floats even;
+        Format::template weights<Leaf>(slab, step, [&](auto i, const floats& w) TENON_LAMBDA {
+          if constexpr (i % 2 == 0)
+            even = w;
+          else
+            Leaf::store_bytes(at + i / 2 * 64, Leaf::pair_bf16(even, w));
+        });
+      }
+    return to;
+  }
+
+  // Rows tokens of a tile x [depth / 32][Tokens][32] with weights[Panels][depth / 2][16][2].
+  template <int Rows, int Panels, int Tokens>
+  static void multiply_rounded(const std::byte* const* weights, index depth, const std::byte* x, float* sums, bool first) noexcept {
+    floats total[Rows][Panels];
+    each<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
+    const std::byte* w[Panels];
+    unroll<Panels>([&](auto p) TENON_LAMBDA { w[p] = weights[p]; });
+    for (index k = 0; k < depth; k += 2, x += k % 32 == 0 ? Tokens * 64 - 60 : 4) {
+      typename Leaf::bytes column[Panels];
+      unroll<Panels>([&](auto p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p] + k * 32); });
+      unroll<Rows>([&](auto r) TENON_LAMBDA {
+        const auto value = Leaf::broadcast_int(x + r * 64);
+        unroll<Panels>([&](auto p) TENON_LAMBDA {
+          if constexpr (Leaf::bf16_dot) {
+            total[r][p] = Leaf::dot_bf16(total[r][p], column[p], value);
+          } else {
+            total[r][p] = Leaf::fma(Leaf::template half_as_float<0>(column[p]), Leaf::template half_as_float<0>(value), total[r][p]);
+            total[r][p] = Leaf::fma(Leaf::template half_as_float<1>(column[p]), Leaf::template half_as_float<1>(value), total[r][p]);
+          }
+        });
+      });
+    }
+    each<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+  }
+
+  // The same through matrix registers: sums in tiles 0 to 2, x in 3, weights in 4 to 6.
+  template <int Tokens>
+  static void multiply_rounded_tile(const std::byte* const* weights, index depth, const std::byte* x, float* sums, bool first) noexcept {
+    using tiles = typename Leaf::tiles;
+    constexpr int panels = Shape.float_panels;
+    static_assert(panels <= 3);
+    unroll<panels>([&](auto p) TENON_LAMBDA {
+      if (first)
+        tiles::template zero<p>();
+      else
+        tiles::template load<p>(sums + p * 16, panels * 64);
+    });
+    for (index k = 0; k < depth; k += 32, x += Tokens * 64) {
+      tiles::template load<3>(x, 64);
+      unroll<panels>([&](auto p) TENON_LAMBDA {
+        tiles::template load<4 + p>(weights[p] + k * 32, 64);
+        tiles::template dot_bf16<p, 3, 4 + p>();
+      });
+    }
+    unroll<panels>([&](auto p) TENON_LAMBDA { tiles::template store<p>(sums + p * 16, panels * 64); });
   }
 
   // Bytes.
@@ -168,28 +303,25 @@ struct product_words {
     return total;
   }
 
-  template <class Format>
+  template <class Format, bool Tiled>
   static void many_of_bytes(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, byte_block* unpacked) noexcept {
-    constexpr int group = Shape.byte_panels, rows = Shape.byte_rows;
+    constexpr int group = Shape.byte_panels, rows = Tiled ? tile : Shape.byte_rows, deep_tile = Format::how == panel::correction::offset_32_halves ? 16 : 32;
     const auto* blocks = reinterpret_cast<const activation::quantised_block<tile>*>(x);
     const index tile_blocks = depth / 32;
-    const bool tiled = use_tiles(tokens);
-    if (tiled) tiles_begin<Format::how>();
+    if constexpr (Tiled) Leaf::tiles::configure({{16, 64}, {16, 64}, {16, deep_tile}, {16, deep_tile}, {deep_tile / 4, 64}, {deep_tile / 4, 64}, {}});
     for (index from = 0; from < depth; from += byte_stretch) {
       const index deep = depth - from < byte_stretch ? depth - from : byte_stretch;
-      for (int p = 0; p < group; ++p) {
-        const std::byte* slab = packed[p] + from / Format::depth * Format::bytes;
-        tiled ? unpack_bytes<Format, true>(slab, deep, unpacked + p * (deep / 32)) : unpack_bytes<Format, false>(slab, deep, unpacked + p * (deep / 32));
-      }
-      for (index t = 0; t < tokens; t += tiled ? tile : rows) {
+      for (int p = 0; p < group; ++p) unpack_bytes<Format, Tiled>(packed[p] + from / Format::depth * Format::bytes, deep, unpacked + p * (deep / 32));
+      for (index t = 0; t < tokens; t += rows) {
+        fetch_ahead<Format, byte_stretch, group>(packed, depth, from, t / rows, (tokens + rows - 1) / rows);
         const auto* block = blocks + from / 32 + t / tile * tile_blocks;
-        if (tiled)
-          multiply_tile<Format::how>(unpacked, deep, block, sums + t * group * 16, from == 0);
+        if constexpr (Tiled)
+          multiply_tile<Format::how, deep_tile>(unpacked, deep, block, sums + t * group * 16, from == 0);
         else
           multiply_bytes<Format::how, rows, group>(unpacked, deep, block, static_cast<int>(t % tile), sums + t * group * 16, from == 0);
       }
     }
-    if (tiled) tiles_end();
+    if constexpr (Tiled) Leaf::tiles::release();
   }
 
   // Quanta as they are, or with their offset subtracted: signed bytes.
@@ -239,64 +371,46 @@ struct product_words {
     each<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
   }
 
-  // Bytes through matrix registers: a tile of 16 tokens with one panel at a time.
-
-  static bool use_tiles(index tokens) noexcept {
-    if constexpr (Leaf::tiles::present) return tokens > 4 && Leaf::tiles::lent();
-    return tokens < 0;
-  }
-  // Values of depth that share a scale, the depth of one tile product.
-  template <panel::correction How>
-  static constexpr int tile_depth = How == panel::correction::offset_32_halves ? 16 : 32;
-  template <panel::correction How>
-  TENON_INLINE static void tiles_begin() noexcept {
-    if constexpr (Leaf::tiles::present) Leaf::tiles::configure(tile_depth<How>);
-  }
-  TENON_INLINE static void tiles_end() noexcept {
-    if constexpr (Leaf::tiles::present) Leaf::tiles::release();
-  }
-
-  template <panel::correction How>
+  // Bytes through matrix registers: a tile of 16 tokens with one panel at a time. Depth: the values that share a scale.
+  template <panel::correction How, int Depth>
   static void multiply_tile(const byte_block* w, index depth, const activation::quantised_block<tile>* x, float* sums, bool first) noexcept {
-    if constexpr (Leaf::tiles::present) {
-      using Tiles = typename Leaf::tiles;
-      constexpr int halves = 32 / tile_depth<How>;
-      alignas(64) std::int32_t products[2][tile][16];
-      const index blocks = depth / 32, units = blocks * halves;
-      for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
-        floats total[tile];
-        unroll<tile>([&](auto r) TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
-        // Unit u in tiles and products [Odd]; issued one ahead, so that tiles work while vectors add up the one before.
-        const auto issue = [&](auto odd, index u) TENON_LAMBDA {
-          const index b = u / halves, half = u % halves;
-          Tiles::template zero<odd>();
-          Tiles::template load<2 + odd>(x[b].q[0] + half * 16, 32);
-          Tiles::template load<4 + odd>(w[b].q[half * 4], 64);
-          Tiles::template dot_bytes<odd, 2 + odd, 4 + odd>();
-          Tiles::template store<odd>(products[odd], 64);
-        };
-        const auto add = [&](auto odd, index u) TENON_LAMBDA {
-          const index b = u / halves, half = u % halves;
-          const auto scale = Leaf::load(w[b].scale[half]);
-          unroll<tile>([&](auto r) TENON_LAMBDA {
-            total[r] = Leaf::fma(Leaf::to_floats(Leaf::load_ints(products[odd][r])), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
-          });
-          if constexpr (How == panel::correction::least) {
-            const auto least = Leaf::load(w[b].least);
-            unroll<tile>([&](auto r) TENON_LAMBDA { total[r] = Leaf::fma(least, Leaf::broadcast(x[b].total[r]), total[r]); });
-          }
-        };
-        constexpr std::integral_constant<int, 0> even;
-        constexpr std::integral_constant<int, 1> odd;
-        issue(even, 0);
-        for (index u = 0; u < units; u += 2) {
-          issue(odd, u + 1);
-          add(even, u);
-          if (u + 2 < units) issue(even, u + 2);
-          add(odd, u + 1);
+    using tiles = typename Leaf::tiles;
+    constexpr int halves = 32 / Depth;
+    alignas(64) std::int32_t products[2][tile][16];
+    const index blocks = depth / 32, units = blocks * halves;
+    for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
+      floats total[tile];
+      unroll<tile>([&](auto r) TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
+      // Unit u, in tiles and products [Odd]: issued one ahead, so that tiles work while vectors add up the one before.
+      const auto issue = [&](auto odd, index u) TENON_LAMBDA {
+        const index b = u / halves, half = u % halves;
+        tiles::template zero<odd>();
+        tiles::template load<2 + odd>(x[b].q[0] + half * 16, 32);
+        tiles::template load<4 + odd>(w[b].q[half * 4], 64);
+        tiles::template dot_bytes<odd, 2 + odd, 4 + odd>();
+        tiles::template store<odd>(products[odd], 64);
+      };
+      const auto add = [&](auto odd, index u) TENON_LAMBDA {
+        const index b = u / halves, half = u % halves;
+        const auto scale = Leaf::load(w[b].scale[half]);
+        unroll<tile>([&](auto r) TENON_LAMBDA {
+          total[r] = Leaf::fma(Leaf::to_floats(Leaf::load_ints(products[odd][r])), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
+        });
+        if constexpr (How == panel::correction::least) {
+          const auto least = Leaf::load(w[b].least);
+          unroll<tile>([&](auto r) TENON_LAMBDA { total[r] = Leaf::fma(least, Leaf::broadcast(x[b].total[r]), total[r]); });
         }
-        unroll<tile>([&](auto r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
+      };
+      constexpr std::integral_constant<int, 0> even;
+      constexpr std::integral_constant<int, 1> odd;
+      issue(even, 0);
+      for (index u = 0; u < units; u += 2) {
+        issue(odd, u + 1);
+        add(even, u);
+        if (u + 2 < units) issue(even, u + 2);
+        add(odd, u + 1);
       }
+      unroll<tile>([&](auto r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
     }
   }
 };

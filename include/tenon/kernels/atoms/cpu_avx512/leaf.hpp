@@ -60,6 +60,24 @@ struct avx512_leaf {
     return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
   }
 
+  // bf16.
+#if defined(__AVX512BF16__)
+  static constexpr bool bf16_dot = true;
+  /// sum + low * low + high * high of the bf16 pairs of each lane.
+  TENON_INLINE static floats dot_bf16(floats sum, bytes w, ints x) { return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(w), reinterpret_cast<__m512bh>(x)); }
+  TENON_INLINE static void store_bf16(std::uint16_t* to, floats x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow(x)); }
+  TENON_INLINE static bytes pair_bf16(floats even, floats odd) {
+    const __m512i order = _mm512_maskz_add_epi32(all, _mm512_set1_epi32(0x00100000), _mm512_setr_epi32(0x00000, 0x10001, 0x20002, 0x30003, 0x40004, 0x50005, 0x60006, 0x70007, 0x80008, 0x90009, 0xa000a, 0xb000b, 0xc000c, 0xd000d, 0xe000e, 0xf000f));
+    return _mm512_maskz_permutexvar_epi16(~__mmask32{0}, order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
+  }
+#else
+  static constexpr bool bf16_dot = false;
+  TENON_INLINE static void store_bf16(std::uint16_t* to, floats x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_maskz_cvtepi32_epi16(all, _mm512_srli_epi32(rounded(x), 16))); }
+  TENON_INLINE static bytes pair_bf16(floats even, floats odd) {
+    return _mm512_or_si512(_mm512_srli_epi32(rounded(even), 16), _mm512_and_si512(rounded(odd), _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
+  }
+#endif
+
   TENON_INLINE static ints zero_ints() { return _mm512_setzero_si512(); }
   TENON_INLINE static ints broadcast_int(const void* from) {
     int x;
@@ -99,6 +117,17 @@ struct avx512_leaf {
   }
 
  private:
+#if defined(__AVX512BF16__)
+  TENON_INLINE static __m256i narrow(floats x) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)); }
+#else
+  // The upper 16 bits of each lane: x rounded to bf16, ties to even; a NaN keeps its upper bits and stays one.
+  TENON_INLINE static __m512i rounded(floats x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i up = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_mask_or_epi32(_mm512_add_epi32(bits, up), nan, bits, _mm512_set1_epi32(0x400000));
+  }
+#endif
   TENON_INLINE static __m256i upper(__m512i x) { return _mm512_maskz_extracti64x4_epi64(0xff, x, 1); }
 };
 

@@ -26,17 +26,18 @@ struct amx_tiles {
     return granted;
   }
 
-  /// Tiles 0, 1: sums [16][16]. Tiles 2, 3: rows of x, `bytes` deep. Tiles 4, 5: weights [bytes / 4][16][4]. Until release.
-  TENON_INLINE static void configure(int bytes) noexcept {
+  struct extent {
+    std::uint8_t rows;
+    std::uint16_t row_bytes;
+  };
+  /// Gives tiles 0 to 6 their extents, until release.
+  TENON_INLINE static void configure(const extent (&tiles)[7]) noexcept {
     struct alignas(64) {
       std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
       std::uint16_t row_bytes[16] = {};
       std::uint8_t rows[16] = {};
     } shape;
-    for (int i = 0; i < 6; ++i) {
-      shape.row_bytes[i] = static_cast<std::uint16_t>(i / 2 == 1 ? bytes : 64);
-      shape.rows[i] = static_cast<std::uint8_t>(i / 2 == 2 ? bytes / 4 : 16);
-    }
+    for (int i = 0; i < 7; ++i) shape.row_bytes[i] = tiles[i].row_bytes, shape.rows[i] = tiles[i].rows;
     asm volatile("ldtilecfg %0" ::"m"(shape));
   }
   TENON_INLINE static void release() noexcept { asm volatile("tilerelease"); }

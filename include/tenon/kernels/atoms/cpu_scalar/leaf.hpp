@@ -72,10 +72,24 @@ struct scalar_leaf {
   }
   /// Half `Which` of each quad as a bf16, widened.
   template <int Which>
-  TENON_INLINE static floats half_as_float(const bytes& x) {
+  TENON_INLINE static floats half_as_float(const auto& x) {
     ints out = copy<ints>(&x);
     for (int4& part : out.at) part = Which == 0 ? part << 16 : part & static_cast<std::int32_t>(0xffff0000u);
     return copy<floats>(&out);
+  }
+
+  static constexpr bool bf16_dot = false;  ///< whether a product of bf16 pairs is one full-rate instruction
+  /// Sixteen values rounded to bf16.
+  TENON_INLINE static void store_bf16(std::uint16_t* to, const floats& x) {
+    for (int i = 0; i < 16; ++i) to[i] = bf16(x.at[i / 4][i % 4]).bits;
+  }
+  /// Both rounded to bf16: lane c holds the pair (even[c], odd[c]).
+  TENON_INLINE static bytes pair_bf16(const floats& even, const floats& odd) {
+    std::uint16_t low[16], high[16];
+    store_bf16(low, even), store_bf16(high, odd);
+    ints out;
+    for (int i = 0; i < 16; ++i) out.at[i / 4][i % 4] = static_cast<std::int32_t>(low[i] | static_cast<std::uint32_t>(high[i]) << 16);
+    return copy<bytes>(&out);
   }
 
   TENON_INLINE static ints zero_ints() { return ints{}; }
