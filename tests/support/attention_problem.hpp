@@ -88,8 +88,8 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// Checks one problem in fp32 and with a cache of bf16 against the reference, in the bounds of this library.
-template <class Machine, class Mask, class Score = scaled, class Weighting = softmax>
+/// Checks one problem in fp32 and with a cache of `Narrow` against the reference, in the bounds of this library.
+template <class Narrow = bf16, class Machine, class Mask, class Score = scaled, class Weighting = softmax>
 void check_attention(const Machine& machine, const attention_problem& p, index chunk, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}) {
   CAPTURE(p.shape.query);
   CAPTURE(p.shape.kv);
@@ -102,9 +102,9 @@ void check_attention(const Machine& machine, const attention_problem& p, index c
   const std::vector<double> want = reference_attend(p, mask, score, weighting, &largest);
   const double bound = std::max(1.0, largest / 8);
   CHECK(distance(attend_in_chunks<float>(machine, p, chunk, mask, score, weighting), want) <= 2e-6 * bound);
-  // A cache of bf16 rounds keys and values and nothing else.
-  const std::vector<float> narrow = attend_in_chunks<bf16>(machine, p, chunk, mask, score, weighting);
-  CHECK(distance(narrow, reference_attend(p.rounded<bf16>(), mask, score, weighting)) <= 2e-6 * bound);
+  // A cache of 16-bit numbers rounds keys and values and nothing else.
+  const std::vector<float> narrow = attend_in_chunks<Narrow>(machine, p, chunk, mask, score, weighting);
+  CHECK(distance(narrow, reference_attend(p.rounded<Narrow>(), mask, score, weighting)) <= 2e-6 * bound);
 }
 
 /// A few shapes that between them have ragged edges, many tiles, groups of 1 to 16, one key, one query, and dims from 8 to 576.

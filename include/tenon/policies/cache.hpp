@@ -14,7 +14,7 @@ struct heads {
 };
 
 /// One layer's keys and values of one sequence in a machine's own layout, contiguous, in memory that someone else holds:
-/// cache_bytes<Number>(machine, shape, capacity) bytes, aligned to 64. Number: float or bf16.
+/// cache_bytes<Number>(machine, shape, capacity) bytes, aligned to 64. Number: float, bf16 or f16.
 template <class Number>
 struct cache_view {
   std::byte* data = nullptr;

@@ -48,6 +48,13 @@ struct avx2_attention_leaf {
     firsts = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
     seconds = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
   }
+  TENON_INLINE static void widen(const f16* from, vector& firsts, vector& seconds) {
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    const __m256i low = _mm256_and_si256(pairs, _mm256_set1_epi32(0xffff)), high = _mm256_srli_epi32(pairs, 16);
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);  // firsts, then seconds
+    firsts = _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
+    seconds = _mm256_cvtph_ps(_mm256_extracti128_si256(packed, 1));
+  }
 };
 
 using avx2_attention = attention_words<avx2_attention_leaf>;

@@ -49,6 +49,11 @@ struct avx512_attention_leaf {
     firsts = _mm512_castsi512_ps(_mm512_maskz_slli_epi32(every, pairs, 16));
     seconds = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
   }
+  TENON_INLINE static void widen(const f16* from, vector& firsts, vector& seconds) {
+    const __m512i pairs = _mm512_loadu_si512(from);
+    firsts = _mm512_maskz_cvtph_ps(every, _mm512_maskz_cvtepi32_epi16(every, pairs));
+    seconds = _mm512_maskz_cvtph_ps(every, _mm512_maskz_cvtepi32_epi16(every, _mm512_maskz_srli_epi32(every, pairs, 16)));
+  }
 };
 
 using avx512_attention = attention_words<avx512_attention_leaf>;

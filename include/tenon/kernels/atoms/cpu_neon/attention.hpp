@@ -40,6 +40,11 @@ struct neon_attention_leaf {
     firsts = vreinterpretq_f32_u32(vshlq_n_u32(pairs, 16));
     seconds = vreinterpretq_f32_u32(vandq_u32(pairs, vdupq_n_u32(0xffff0000u)));
   }
+  TENON_INLINE static void widen(const f16* from, vector& firsts, vector& seconds) {
+    const uint16x4x2_t pairs = vld2_u16(&from->bits);
+    firsts = vcvt_f32_f16(vreinterpret_f16_u16(pairs.val[0]));
+    seconds = vcvt_f32_f16(vreinterpret_f16_u16(pairs.val[1]));
+  }
 };
 
 using neon_attention = attention_words<neon_attention_leaf>;
