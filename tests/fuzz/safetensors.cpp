@@ -1,4 +1,4 @@
-// Any bytes as a safetensors file, a config.json or an index: refused with a tenon::error, or everything can be used.
+// Any bytes as a safetensors file or a config.json: refused with a tenon::error, or everything can be used.
 // The first byte chooses: '{' a config.json, anything else a safetensors file that begins after it.
 
 #include <cstddef>

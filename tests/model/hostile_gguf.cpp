@@ -95,6 +95,7 @@ TEST_CASE("facts") {
   refused(gguf_bytes{}.header(0, 1).fact("general.alignment", 0), "power of two from 8 to 1048576, found 0");
   refused(gguf_bytes{}.header(0, 1).fact("general.alignment", 48), "found 48");
   refused(gguf_bytes{}.header(0, 1).fact("general.alignment", 0x80000000), "found 2147483648");
+  refused(gguf_bytes{}.header(0, 2).fact("split.count", 3).fact("split.no", 1), "expected a whole model, found part 2 of 3");
   refused(gguf_bytes{}.header(0, 1).fact("general.alignment", "32"), "expected an integer, found STRING");
 }
 

@@ -42,6 +42,8 @@ class gguf_reader {
     const std::uint64_t tensors = take_count("the number of tensors", 33), facts = take_count("the number of facts", 14);
     for (std::uint64_t i = 0; i < facts; ++i) read_fact();
     check_keys();
+    if (const std::int64_t count = facts_.integer("split.count").value_or(1); count > 1)
+      throw error(shown(path_), ": expected a whole model, found part ", facts_.integer("split.no").value_or(0) + 1, " of ", count, ". Fix: join the parts with llama-gguf-split --merge.");
     const std::size_t alignment = read_alignment();
     for (std::uint64_t i = 0; i < tensors; ++i) read_tensor(out.tensors, alignment);
     place(out.tensors, alignment);
