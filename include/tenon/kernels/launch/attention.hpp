@@ -13,7 +13,7 @@ TENON_KERNELS_BEGIN
 /// Bytes of one layer's cache of `capacity` keys; a multiple of 64.
 template <class Number, class Machine>
 std::size_t cache_bytes(const Machine&, heads shape, index capacity) {
-  return atoms::cpu_cache<Number>(shape, capacity).bytes(shape);
+  return atoms::cpu_cache<Number>(shape.dim, shape.dim_v, capacity).bytes(shape.kv);
 }
 
 namespace kernel_detail {
@@ -37,7 +37,7 @@ void append(const Machine& machine, cache_view<Number>& cache, view<const float,
   const heads& shape = cache.shape;
   const index tokens = k.extent[0];
   kernel_detail::check_append(shape, cache.capacity, k, v, first);
-  const atoms::cpu_cache<Number> layout(shape, cache.capacity);
+  const atoms::cpu_cache<Number> layout(shape.dim, shape.dim_v, cache.capacity);
   constexpr index panel = atoms::cpu_cache<Number>::panel;
   const index first_panel = first / panel, panels = (first + tokens + panel - 1) / panel - first_panel;
   const bool alone = tokens * shape.kv * (shape.dim + shape.dim_v) < 65536;  // a parallel region would cost more

@@ -106,7 +106,7 @@ struct attention_call {
     return {head, first, count * cut.group, meaning_type{mask, score, length - queries + first, head * cut.group, cut.group, batch, length}};
   }
   typename words::template source<Number> source(int head) const {
-    return {atoms::cpu_cache<Number>(cache.shape, cache.capacity), cache.data, head};
+    return {atoms::cpu_cache<Number>(cache.shape.dim, cache.shape.dim_v, cache.capacity), cache.data, head};
   }
   void hold(const words& m, const piece& p) const {
     const float asked = factor_of(score), factor = asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(cache.shape.dim));

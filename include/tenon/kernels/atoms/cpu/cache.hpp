@@ -6,7 +6,8 @@
 // to 16, dim_v to 16; padding is read but never counts.
 
 #include <tenon/core/memory.hpp>
-#include <tenon/policies/cache.hpp>
+#include <tenon/core/number.hpp>
+#include <tenon/core/view.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
@@ -17,13 +18,11 @@ struct cpu_cache {
 
   index dim, dim_v, keys;  ///< padded
 
-  TENON_INLINE cpu_cache(const heads& shape, index capacity)
-      : dim(shape.dim), dim_v((shape.dim_v + 15) / 16 * 16), keys((capacity + panel - 1) / panel * panel) {}
+  TENON_INLINE cpu_cache(int head_dim, int head_dim_v, index capacity)
+      : dim(head_dim), dim_v((head_dim_v + 15) / 16 * 16), keys((capacity + panel - 1) / panel * panel) {}
 
   TENON_INLINE index head_values() const { return keys * (dim + dim_v); }
-  TENON_INLINE std::size_t bytes(const heads& shape) const {
-    return round_up(static_cast<std::size_t>(head_values() * shape.kv) * sizeof(Number), 64);
-  }
+  TENON_INLINE std::size_t bytes(int kv_heads) const { return round_up(static_cast<std::size_t>(head_values() * kv_heads) * sizeof(Number), 64); }
   /// The panel that `key` stands in.
   TENON_INLINE Number* key_panel(std::byte* data, int head, index key) const {
     return reinterpret_cast<Number*>(data) + head * head_values() + key / panel * panel * dim;
