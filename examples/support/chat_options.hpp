@@ -46,28 +46,28 @@ The model is the GGUF file or the safetensors folder named by the variable TENON
   /// Throws tenon::error for what it does not understand.
   static chat_options parse(int count, char** words) {
     chat_options out;
-    enum : int { temperature = 256, top_k, top_p, min_p, repeat_penalty, seed, stop, max_tokens, context, system, raw, threads, help, version };
-    constexpr option known[] = {{"temperature", 1, nullptr, temperature}, {"top-k", 1, nullptr, top_k}, {"top-p", 1, nullptr, top_p}, {"min-p", 1, nullptr, min_p},
-                                {"repeat-penalty", 1, nullptr, repeat_penalty}, {"seed", 1, nullptr, seed}, {"stop", 1, nullptr, stop}, {"max-tokens", 1, nullptr, max_tokens},
-                                {"context", 1, nullptr, context}, {"system", 1, nullptr, system}, {"raw", 0, nullptr, raw}, {"threads", 1, nullptr, threads},
-                                {"help", 0, nullptr, help}, {"version", 0, nullptr, version}, {nullptr, 0, nullptr, 0}};
+    enum : int { is_temperature = 256, is_top_k, is_top_p, is_min_p, is_repeat_penalty, is_seed, is_stop, is_max_tokens, is_context, is_system, is_raw, is_threads, is_help, is_version };
+    constexpr option known[] = {{"temperature", 1, nullptr, is_temperature}, {"top-k", 1, nullptr, is_top_k}, {"top-p", 1, nullptr, is_top_p}, {"min-p", 1, nullptr, is_min_p},
+                                {"repeat-penalty", 1, nullptr, is_repeat_penalty}, {"seed", 1, nullptr, is_seed}, {"stop", 1, nullptr, is_stop}, {"max-tokens", 1, nullptr, is_max_tokens},
+                                {"context", 1, nullptr, is_context}, {"system", 1, nullptr, is_system}, {"raw", 0, nullptr, is_raw}, {"threads", 1, nullptr, is_threads},
+                                {"help", 0, nullptr, is_help}, {"version", 0, nullptr, is_version}, {nullptr, 0, nullptr, 0}};
     opterr = 0;
     for (int which; (which = getopt_long(count, words, ":h", known, nullptr)) != -1;) {
       switch (which) {
-        case temperature: number(out.answer.temperature, "--temperature"); break;
-        case top_k: number(out.answer.top_k, "--top-k"); break;
-        case top_p: number(out.answer.top_p, "--top-p"); break;
-        case min_p: number(out.answer.min_p, "--min-p"); break;
-        case repeat_penalty: number(out.answer.repetition_penalty, "--repeat-penalty"); break;
-        case seed: number(out.answer.seed, "--seed"); break;
-        case stop: out.answer.stop.emplace_back(optarg); break;
-        case max_tokens: positive(out.answer.max_tokens, "--max-tokens"); break;
-        case context: positive(out.context, "--context"); break;
-        case system: out.system = optarg; break;
-        case raw: out.written = chat_options::raw; break;
-        case threads: positive(out.threads, "--threads"); break;
-        case help: case 'h': out.what = chat_options::help; return out;
-        case version: out.what = chat_options::version; return out;
+        case is_temperature: number(out.answer.temperature, "--temperature"); break;
+        case is_top_k: number(out.answer.top_k, "--top-k"); break;
+        case is_top_p: number(out.answer.top_p, "--top-p"); break;
+        case is_min_p: number(out.answer.min_p, "--min-p"); break;
+        case is_repeat_penalty: number(out.answer.repetition_penalty, "--repeat-penalty"); break;
+        case is_seed: number(out.answer.seed, "--seed"); break;
+        case is_stop: out.answer.stop.emplace_back(optarg); break;
+        case is_max_tokens: positive(out.answer.max_tokens, "--max-tokens"); break;
+        case is_context: positive(out.context, "--context"); break;
+        case is_system: out.system = optarg; break;
+        case is_raw: out.written = raw; break;
+        case is_threads: positive(out.threads, "--threads"); break;
+        case is_help: case 'h': out.what = help; return out;
+        case is_version: out.what = version; return out;
         case ':': throw tenon::error("option '", words[optind - 1], "' needs a value. Fix: see --help.");
         default: throw tenon::error("option '", words[optind - 1], "' is not known. Fix: see --help.");
       }

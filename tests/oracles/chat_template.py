@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Expected values of the chat template tests: conversations written by jinja2 in the environment that transformers uses.
 
 Writes tests/data/text/chat.json: for each template its Jinja text, and conversations with what they render to. The templates are

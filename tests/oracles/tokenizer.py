@@ -1,13 +1,12 @@
-#!/usr/bin/env python3
 """Expected values of the tokenizer tests, from the `tokenizers` library.
 
 Trains a tiny byte-level BPE in each style of tenon, writes its tokenizer.json, and the tokens it gives to every sample text:
   tests/data/text/samples.bin     texts, each as a length (u32, little-endian) and its bytes
   tests/data/text/<style>.json    tokenizer.json
   tests/data/text/<style>.ids     per sample: count (u32) and tokens (u32), first with control tokens as text, then parsed
-With TENON_MODEL=<a SmolLM2 GGUF> also smollm2.ids, from the vocabulary and merges of that file and the published SmolLM2 pipeline.
+  tests/data/text/smollm2.ids     the same for SmolLM2: the vocabulary and merges of its GGUF, the published pipeline
 
-  python tests/oracles/tokenizer.py            writes the files (needs tokenizers; gguf for SmolLM2)
+  python tests/oracles/tokenizer.py            writes the files (needs tokenizers, gguf and SmolLM2)
   python tests/oracles/tokenizer.py --sweep P  compares the program P (see sweep()) with the library on every character of Unicode
 """
 
@@ -172,8 +171,9 @@ def main():
         train(style).save(str(path), pretty=False)
         tokenizer = Tokenizer.from_file(str(path))
         (DATA / f"{style}.ids").write_bytes(tokens_of(tokenizer, texts))
-    if "TENON_MODEL" in os.environ:
-        (DATA / "smollm2.ids").write_bytes(tokens_of(smollm2(os.environ["TENON_MODEL"]), texts))
+    from common import real_model
+
+    (DATA / "smollm2.ids").write_bytes(tokens_of(smollm2(real_model()), texts))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class conversation {
   ending hear(const std::vector<std::int32_t>& prompt, const answer_options& how, Show&& show) {
     if (prompt.empty()) throw error("the prompt has no tokens: the vocabulary knows none of its bytes. Fix: another prompt.");
     if (static_cast<index>(prompt.size()) > sequence_.capacity())
-      throw error("the conversation is ", prompt.size(), " tokens long and the cache has room for ", sequence_.capacity(), ". Fix: a larger cache or a shorter prompt.");
+      throw error("the conversation is ", prompt.size(), " tokens long and the cache has room for ", sequence_.capacity(), ". Fix: a shorter prompt, a new conversation, or a larger cache (--context).");
     // What the sequence holds already, as far as it is the same; at least one token is read for its logits.
     const auto kept = std::mismatch(held_.begin(), held_.end(), prompt.begin(), prompt.end()).first - held_.begin();
     std::size_t done = std::min(static_cast<std::size_t>(kept), prompt.size() - 1);
