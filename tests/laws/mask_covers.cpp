@@ -35,6 +35,7 @@ tile some_tile(std::mt19937& random) {
   t.q1 = t.q0 + 1 + below(std::min(most - t.q0, 1 + below(20)));
   t.k1 = t.k0 + 1 + below(std::min(most - t.k0, 1 + below(20)));
   t.batch = below(2);
+  if (below(8) == 0) t.q0 = -1 - below(9), t.q1 = t.q0 + 1 + below(20);  // more queries than keys
   return t;
 }
 

@@ -94,6 +94,26 @@ TEST_CASE("splits of any length give the same function; a sequential walk too") 
   CHECK(distance(attend_in_chunks<float>(machine, p, 2, causal{}, scaled{}, softmax{}, any{}), want) <= 2e-6);
 }
 
+TEST_CASE("no key at all, and more queries than keys") {
+  const cpu machine;
+  const attention_problem p({2, 1, 16, 16}, 20, 7, 12);
+  std::vector<float> out(p.outputs(), 1.0f);
+  const auto one = [&](auto data, index tokens, index head_count) { return view(data, 1, tokens, head_count, 16); };
+  const std::vector<std::int32_t> ids(7, 1);
+  const auto check = [&](const auto& mask) {
+    attend(machine, view<const float, 4>(one(p.q.data(), 20, 2)), view<const float, 4>(one(p.k.data(), 7, 1)), view<const float, 4>(one(p.v.data(), 7, 1)),
+           view<float, 4>(one(out.data(), 20, 2)), mask);
+    CHECK(distance(out, reference_attend(p, mask)) <= 2e-6);
+  };
+  check(full{});
+  check(causal{});
+  check(chunk{.length = 3});
+  check(document{ids.data()});
+  attend(machine, view<const float, 4>(one(p.q.data(), 20, 2)), view<const float, 4>(one(p.k.data(), 0, 1)), view<const float, 4>(one(p.v.data(), 0, 1)),
+         view<float, 4>(one(out.data(), 20, 2)), causal{});
+  for (const float x : out) CHECK(x == 0);
+}
+
 TEST_CASE("without a cache, in batches") {
   const cpu machine;
   const attention_problem a({4, 2, 16, 24}, 30, 50, 9), b({4, 2, 16, 24}, 30, 50, 10);

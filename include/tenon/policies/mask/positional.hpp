@@ -1,5 +1,6 @@
 #pragma once
-// Masks that are arithmetic on positions. Every cover is exact. i is the query's position, j the key's.
+// Masks that are arithmetic on positions. Every cover is exact. i is the query's position, j the key's; i is negative where there
+// are more queries than keys.
 
 #include <tenon/policies/mask/algebra.hpp>
 
@@ -7,6 +8,8 @@ namespace tenon {
 
 namespace mask_detail {
 TENON_BOTH TENON_INLINE constexpr cover between(bool none, bool all) { return none ? cover::none : all ? cover::all : cover::some; }
+// Rounds down, also where `a` is negative.
+TENON_BOTH TENON_INLINE constexpr int quotient(int a, int b) { return a / b - (a % b < 0 ? 1 : 0); }
 }  // namespace mask_detail
 
 /// Every key.
@@ -38,9 +41,9 @@ struct prefix {
 /// Keys of the query's own block of `length` positions. length >= 1.
 struct chunk {
   int length;
-  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const { return p.query / length == p.key / length; }
+  TENON_BOTH TENON_INLINE constexpr bool keep(position p) const { return mask_detail::quotient(p.query, length) == p.key / length; }
   TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
-    const int q_first = t.q0 / length, q_last = (t.q1 - 1) / length, k_first = t.k0 / length, k_last = (t.k1 - 1) / length;
+    const int q_first = mask_detail::quotient(t.q0, length), q_last = mask_detail::quotient(t.q1 - 1, length), k_first = t.k0 / length, k_last = (t.k1 - 1) / length;
     return mask_detail::between(q_last < k_first || k_last < q_first, q_first == k_last && k_first == q_last);
   }
 };

@@ -16,15 +16,18 @@ struct document {
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const std::int32_t* own = ids + p.batch * batch_stride;
-    return own[p.query] == own[p.key];
+    return p.query >= 0 && own[p.query] == own[p.key];
   }
   TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
+    if (t.q1 <= 0) return cover::none;
     const std::int32_t* own = ids + t.batch * batch_stride;
+    const bool outside = t.q0 < 0;
+    t.q0 = outside ? 0 : t.q0;
     std::int32_t q_least = own[t.q0], q_most = q_least, k_least = own[t.k0], k_most = k_least;
     for (int i = t.q0; i < t.q1; ++i) q_least = own[i] < q_least ? own[i] : q_least, q_most = own[i] > q_most ? own[i] : q_most;
     for (int j = t.k0; j < t.k1; ++j) k_least = own[j] < k_least ? own[j] : k_least, k_most = own[j] > k_most ? own[j] : k_most;
     if (q_most < k_least || k_most < q_least) return cover::none;
-    if (q_least == q_most && k_least == k_most) return cover::all;
+    if (q_least == q_most && k_least == k_most) return outside ? cover::some : cover::all;
     for (int i = t.q0; i < t.q1; ++i)
       for (int j = t.k0; j < t.k1; ++j)
         if (own[i] == own[j]) return cover::some;
