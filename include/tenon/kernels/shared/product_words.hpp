@@ -40,7 +40,7 @@ struct product_words {
   /// The depth that is unpacked at a time: what a group of panels takes then stays in the first-level cache.
   template <class Format>
   static constexpr index float_stretch = Format::depth > 128 ? Format::depth : 128;
-  static constexpr index byte_stretch = 512;
+  static constexpr index rounded_stretch = 256, byte_stretch = 512;
   /// The bytes of a worker's buffer for unpacked weights.
   static constexpr std::size_t unpacked_bytes = [] {
     const std::size_t as_bytes = byte_stretch / 32 * sizeof(byte_block) * Shape.byte_panels;
@@ -170,7 +170,7 @@ struct product_words {
   template <class Format, int Tokens, bool Tiled>
   static void of_rounded(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, std::byte* unpacked) noexcept {
     constexpr int group = Shape.float_panels, rows = Tokens == 1 ? 1 : Shape.float_rows;
-    constexpr index stretch = float_stretch<Format>;
+    constexpr index stretch = rounded_stretch;
     constexpr int at_once = Tiled ? Tokens : rows;
     if constexpr (Tiled) Leaf::tiles::configure({{Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {16, 64}, {16, 64}, {16, 64}});
     for (index from = 0; from < depth; from += stretch) {
