@@ -173,15 +173,16 @@ class gguf_reader {
     }
   }
 
+  // Converters permute the rows of q and k of llama models for kernels that rotate neighbouring pairs.
   void mark_row_order(weights_file::parts& out) const {
+    const gguf_row_order order(out.facts);
     for (stored_tensor& t : out.tensors) {
-      if (!gguf_interleaves(out.facts, t.name)) continue;
-      const index head_dim = gguf_head_dim(out.facts);
-      if (head_dim < 2 || head_dim % 2 != 0 || t.matrix.rows % head_dim != 0)
-        throw error(shown(path_), ": expected tensor ", in_quotes(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", head_dim,
+      if (!order.interleaves(t.name)) continue;
+      if (!order.fits(t.matrix.rows))
+        throw error(shown(path_), ": expected tensor ", in_quotes(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", order.head_dim,
                     " (from the metadata). Fix: obtain or convert the file again.");
       t.matrix.order = row_order::interleaved;
-      t.matrix.head_dim = head_dim;
+      t.matrix.head_dim = order.head_dim;
     }
   }
 

@@ -9,17 +9,24 @@
 
 namespace tenon::detail {
 
-/// Whether converters store the rows of tensor `name` for kernels that rotate neighbouring pairs: q and k of llama models.
-inline bool gguf_interleaves(const metadata& facts, std::string_view name) {
-  const std::string_view layer = name.substr(0, name.rfind('.'));
-  return (layer.ends_with(".attn_q") || layer.ends_with(".attn_k")) && facts.text("general.architecture") == "llama";
-}
+/// What the facts of a GGUF file say about the order of its rows.
+struct gguf_row_order {
+  bool permutes;   ///< whether q and k are stored for kernels that rotate neighbouring pairs, as in files of llama models
+  index head_dim;  ///< rows per head; 0 where the facts do not say
 
-/// The rows per head of a llama model; 0 where the facts do not say.
-inline index gguf_head_dim(const metadata& facts) {
-  const std::int64_t heads = facts.integer("llama.attention.head_count").value_or(0), width = facts.integer("llama.embedding_length").value_or(0);
-  return static_cast<index>(facts.integer("llama.attention.key_length").value_or(heads > 0 ? width / heads : 0));
-}
+  explicit gguf_row_order(const metadata& facts) : permutes(facts.text("general.architecture") == "llama"), head_dim(0) {
+    if (!permutes) return;
+    const std::int64_t heads = facts.integer("llama.attention.head_count").value_or(0), width = facts.integer("llama.embedding_length").value_or(0);
+    head_dim = static_cast<index>(facts.integer("llama.attention.key_length").value_or(heads > 0 ? width / heads : 0));
+  }
+  /// Whether the rows of tensor `name`, weights or bias, are permuted.
+  bool interleaves(std::string_view name) const {
+    const std::string_view layer = name.substr(0, name.rfind('.'));
+    return permutes && (layer.ends_with(".attn_q") || layer.ends_with(".attn_k"));
+  }
+  /// Whether `rows` are whole heads of an even size.
+  bool fits(index rows) const { return head_dim >= 2 && head_dim % 2 == 0 && rows % head_dim == 0; }
+};
 
 /// The published row that row `i` of such a tensor holds: the inverse of what stored_matrix::row does.
 constexpr index published_row(index i, index head_dim) {

@@ -49,14 +49,14 @@ inline std::uint64_t stored_bytes(const stored_matrix& m) { return static_cast<s
 /// cannot be stored (F8_E4M3, I8, scales) or the file cannot be written.
 inline void write_gguf(const std::string& path, const metadata& facts, std::span<const stored_tensor> tensors) {
   detail::check_writable(path, tensors);
-  const index head_dim = detail::gguf_head_dim(facts);
+  const detail::gguf_row_order order(facts);
   const std::size_t alignment = static_cast<std::size_t>(facts.integer("general.alignment").value_or(32));
   for (const stored_tensor& t : tensors) {
     if (!gguf_number(t.matrix.kind) || t.matrix.scales != nullptr || t.shape.size() > 4)
       throw error(detail::shown(path), ": GGUF cannot hold tensor ", detail::in_quotes(t.name), " (", name(t.matrix.kind), t.matrix.scales != nullptr ? " with scales" : "", ", ", t.shape.size(),
                   " axes). Fix: convert it to F16, BF16 or Q8_0.");
-    if (detail::gguf_interleaves(facts, t.name) && (head_dim < 2 || head_dim % 2 != 0 || t.matrix.rows % head_dim != 0))
-      throw error(detail::shown(path), ": expected tensor ", detail::in_quotes(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", head_dim,
+    if (order.interleaves(t.name) && !order.fits(t.matrix.rows))
+      throw error(detail::shown(path), ": expected tensor ", detail::in_quotes(t.name), " to have whole heads of an even size, found ", t.matrix.rows, " rows and heads of ", order.head_dim,
                   ". Fix: set llama.attention.key_length.");
   }
   if (alignment < 8 || alignment > (1u << 20) || (alignment & (alignment - 1)) != 0)
@@ -90,9 +90,9 @@ inline void write_gguf(const std::string& path, const metadata& facts, std::span
   }
   file.align(alignment);
   for (const stored_tensor& t : tensors) {
-    const bool interleaves = detail::gguf_interleaves(facts, t.name);
+    const bool interleaves = order.interleaves(t.name);
     for (index r = 0; r < t.matrix.rows; ++r)
-      file.write({t.matrix.row(interleaves ? detail::published_row(r, head_dim) : r), row_bytes(t.matrix.kind, t.matrix.columns)});
+      file.write({t.matrix.row(interleaves ? detail::published_row(r, order.head_dim) : r), row_bytes(t.matrix.kind, t.matrix.columns)});
     file.align(alignment);
   }
   file.commit();
