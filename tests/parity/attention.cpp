@@ -34,11 +34,11 @@ void bits_of_rows() {
 
 }  // namespace
 
-TEST_CASE("plain C++") { parity<cpu_scalar>(20); }
+TEST_CASE("plain C++") { parity<cpu_scalar>(15); }
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-TEST_CASE("AVX2") { parity<cpu_avx2>(40); }
+TEST_CASE("AVX2") { parity<cpu_avx2>(25); }
 #endif
-TEST_CASE("the best machine") { parity<cpu>(60); }
+TEST_CASE("the best machine") { parity<cpu>(40); }
 
 TEST_CASE("a row's bits depend neither on chunks of the prompt nor on threads") {
   bits_of_rows<cpu, float>();

@@ -143,8 +143,13 @@ struct attention_call {
       for (int item = taken++; item < count; item = taken++) {
         const piece p = at(cut, item % cache.shape.kv, cut.tiles - 1 - item / cache.shape.kv);
         hold(b.tile, p);
-        attention_forward(b.tile, source(p.head), p.mean, p.rows, p.mean.length, split, b.states, b.merged);
-        store(b.tile, p, b.tile.merged, b.merged);
+        if (cut.splits <= 1) {  // merging with nothing would change nothing
+          attention_partial(b.tile, source(p.head), p.mean, p.rows, 0, p.mean.length, b.states);
+          store(b.tile, p, b.tile.o, b.states);
+        } else {
+          attention_forward(b.tile, source(p.head), p.mean, p.rows, p.mean.length, split, b.states, b.merged);
+          store(b.tile, p, b.tile.merged, b.merged);
+        }
       }
     });
   }

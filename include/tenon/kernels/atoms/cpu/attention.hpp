@@ -152,11 +152,11 @@ struct attention_words {
       products::weigh(to, s, keys.values, dim_v, count, lo, hi);
   }
 
-  /// to[0, width) = factor row_sums.
+  /// to[0, width) = factor row_sums; a zero is positive, whether the sums were merged or not.
   void store(float* to, const float* row_sums, float factor, int width) const {
     int c = 0;
-    for (; c + Leaf::lanes <= width; c += Leaf::lanes) Leaf::store(to + c, factor == 0 ? Leaf::fill(0) : Leaf::multiply(Leaf::fill(factor), Leaf::load(row_sums + c)));
-    for (; c < width; ++c) to[c] = factor == 0 ? 0.0f : factor * row_sums[c];
+    for (; c + Leaf::lanes <= width; c += Leaf::lanes) Leaf::store(to + c, factor == 0 ? Leaf::fill(0) : Leaf::fma(Leaf::fill(factor), Leaf::load(row_sums + c), Leaf::fill(0)));
+    for (; c < width; ++c) to[c] = factor == 0 ? 0.0f : factor * row_sums[c] + 0.0f;
   }
   /// The sums of a group to zero.
   void clear(float* group_sums) const {
@@ -241,6 +241,10 @@ struct attention_words {
   // Values that are not finite must not leak through a weight of zero: then rows take the values they see one by one.
   template <class Number, class Meaning>
   bool carefully(float* to, const block<Number>& keys, span live, int row0, int count, const Meaning& mean) const {
+    const auto seen_by_all = [&](int key) { return mean.covers(row0, row0 + count, key, key + key_granule) == cover::all; };
+    span doubtful = live;  // a weight of zero that stands for a masked key
+    while (!doubtful.empty() && seen_by_all(doubtful.lo)) doubtful.lo += key_granule;
+    while (!doubtful.empty() && seen_by_all(doubtful.hi - key_granule)) doubtful.hi -= key_granule;
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
     const float* values = keys.values;
     if constexpr (sizeof(Number) < sizeof(float))
@@ -248,7 +252,7 @@ struct attention_words {
         widen(keys.narrow_values + index(lo) * dim_v, wide_values + index(lo) * dim_v, (hi - lo) / 2, dim_v);
         values = wide_values;
       }
-    if (finite(values + index(lo) * dim_v, index(hi - lo) * dim_v)) return false;
+    if (finite(values + index(doubtful.lo - keys.key0) * dim_v, index(doubtful.hi - doubtful.lo) * dim_v)) return false;
     for (int r = 0; r < count; ++r)
       for (int key = live.lo; key < live.hi; ++key)
         if (mean.keep(row0 + r, key)) {
