@@ -30,7 +30,8 @@ struct attention_cut {
         dim(shape.dim),
         dim_v((shape.dim_v + 15) / 16 * 16) {}
 
-  std::size_t groups() const { return static_cast<std::size_t>((most_rows + group_rows - 1) / group_rows); }
+  static std::size_t groups_of(int rows) { return static_cast<std::size_t>((rows + group_rows - 1) / group_rows); }
+  std::size_t groups() const { return groups_of(most_rows); }
   std::size_t state_floats() const { return groups() * (sizeof(softmax_state<group_rows>) / sizeof(float)); }
   template <class Words>
   std::size_t tile_floats() const {
@@ -41,15 +42,19 @@ struct attention_cut {
   std::size_t thread_floats() const {
     return tile_floats<Words>() + 2 * state_floats();
   }
-  /// One partial result: sums, then states.
-  std::size_t sum_floats() const { return groups() * group_rows * static_cast<std::size_t>(dim_v); }
-  std::size_t partial_floats() const { return sum_floats() + state_floats(); }
-  /// Whether keys are split over threads: a few heads and one tile of rows each.
-  bool over_keys(const heads& shape, int threads) const { return threads > 1 && tiles == 1 && splits > 1 && shape.kv < 4 * threads; }
+  /// The most rows whose keys are split over threads: one query, or a few. More rows are work enough as they are.
+  int most_split_rows() const { return group > 2 * group_rows ? group : 2 * group_rows; }
+  bool over_keys(const heads& shape, int threads) const {
+    return threads > 1 && tiles == 1 && most_rows <= most_split_rows() && splits > 1 && shape.kv < 4 * threads;
+  }
+  /// One partial result of `rows` rows: sums, then states.
+  std::size_t sum_floats(int rows) const { return groups_of(rows) * group_rows * static_cast<std::size_t>(dim_v); }
+  std::size_t partial_floats(int rows) const { return sum_floats(rows) + groups_of(rows) * (sizeof(softmax_state<group_rows>) / sizeof(float)); }
 
   template <class Words>
   std::size_t bytes(const heads& shape, int threads) const {
-    const std::size_t partials = static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(splits) * partial_floats();
+    const int rows = most_rows < most_split_rows() ? most_rows : most_split_rows();
+    const std::size_t partials = static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(splits) * partial_floats(rows);
     return (static_cast<std::size_t>(threads) * thread_floats<Words>() + partials) * sizeof(float);
   }
 };
@@ -83,14 +88,14 @@ struct attention_call {
 
  private:
   // One thread's tile and states.
-  struct bench {
+  struct workplace {
     words tile;
     state *states, *merged;
   };
-  bench at_thread(const attention_cut& cut, int thread) const {
+  workplace at_thread(const attention_cut& cut, int thread) const {
     float* memory = scratch + static_cast<std::size_t>(thread) * cut.thread_floats<words>();
     float* states = memory + cut.tile_floats<words>();
-    const bench made{words(memory, cut.most_rows, cache.shape.dim, static_cast<int>(cut.dim_v)), reinterpret_cast<state*>(states),
+    const workplace made{words(memory, cut.most_rows, cache.shape.dim, static_cast<int>(cut.dim_v)), reinterpret_cast<state*>(states),
                      reinterpret_cast<state*>(states + cut.state_floats())};
     for (std::size_t g = 0; g < cut.groups(); ++g) made.states[g] = made.merged[g] = state_of<words::group_rows>(weighting);
     return made;
@@ -139,7 +144,7 @@ struct attention_call {
     const int count = cut.tiles * cache.shape.kv, threads = machine.threads() < count ? machine.threads() : count;
     std::atomic<int> taken{0};
     machine.parallel(threads, [&](int thread) {
-      const bench b = at_thread(cut, thread);
+      const workplace b = at_thread(cut, thread);
       for (int item = taken++; item < count; item = taken++) {
         const piece p = at(cut, item % cache.shape.kv, cut.tiles - 1 - item / cache.shape.kv);
         hold(b.tile, p);
@@ -159,27 +164,27 @@ struct attention_call {
     const int count = cut.splits * cache.shape.kv, threads = machine.threads() < count ? machine.threads() : count;
     float* partials = scratch + static_cast<std::size_t>(machine.threads()) * cut.thread_floats<words>();
     const auto partial = [&](int head, int part) {
-      return partials + (static_cast<std::size_t>(head) * static_cast<std::size_t>(cut.splits) + static_cast<std::size_t>(part)) * cut.partial_floats();
+      return partials + (static_cast<std::size_t>(head) * static_cast<std::size_t>(cut.splits) + static_cast<std::size_t>(part)) * cut.partial_floats(cut.most_rows);
     };
     std::atomic<int> taken{0};
     machine.parallel(threads, [&](int thread) {
-      bench b = at_thread(cut, thread);
+      workplace b = at_thread(cut, thread);
       for (int item = taken++, held = -1; item < count; item = taken++) {
         const piece p = at(cut, item / cut.splits, 0);
         const int part = item % cut.splits, from = part * split, to = p.mean.length - from < split ? p.mean.length : from + split;
         if (held != p.head) hold(b.tile, p);
         held = p.head;
         float* sums = partial(p.head, part);
-        state* states = reinterpret_cast<state*>(sums + cut.sum_floats());
+        state* states = reinterpret_cast<state*>(sums + cut.sum_floats(cut.most_rows));
         b.tile.o = sums;
         for (std::size_t g = 0; g < cut.groups(); ++g) states[g] = b.states[g];
         attention_partial(b.tile, source(p.head), p.mean, p.rows, from, to, states);
       }
     });
-    const bench b = at_thread(cut, 0);
+    const workplace b = at_thread(cut, 0);
     for (int head = 0; head < cache.shape.kv; ++head) {
       const piece p = at(cut, head, 0);
-      merge_partials(b.tile, p.rows, cut.splits, b.merged, {partial(head, 0), cut.partial_floats(), cut.sum_floats()});
+      merge_partials(b.tile, p.rows, cut.splits, b.merged, {partial(head, 0), cut.partial_floats(cut.most_rows), cut.sum_floats(cut.most_rows)});
       store(b.tile, p, b.tile.merged, b.merged);
     }
   }
