@@ -24,9 +24,9 @@ template <class T>
 struct float_facts;
 template <>
 struct float_facts<float> {
-  using integer = std::int32_t;
   using bits = std::uint32_t;
-  static constexpr int mantissa = 23, bias = 127;
+  static constexpr int mantissa = 23;
+  static constexpr bits bias = 127;
   static constexpr float infinity = std::numeric_limits<float>::infinity(), least_normal = std::numeric_limits<float>::min(),
                          not_a_number = std::numeric_limits<float>::quiet_NaN();
   static constexpr float magic = 0x1.8p23f;                             // x + magic rounds x to an integer, in the low bits
@@ -35,9 +35,9 @@ struct float_facts<float> {
 };
 template <>
 struct float_facts<double> {
-  using integer = std::int64_t;
   using bits = std::uint64_t;
-  static constexpr int mantissa = 52, bias = 1023;
+  static constexpr int mantissa = 52;
+  static constexpr bits bias = 1023;
   static constexpr double infinity = std::numeric_limits<double>::infinity(), least_normal = std::numeric_limits<double>::min(),
                           not_a_number = std::numeric_limits<double>::quiet_NaN();
   static constexpr double magic = 0x1.8p52;
@@ -68,26 +68,26 @@ TENON_BOTH TENON_INLINE constexpr T horner(T x, T c, T next, Rest... rest) {
   return c + x * horner(x, next, rest...);
 }
 
+// Whole numbers are held modulo the width of T, as bits: what NaN leaves in them is never an overflow.
+
 // 2^n, |n| at most bias.
 template <machine_float T>
-TENON_BOTH TENON_INLINE constexpr T power_of_two(typename float_facts<T>::integer n) {
+TENON_BOTH TENON_INLINE constexpr T power_of_two(typename float_facts<T>::bits n) {
   using facts = float_facts<T>;
-  return bit_cast<T>(static_cast<typename facts::bits>(n + facts::bias) << facts::mantissa);
+  return bit_cast<T>((n + facts::bias) << facts::mantissa);
 }
 // x 2^n for |n| up to twice the bias: in two steps, so that results overflow to infinity and fade through subnormals.
 template <machine_float T>
-TENON_BOTH TENON_INLINE constexpr T scale_by_two(T x, typename float_facts<T>::integer n) {
-  using facts = float_facts<T>;
-  using Integer = typename facts::integer;
-  const Integer half = static_cast<Integer>(static_cast<typename facts::bits>(n + 4096) >> 1) - 2048;  // a logical shift: every instruction set has it
+TENON_BOTH TENON_INLINE constexpr T scale_by_two(T x, typename float_facts<T>::bits n) {
+  const auto half = ((n + 4096) >> 1) - 2048;  // a logical shift: every instruction set has it
   return x * power_of_two<T>(half) * power_of_two<T>(n - half);
 }
 // The integer nearest x, as T and as an integer.
 template <machine_float T>
-TENON_BOTH TENON_INLINE constexpr T round_to(T x, typename float_facts<T>::integer& n) {
+TENON_BOTH TENON_INLINE constexpr T round_to(T x, typename float_facts<T>::bits& n) {
   using facts = float_facts<T>;
   const T shifted = x + facts::magic;
-  n = bit_cast<typename facts::integer>(shifted) - bit_cast<typename facts::integer>(facts::magic);
+  n = bit_cast<typename facts::bits>(shifted) - bit_cast<typename facts::bits>(facts::magic);
   return shifted - facts::magic;
 }
 template <machine_float T>
@@ -112,7 +112,7 @@ TENON_BOTH TENON_INLINE constexpr T expm1_reduced(T r) {
 }
 // n and r of x = n ln 2 + r.
 template <machine_float T>
-TENON_BOTH TENON_INLINE constexpr T reduce_by_ln2(T x, typename float_facts<T>::integer& n) {
+TENON_BOTH TENON_INLINE constexpr T reduce_by_ln2(T x, typename float_facts<T>::bits& n) {
   using facts = float_facts<T>;
   const T whole = round_to(x * T(1.44269504088896340736), n);
   return (x - whole * facts::ln2_high) - whole * facts::ln2_low;
@@ -132,7 +132,7 @@ TENON_BOTH TENON_INLINE constexpr T exp(T x) {
   constexpr T high = std::same_as<T, float> ? T(89) : T(710), low = std::same_as<T, float> ? T(-105) : T(-746);
   x = choose(x > high, high, x);
   x = choose(x < low, low, x);
-  typename math_detail::float_facts<T>::integer n = 0;
+  typename math_detail::float_facts<T>::bits n = 0;
   const T r = math_detail::reduce_by_ln2(x, n);
   return math_detail::scale_by_two(T(1) + math_detail::expm1_reduced(r), n);
 }
@@ -143,7 +143,7 @@ TENON_BOTH TENON_INLINE constexpr T exp2(T x) {
   constexpr T high = std::same_as<T, float> ? T(129) : T(1025), low = std::same_as<T, float> ? T(-151) : T(-1076);
   x = choose(x > high, high, x);
   x = choose(x < low, low, x);
-  typename math_detail::float_facts<T>::integer n = 0;
+  typename math_detail::float_facts<T>::bits n = 0;
   const T f = x - math_detail::round_to(x, n);
   T power;
   if constexpr (std::same_as<T, float>)
@@ -160,7 +160,6 @@ template <machine_float T>
 TENON_BOTH TENON_INLINE constexpr T log(T x) {
   using facts = math_detail::float_facts<T>;
   using Bits = typename facts::bits;
-  using Integer = typename facts::integer;
   constexpr T infinity = facts::infinity;
   constexpr T lift = std::same_as<T, float> ? T(0x1p25) : T(0x1p54);
   const bool subnormal = x < facts::least_normal;
@@ -169,10 +168,10 @@ TENON_BOTH TENON_INLINE constexpr T log(T x) {
   const Bits origin = bit_cast<Bits>(T(0.70710678118654752440));
   const Bits distance = bit_cast<Bits>(y) - origin;
   constexpr Bits half = Bits{1} << (8 * sizeof(T) - facts::mantissa - 1);  // makes the field positive: the shift may be a logical one
-  const Integer e = static_cast<Integer>((distance + (half << facts::mantissa)) >> facts::mantissa) - static_cast<Integer>(half);
-  const T m = bit_cast<T>(bit_cast<Bits>(y) - (static_cast<Bits>(e) << facts::mantissa));
+  const Bits e = ((distance + (half << facts::mantissa)) >> facts::mantissa) - half;
+  const T m = bit_cast<T>(bit_cast<Bits>(y) - (e << facts::mantissa));
   const T offset = choose(subnormal, std::same_as<T, float> ? T(25) : T(54), T(0));
-  const T k = (bit_cast<T>(static_cast<Bits>(bit_cast<Integer>(facts::magic) + e)) - facts::magic) - offset;
+  const T k = (bit_cast<T>(bit_cast<Bits>(facts::magic) + e) - facts::magic) - offset;
   const T f = m - T(1), s = f / (T(2) + f), z = s * s, half_square = T(0.5) * f * f;
   T tail;
   if constexpr (std::same_as<T, float>)
@@ -198,7 +197,7 @@ TENON_BOTH TENON_INLINE constexpr T tanh(T x) {
   constexpr T flat = std::same_as<T, float> ? T(20) : T(40);  // beyond, the result rounds to 1
   T y = T(2) * math_detail::magnitude(x);
   y = choose(y > flat, flat, y);
-  typename math_detail::float_facts<T>::integer n = 0;
+  typename math_detail::float_facts<T>::bits n = 0;
   const T r = math_detail::reduce_by_ln2(y, n);
   const T power = math_detail::power_of_two<T>(n);
   const T expm1 = power * math_detail::expm1_reduced(r) + (power - T(1));
@@ -233,10 +232,10 @@ namespace math_detail {
 
 // sin (quarter = 0) or cos (quarter = 1) by the remainder of x modulo pi/2 and two polynomials.
 template <machine_float T>
-TENON_BOTH TENON_INLINE constexpr T circular(T x, typename float_facts<T>::integer quarter) {
+TENON_BOTH TENON_INLINE constexpr T circular(T x, typename float_facts<T>::bits quarter) {
   using facts = float_facts<T>;
   using Bits = typename facts::bits;
-  typename facts::integer n = 0;
+  Bits n = 0;
   const T whole = round_to(x * T(0.63661977236758134308), n);
   const T r = ((x - whole * facts::half_pi[0]) - whole * facts::half_pi[1]) - whole * facts::half_pi[2], z = r * r;
   T sine, cosine;
@@ -247,7 +246,7 @@ TENON_BOTH TENON_INLINE constexpr T circular(T x, typename float_facts<T>::integ
     sine = r + r * z * horner(z, -0.166666666666666324, 0.0083333333333224563, -0.00019841269829817005, 2.75573136891550551e-6, -2.50507569835479807e-8, 1.5896697863369243e-10);
     cosine = (T(1) - T(0.5) * z) + z * z * horner(z, 0.0416666666666666125, -0.00138888888888759992, 0.0000248015872904864613, -2.75573146069151475e-7, 2.08757541437046378e-9, -1.13610913600161672e-11);
   }
-  const Bits q = static_cast<Bits>(n + quarter);
+  const Bits q = n + quarter;
   const T value = choose((q & 1) != 0, cosine, sine);
   return bit_cast<T>(bit_cast<Bits>(value) ^ ((q & 2) << (8 * sizeof(T) - 2)));
 }
