@@ -2,22 +2,14 @@
 // llamacpp.py saved what they say. Needs the real model; without it every case says that it was skipped.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
-#include <tenon/model/load.hpp>
-#include <tenon/model/zoo/llama.hpp>
-#include <tenon/runtime/generate.hpp>
-
 #include "../support/fingerprint.hpp"
 #include "../support/real_model.hpp"
+#include "../support/smollm2_answers.hpp"
 
 using namespace tenon_test;
 
 namespace {
 
-struct smollm2_fp32 : tenon::zoo::smollm2_135m {
-  static constexpr auto precision = tenon::full_precision;
-};
 using exact = tenon::decoder<smollm2_fp32>;
 using quantised = tenon::decoder<tenon::zoo::smollm2_135m>;  // 8-bit activations, bf16 cache
 constexpr auto vocabulary = static_cast<std::size_t>(exact::shape.vocabulary);
@@ -39,18 +31,6 @@ fingerprint teacher_forced(const tenon::model<Decoder, Machine>& model, std::siz
   return seen;
 }
 
-template <class Machine>
-void answers_as_transformers(const tenon::model<exact, Machine>& model, int number, std::size_t count) {
-  const auto prompt = load_npy<std::int32_t>("smollm2/prompt_" + std::to_string(number));
-  auto answer = load_npy<std::int32_t>("smollm2/answer_" + std::to_string(number));
-  answer.resize(count);
-  tenon::sequence<exact, Machine> sequence(model, static_cast<tenon::index>(prompt.size() + count));
-  std::vector<std::int32_t> tokens;
-  for (const std::int32_t token : tenon::generate(sequence, prompt, {.max_tokens = static_cast<tenon::index>(count)})) tokens.push_back(token);
-  CAPTURE(number);
-  CHECK(tokens == answer);
-}
-
 // The share of judged positions where two implementations may differ: where llama.cpp's best two are closer than 4 times the
 // RMS difference, either may win.
 void agrees_with_llama_cpp(const fingerprint& seen) {
@@ -61,23 +41,17 @@ void agrees_with_llama_cpp(const fingerprint& seen) {
   CHECK(same_argmax(seen, theirs, 4 * apart) == 1);
 }
 
-void report(const char* what, const fingerprint& seen, const fingerprint& expected) {
+void report(const std::string& what, const fingerprint& seen, const fingerprint& expected) {
   MESSAGE(what << ": relative L2 " << relative_l2(seen, expected, vocabulary) << ", argmax " << same_argmax(seen, expected) << ", perplexity " << seen.perplexity() << " (expected "
                << expected.perplexity() << ")");
 }
 
 }  // namespace
 
-TEST_CASE("SmolLM2 in fp32 on the scalar machine gives transformers' greedy tokens") {
-  if (path.empty()) return;
-  const auto model = tenon::load<exact>(path, tenon::cpu_scalar());
-  for (int number = 0; number < 5; ++number) answers_as_transformers(model, number, 64);
-}
-
 TEST_CASE("SmolLM2 in fp32 gives transformers' logits, perplexity and greedy tokens") {
   if (path.empty()) return;
   const auto model = tenon::load<exact>(path, tenon::cpu());
-  for (int number = 0; number < 5; ++number) answers_as_transformers(model, number, 64);
+  for (int number = 0; number < 5; ++number) answers_as_transformers<smollm2_fp32>(model, number, 64);
 
   const auto expected = fingerprint::load("smollm2");
   const auto seen = teacher_forced(model, expected.rows());
@@ -88,15 +62,17 @@ TEST_CASE("SmolLM2 in fp32 gives transformers' logits, perplexity and greedy tok
   agrees_with_llama_cpp(seen);
 }
 
-TEST_CASE("SmolLM2 with 8-bit activations stays within its bounds") {
+TEST_CASE("SmolLM2 with 8-bit activations costs what rounding to 8 bits costs") {
   if (path.empty()) return;
+  // transformers itself, with the inputs of its products rounded to int8 per 32 values: relative L2 3.2e-2, argmax 96.5 %; llama.cpp: 3.1e-2
+  // and 96.6 % (tests/oracles/smollm2.py and llamacpp.py print them). The bf16 cache adds 0.4e-2.
   const auto model = tenon::load<quantised>(path, tenon::cpu());
   const auto expected = fingerprint::load("smollm2");
   const auto seen = teacher_forced(model, expected.rows());
   report("int8", seen, expected);
-  CHECK(relative_l2(seen, expected, vocabulary) <= 2e-2);
+  CHECK(relative_l2(seen, expected, vocabulary) <= 3.6e-2);
   CHECK(relative_l2(seen, expected, vocabulary) > 5e-5);  // 8 bits are in use
-  CHECK(same_argmax(seen, expected) >= 0.97);
+  CHECK(same_argmax(seen, expected) >= 0.96);
   CHECK(std::abs(seen.perplexity() / expected.perplexity() - 1) <= 1e-2);
   agrees_with_llama_cpp(seen);
 }

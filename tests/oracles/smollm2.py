@@ -1,6 +1,7 @@
 """SmolLM2 in transformers, fp32: greedy tokens after some prompts, fingerprint of the logits on 2,000 tokens.
 
 The weights are those of the GGUF file, dequantised. Writes tests/data/model/smollm2/."""
+import contextlib
 import os
 
 import numpy as np
@@ -41,6 +42,21 @@ def text_tokens(words):
         return np.array(words.encode(file.read()).ids[: COUNT + 1], np.int32)
 
 
+@contextlib.contextmanager
+def rounded_inputs(model, size):
+    """What 8-bit activations cost, whoever computes: every product's input is x = scale q, scale = amax / 127 per `size` values."""
+
+    def hook(_, inputs):
+        x = inputs[0].unflatten(-1, (-1, size))
+        scale = x.abs().amax(-1, keepdim=True).clamp(min=1e-30) / 127
+        return ((x / scale).round() * scale).flatten(-2)
+
+    hooks = [part.register_forward_pre_hook(hook) for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    yield
+    for each in hooks:
+        each.remove()
+
+
 def main():
     weights = common.Weights(common.real_model())
     words = tokenizer(weights.facts)
@@ -58,6 +74,12 @@ def main():
     rows = common.logits(model, tokens[:COUNT])
     common.fingerprint("smollm2", rows, tokens[1:])
     common.save("smollm2/row_1999", rows[1999])
+
+    for size in (32, 16):
+        with rounded_inputs(model, size):
+            distance = common.logits(model, tokens[:COUNT])
+        equal = (distance.argmax(1) == rows.argmax(1)).mean()
+        print(f"inputs of products rounded to int8 per {size} values, relative L2: {np.linalg.norm(distance - rows) / np.linalg.norm(rows):.2e}, argmax equal {equal:.2%}")
 
     exact = common.logits(common.assemble(weights, torch.float64), tokens[:COUNT])
     distance = np.linalg.norm(rows - exact, axis=1) / np.linalg.norm(exact, axis=1)
