@@ -1,6 +1,8 @@
 #pragma once
 // Numbers of attention that were chosen by measuring, on processors.
 
+#include <tenon/core/config.hpp>
+
 namespace tenon::tuning {
 
 /// Query rows (queries x heads of a group) that share one walk over the keys: enough to load a block of keys from L2 rarely,
@@ -8,7 +10,7 @@ namespace tenon::tuning {
 inline constexpr int attention_rows = 128;
 
 /// Queries per tile of rows. A query's whole group stays together, so a group beyond attention_rows makes a larger tile.
-constexpr int attention_queries(int group) { return group >= attention_rows ? 1 : attention_rows / group; }
+TENON_INLINE constexpr int attention_queries(int group) { return group >= attention_rows ? 1 : attention_rows / group; }
 
 static_assert(attention_queries(1) == 128 && attention_queries(3) == 42 && attention_queries(128) == 1);
 
