@@ -20,14 +20,15 @@ struct plain {
   template <class L, int Tokens>
   TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
     auto* to = reinterpret_cast<float*>(tile);
-    for (int row = 0; row < Tokens; ++row) {
-      index k = 0;
-      if (row < count) {
-        const float* from = &x(first + row, 0);
-        for (; k < x.extent[1]; ++k) to[k * Tokens + row] = from[k];
+    constexpr index together = 16;  // values of every row before the next ones: whole cache lines are written
+    for (index from = 0; from < depth; from += together)
+      for (int row = 0; row < Tokens; ++row) {
+        const index have = row < count ? x.extent[1] - from : 0, live = have < together ? have : together;
+        float* at = to + from * Tokens + row;
+        index k = 0;
+        for (const float* values = have > 0 ? &x(first + row, from) : nullptr; k < live; ++k) at[k * Tokens] = values[k];
+        for (; k < together; ++k) at[k * Tokens] = 0;
       }
-      for (; k < depth; ++k) to[k * Tokens + row] = 0;
-    }
   }
 };
 
