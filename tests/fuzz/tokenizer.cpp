@@ -14,6 +14,8 @@ namespace {
 tenon::tokenizer make(const char* style) {
   tenon::vocabulary words;
   words.style = style;
+  words.form = tenon::find_style(style).form;
+  words.merged = tenon::find_style(style).merged;
   for (int byte = 0; byte < 256; ++byte) words.pieces.push_back(tenon::to_byte_level(std::string(1, static_cast<char>(byte))));
   // Merges over letters, spaces, digits and the bytes of a character.
   constexpr std::string_view pairs[][2] = {{"a", "a"}, {"aa", "aa"}, {"a", "b"}, {"ab", "a"}, {" ", " "}, {" ", "a"}, {"\n", "\n"}, {"1", "2"}, {"\xCC", "\x81"}, {"'", "s"}};

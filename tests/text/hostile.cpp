@@ -87,11 +87,24 @@ TEST_CASE("tokenizer.json: what is not one, or not of a known kind") {
   says(changed([](json& j) { j["added_tokens"][0]["lstrip"] = true; }), "lstrip");
   says(changed([](json& j) { j["added_tokens"][0]["content"] = ""; }), "added token");
   says(changed([](json& j) { j["normalizer"]["type"] = "NFKC"; }), "NFKC");
-  says(changed([](json& j) { j["normalizer"] = nullptr; }), "no family");
+  CHECK(changed([](json& j) { j["normalizer"] = nullptr; }) == "accepted");  // Qwen2's words without its normal form
   says(changed([](json& j) { j["pre_tokenizer"] = nullptr; }), "bytes");
   says(changed([](json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "(a+)+b"; }), "no family");
   says(changed([](json& j) { j["pre_tokenizer"]["pretokenizers"][0]["type"] = "Metaspace"; }), "Metaspace");
   says(changed([](json& j) { j["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = true; }), "ByteLevel");
+}
+
+TEST_CASE("what looks like a control token is one, whatever the file says; ends are known by their text") {
+  auto file = json::parse(samples::read("qwen2.json"));
+  for (auto& added : file["added_tokens"]) added["special"] = false;
+  auto words = tenon::read_tokenizer_json(file.dump());
+  tenon::add_known_ends(words);
+  const tenon::tokenizer tokens(words);
+  CHECK(tokens.is_control(tokens.find("<|im_end|>")));
+  CHECK_FALSE(tokens.is_control(tokens.find("<think>")));
+  CHECK(tokens.is_end(tokens.find("<|im_end|>")));
+  CHECK(tokens.is_end(tokens.find("<|endoftext|>")));
+  CHECK(tokens.ends().size() == 2);
 }
 
 TEST_CASE("a token that stands for every unknown byte") {

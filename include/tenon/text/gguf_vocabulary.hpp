@@ -35,6 +35,8 @@ inline vocabulary read_vocabulary(const metadata& facts) {
   if (!pre) throw error("the file does not say how its tokenizer splits text (no tokenizer.ggml.pre). Fix: convert the model again with a current tool.");
   out.style = *pre;
   const auto& style = find_style(out.style);
+  out.form = style.form;
+  out.merged = style.merged;
   enum : std::int64_t { control = 3, user_defined = 4, unused = 5 };
   out.pieces.resize(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -59,6 +61,7 @@ inline vocabulary read_vocabulary(const metadata& facts) {
   // Models end an answer, a turn or a message to a tool: after each of them nothing more follows.
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"})
     if (const auto id = token(key); id >= 0 && std::find(out.ends.begin(), out.ends.end(), id) == out.ends.end()) out.ends.push_back(id);
+  add_known_ends(out);
   out.chat_template = facts.text("tokenizer.chat_template").value_or("");
   return out;
 }

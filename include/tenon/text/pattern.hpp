@@ -2,6 +2,8 @@
 // A regular expression over UTF-8, compiled by PCRE2, with the meaning that published tokenizers give it.
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +26,11 @@ class pattern {
     code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &fault, &at, nullptr));
     if (!code_) throw error("the tokenizer pattern '", expression, "' is not accepted: ", sentence(fault), ". Fix: use the file's published tokenizer.");
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // best effort: without it matching interprets
+    // The patterns are known ones that look at each character a few times: a long run of spaces is no reason to give up.
+    limits_.reset(pcre2_match_context_create(nullptr));
+    if (!limits_) throw error("not enough memory for a tokenizer pattern. Fix: a machine with more memory.");
+    pcre2_set_match_limit(limits_.get(), std::numeric_limits<std::uint32_t>::max());
+    pcre2_set_heap_limit(limits_.get(), std::numeric_limits<std::uint32_t>::max());
   }
 
   /// Calls f(begin, end) for every match in `text`, which must be well-formed UTF-8, from left to right. Empty matches are passed over.
@@ -34,9 +41,9 @@ class pattern {
     if (!match) throw error("not enough memory to match a tokenizer pattern. Fix: a shorter text, or a machine with more memory.");
     const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
     for (std::size_t at = 0; at < text.size();) {
-      int found = pcre2_match(code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
+      int found = pcre2_match(code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK, match.get(), limits_.get());
       if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-        found = pcre2_match(code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match.get(), nullptr);
+        found = pcre2_match(code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match.get(), limits_.get());
       if (found == PCRE2_ERROR_NOMATCH) return;
       if (found < 0) throw error("splitting a text of ", text.size(), " bytes failed: ", sentence(found), ". Fix: encode it in parts.");
       const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match.get());
@@ -49,6 +56,7 @@ class pattern {
  private:
   struct release {
     void operator()(pcre2_code* code) const noexcept { pcre2_code_free(code); }
+    void operator()(pcre2_match_context* limits) const noexcept { pcre2_match_context_free(limits); }
     void operator()(pcre2_match_data* data) const noexcept { pcre2_match_data_free(data); }
   };
 
@@ -82,6 +90,7 @@ class pattern {
   }
 
   std::unique_ptr<pcre2_code, release> code_;
+  std::unique_ptr<pcre2_match_context, release> limits_;
 };
 
 }  // namespace tenon

@@ -10,6 +10,7 @@
 #include <tenon/core/fault.hpp>
 #include <tenon/text/pattern.hpp>
 #include <tenon/text/utf8.hpp>
+#include <tenon/text/vocabulary.hpp>
 
 namespace tenon {
 
@@ -18,9 +19,10 @@ struct pre_tokenizer_style {
   std::string_view name;                      ///< the family
   std::array<std::string_view, 4> aliases;    ///< values of the GGUF key tokenizer.ggml.pre that mean it
   std::array<std::string_view, 3> patterns;   ///< as published, in the order of use
-  enum class composition { none, nfc } normal_form;
-  enum class merging { always, unless_whole } merges;  ///< unless_whole: a word that is a token stays that token
-  enum class beginning { none, bos } begins;           ///< the published default, where a GGUF file does not say
+  // What the published models of the family do and a GGUF file does not say:
+  normal_form form;
+  merging merged;
+  enum class beginning { none, bos } begins;
 };
 
 namespace detail::styles {
@@ -31,14 +33,12 @@ inline constexpr std::string_view llama3_words =
 inline constexpr std::string_view qwen2_words =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-constexpr auto as_given = pre_tokenizer_style::composition::none, composed = pre_tokenizer_style::composition::nfc;
-constexpr auto always = pre_tokenizer_style::merging::always, unless_whole = pre_tokenizer_style::merging::unless_whole;
 constexpr auto bare = pre_tokenizer_style::beginning::none, with_bos = pre_tokenizer_style::beginning::bos;
 inline constexpr pre_tokenizer_style all[] = {
-    {"gpt2", {"gpt-2", "gpt2"}, {gpt2_words}, as_given, always, bare},
-    {"llama3", {"llama-bpe", "llama3", "llama-v3"}, {llama3_words}, as_given, unless_whole, with_bos},
-    {"qwen2", {"qwen2", "deepseek-r1-qwen"}, {qwen2_words}, composed, always, bare},
-    {"smollm", {"smollm"}, {R"(\p{N})", gpt2_words}, as_given, always, bare},
+    {"gpt2", {"gpt-2", "gpt2"}, {gpt2_words}, normal_form::as_given, merging::always, bare},
+    {"llama3", {"llama-bpe", "llama3", "llama-v3"}, {llama3_words}, normal_form::as_given, merging::unless_whole, with_bos},
+    {"qwen2", {"qwen2", "deepseek-r1-qwen"}, {qwen2_words}, normal_form::nfc, merging::always, bare},
+    {"smollm", {"smollm"}, {R"(\p{N})", gpt2_words}, normal_form::as_given, merging::always, bare},
 };
 
 }  // namespace detail::styles

@@ -33,7 +33,7 @@ enum class controls {
 class tokenizer {
  public:
   /// Throws tenon::error where `from` contradicts itself or needs rules that tenon does not have.
-  explicit tokenizer(const vocabulary& from) : style_(&find_style(from.style)), words_(*style_) {
+  explicit tokenizer(const vocabulary& from) : form_(from.form), merging_(from.merged), words_(find_style(from.style)) {
     if (from.pieces.empty() || from.pieces.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
       throw error("the vocabulary has ", from.pieces.size(), " pieces. Fix: a file with a tokenizer of 1 to 2^31 - 1 pieces.");
     const auto check = [&](std::int32_t token, const char* role) {
@@ -63,7 +63,7 @@ class tokenizer {
     const auto found = [&](std::int32_t token) { out.push_back(token); };
     const auto plain = [&](std::string_view part) { words_.each_word(part, [&](std::string_view word) { append_word(word, work, out); }); };
     exact_.split(text, wanted, [&](std::string_view part) {
-      if (style_->normal_form == pre_tokenizer_style::composition::nfc)
+      if (form_ == normal_form::nfc)
         normalized_.split(to_nfc(part), wanted, plain, found);
       else
         normalized_.split(part, wanted, plain, found);
@@ -156,7 +156,7 @@ class tokenizer {
   }
 
   void append_word(std::string_view word, merge_table::workspace& work, std::vector<std::int32_t>& out) const {
-    if (style_->merges == pre_tokenizer_style::merging::unless_whole)
+    if (merging_ == merging::unless_whole)
       if (const auto it = merged_.find(word); it != merged_.end()) return out.push_back(it->second);
     work.symbols.clear();
     for (const char c : word)
@@ -164,7 +164,8 @@ class tokenizer {
     merges_.apply(work, out);
   }
 
-  const pre_tokenizer_style* style_;
+  normal_form form_;
+  merging merging_;
   pre_tokenizer words_;
   std::unique_ptr<char[]> text_;  // the bytes of all pieces; what follows points into it and survives a move
   std::vector<std::string_view> pieces_;

@@ -75,6 +75,7 @@ inline vocabulary read_tokenizer_folder(const std::string& folder) {
     for (const auto& token : last) ends(reader::token_of(token));
   else if (!last.is_null())
     ends(reader::token_of(last));
+  add_known_ends(out);
 
   // A file of its own, a string, or a list of named ones of which 'default' is meant.
   out.chat_template = part::content(folder + "/chat_template.jinja");

@@ -74,21 +74,21 @@ inline std::vector<std::string> word_patterns(const json& file) {
   return out;
 }
 
-// The family whose rules are exactly these.
-inline const pre_tokenizer_style& matching_style(const json& file) {
+// How the file treats text before it merges bytes. Patterns are matched with those of the known families, not interpreted: the dialects
+// of regular expressions differ, and these have been compared.
+inline void read_rules(const json& file, vocabulary& out) {
   const auto patterns = word_patterns(file);
-  bool nfc = false;
+  for (const auto& style : styles::all) {
+    bool same = patterns.size() <= style.patterns.size();
+    for (std::size_t i = 0; i < style.patterns.size(); ++i) same = same && style.patterns[i] == (i < patterns.size() ? std::string_view(patterns[i]) : "");
+    if (same) out.style = std::string(style.aliases[0]);
+  }
+  if (out.style.empty()) refuse_json("splits text by patterns of no family that tenon knows: '" + (patterns.empty() ? std::string() : patterns[0].substr(0, 80)) + "'");
   for (const json* step : steps(field(file, "normalizer"), "normalizers")) {
     if (text_of(field(*step, "type")) != "NFC") refuse_json("normalises text by '" + text_of(field(*step, "type")).substr(0, 40) + "'");
-    nfc = true;
+    out.form = normal_form::nfc;
   }
-  const bool whole = is_on(field(field(file, "model"), "ignore_merges"));
-  for (const auto& style : styles::all) {
-    bool same = nfc == (style.normal_form == pre_tokenizer_style::composition::nfc) && whole == (style.merges == pre_tokenizer_style::merging::unless_whole);
-    for (std::size_t i = 0; i < style.patterns.size(); ++i) same = same && style.patterns[i] == (i < patterns.size() ? std::string_view(patterns[i]) : "");
-    if (same && patterns.size() <= style.patterns.size()) return style;
-  }
-  refuse_json("combines patterns, normaliser and ignore_merges as no family that tenon knows");
+  if (is_on(field(field(file, "model"), "ignore_merges"))) out.merged = merging::unless_whole;
 }
 
 inline void read_model(const json& model, vocabulary& out) {
@@ -124,12 +124,17 @@ inline void read_model(const json& model, vocabulary& out) {
   }
 }
 
+// Published files do not mark all of their control tokens as special: DeepSeek's <|User|> is not. In GGUF files these are control tokens.
+inline bool looks_like_control(std::string_view text) {
+  return (text.starts_with("<|") && text.ends_with("|>")) || (text.starts_with("<\uFF5C") && text.ends_with("\uFF5C>"));
+}
+
 inline void read_added(const json& tokens, vocabulary& out) {
   const std::size_t most = 2 * (out.pieces.size() + tokens.size()) + 4096;  // numbers may leave gaps, but not so large that memory runs out
   for (const auto& entry : tokens) {
     added_token added{.token = token_of(field(entry, "id")),
                       .text = text_of(field(entry, "content")),
-                      .control = is_on(field(entry, "special")),
+                      .control = is_on(field(entry, "special")) || looks_like_control(text_of(field(entry, "content"))),
                       .normalized = is_on(field(entry, "normalized"))};
     for (const char* reach : {"lstrip", "rstrip", "single_word"})
       if (is_on(field(entry, reach))) refuse_json("has the added token '" + added.text.substr(0, 40) + "' with " + reach);
@@ -152,7 +157,7 @@ inline vocabulary read_tokenizer_json(std::string_view text) {
     vocabulary out;
     part::read_model(part::field(file, "model"), out);
     part::read_added(part::field(file, "added_tokens"), out);
-    out.style = std::string(part::matching_style(file).aliases[0]);
+    part::read_rules(file, out);
     return out;
   } catch (const part::json::exception& fault) {
     throw error("tokenizer.json is not readable: ", std::string_view(fault.what()).substr(0, 200), ". Fix: fetch the file again.");
