@@ -1,0 +1,4 @@
+#define TEST_KERNELS_HERE
+#include "kernels.hpp"
+
+TEST_KERNELS(, tenon::cpu_scalar);
