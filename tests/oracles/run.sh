@@ -9,7 +9,7 @@ usage: sh tests/oracles/run.sh [--help] [--into DIR] [NAME...]
 Regenerates the expected values under tests/data that the tests compare with. NAME picks some of the oracles:
 $(for script in "$here"/*.py; do
     name=$(basename "$script" .py)
-    [ "$name" = common ] || printf '  %-12s %s\n' "$name" "$(sed -n '1s/^"""//p' "$script" | sed 's/"""$//')"
+    [ "$name" = common ] || printf '  %-14s %s\n' "$name" "$(sed -n '1s/^"""//p' "$script" | sed 's/"""$//')"
   done)
 
 --into DIR   where the Python packages are installed (default: \$XDG_CACHE_HOME/tenon/oracles; about 6 GB)
