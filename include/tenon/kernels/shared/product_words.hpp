@@ -37,14 +37,12 @@ struct product_words {
   /// Panels that the words take at once.
   template <class Form>
   static constexpr int panels = bytes<Form> ? Shape.byte_panels : Shape.float_panels;
-  /// The depth that is unpacked at a time: what a group of panels takes then stays in the first-level cache.
-  template <class Format>
-  static constexpr index float_stretch = Format::depth > 128 ? Format::depth : 128;
-  static constexpr index rounded_stretch = 256, byte_stretch = 512;
+  /// The depth that is unpacked at a time (floats: one slab, where that is more): a group of panels then stays in the first-level cache.
+  static constexpr index float_stretch = 128, longest_float_stretch = 256, rounded_stretch = 256, byte_stretch = 512;
   /// The bytes of a worker's buffer for unpacked weights.
   static constexpr std::size_t unpacked_bytes = [] {
     const std::size_t as_bytes = byte_stretch / 32 * sizeof(byte_block) * Shape.byte_panels;
-    const std::size_t as_floats = float_stretch<panel::q6_k> * 64 * Shape.float_panels;
+    const std::size_t as_floats = longest_float_stretch * 64 * Shape.float_panels;
     return as_bytes > as_floats ? as_bytes : as_floats;
   }();
 
@@ -52,22 +50,20 @@ struct product_words {
   template <class Format, class Form>
   static void multiply(const std::byte* const (&packed)[panels<Form>], index depth, const std::byte* x, index tokens, float* sums, std::byte* unpacked) noexcept {
     if constexpr (std::is_same_v<Form, activation::quantised>) {
-      if (tokens == 1)
-        one_of_bytes<Format>(packed, depth, reinterpret_cast<const activation::quantised_block<1>*>(x), sums);
-      else
-        with_tiles(tokens > 4, [&](auto tiled) { many_of_bytes<Format, tiled>(packed, depth, x, tokens, sums, reinterpret_cast<byte_block*>(unpacked)); });
+      if (tokens == 1) return one_of_bytes<Format>(packed, depth, reinterpret_cast<const activation::quantised_block<1>*>(x), sums);
+      with_tiles(tokens > 4, [&](auto tiled) {
+        many_of_bytes<Format::how, tiled>({packed, Format::depth, Format::bytes}, &unpack_bytes<Format, tiled>, depth, x, tokens, sums, reinterpret_cast<byte_block*>(unpacked));
+      });
     } else if constexpr (std::is_same_v<Form, activation::rounded>) {
       if constexpr (!std::is_same_v<Format, panel::f32> && !std::is_same_v<Format, panel::f16>)  // those are packed as bf16
         with_tiles(true, [&](auto tiled) {
-          tokens == 1 ? of_rounded<Format, 1, tiled>(packed, depth, x, 1, sums, unpacked) : of_rounded<Format, tile, tiled>(packed, depth, x, tokens, sums, unpacked);
+          const auto take = tokens == 1 ? &of_rounded<1, tiled> : &of_rounded<tile, tiled>;
+          take({packed, Format::depth, Format::bytes}, &unpack_rounded<Format>, depth, x, tokens, sums, unpacked);
         });
     } else {
-      if (tokens == 1 && !Format::integer)
-        one_of_floats<Format>(packed, depth, reinterpret_cast<const float*>(x), sums);
-      else if (tokens == 1)
-        of_floats<Format, 1>(packed, depth, x, 1, sums, reinterpret_cast<float*>(unpacked));
-      else
-        of_floats<Format, tile>(packed, depth, x, tokens, sums, reinterpret_cast<float*>(unpacked));
+      if (tokens == 1 && !Format::integer) return one_of_floats<Format>(packed, depth, reinterpret_cast<const float*>(x), sums);
+      const auto take = tokens == 1 ? &of_floats<1> : &of_floats<tile>;
+      take({packed, Format::depth, Format::bytes}, &unpack_floats<Format>, depth, x, tokens, sums, reinterpret_cast<float*>(unpacked));
     }
   }
 
@@ -88,15 +84,21 @@ struct product_words {
     f(std::false_type{});
   }
 
-  // While one stretch is multiplied the next comes into the second-level cache: part `at` of `parts` of it.
-  template <class Format, index Stretch, int Panels>
-  TENON_INLINE static void fetch_ahead(const std::byte* const* packed, index depth, index from, index at, index parts) {
-    constexpr index lines = Stretch / Format::depth * Format::bytes / 64;
-    const index to = lines * (at + 1) / parts;
-    // After the last stretch, the first one of the next group of panels.
-    const index ahead = from + Stretch < depth ? (from + Stretch) / Format::depth * Format::bytes : Panels * (depth / Format::depth * Format::bytes);
-    for (index line = lines * at / parts; line < to; ++line)
-      unroll<Panels>([&](auto p) TENON_LAMBDA { __builtin_prefetch(packed[p] + ahead + line * 64, 0, 2); });
+  // A group of packed panels: what a stretch loop knows of their format.
+  struct group_of_panels {
+    const std::byte* const* panels;
+    index slab_depth, slab_bytes;
+    const std::byte* at(int p, index depth) const { return panels[p] + depth / slab_depth * slab_bytes; }
+  };
+
+  // While one stretch is multiplied the next comes into the second-level cache: part `at` of `parts` of it. After the last stretch
+  // comes the first one of the next group.
+  template <int Panels>
+  static void fetch_ahead(const group_of_panels& group, index depth, index from, index stretch, index at, index parts) noexcept {
+    const index lines = stretch / group.slab_depth * group.slab_bytes / 64, to = lines * (at + 1) / parts;
+    const index next = from + stretch < depth ? from + stretch : Panels * depth;
+    for (int p = 0; p < Panels; ++p)
+      for (index line = lines * at / parts; line < to; ++line) __builtin_prefetch(group.at(p, next) + line * 64, 0, 2);
   }
 
   // Floats.
@@ -115,24 +117,18 @@ struct product_words {
     unroll<group>([&](auto p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
   }
 
-  template <class Format, int Tokens>
-  static void of_floats(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, float* unpacked) noexcept {
+  template <int Tokens>
+  static void of_floats(const group_of_panels& packed, const float* (*unpack)(const std::byte*, index, float*), index depth, const std::byte* x, index tokens, float* sums,
+                        float* unpacked) noexcept {
     constexpr int group = Shape.float_panels, rows = Tokens == 1 ? 1 : Shape.float_rows;
-    constexpr index stretch = float_stretch<Format>;
-    const index tile_values = Tokens * depth;
+    const index stretch = packed.slab_depth > float_stretch ? packed.slab_depth : float_stretch;
     for (index from = 0; from < depth; from += stretch) {
       const index deep = depth - from < stretch ? depth - from : stretch;
       const float* weights[group];
-      for (int p = 0; p < group; ++p) {
-        const std::byte* slab = packed[p] + from / Format::depth * Format::bytes;
-        if constexpr (std::is_same_v<Format, panel::f32>)
-          weights[p] = reinterpret_cast<const float*>(slab);
-        else
-          weights[p] = unpack_floats<Format>(slab, deep, unpacked + p * deep * 16);
-      }
+      for (int p = 0; p < group; ++p) weights[p] = unpack(packed.at(p, from), deep, unpacked + p * deep * 16);
       for (index t = 0; t < tokens; t += rows) {
-        if constexpr (Tokens > 1) fetch_ahead<Format, stretch, group>(packed, depth, from, t / rows, (tokens + rows - 1) / rows);
-        multiply_floats<rows, group, Tokens>(weights, deep, reinterpret_cast<const float*>(x) + t / Tokens * tile_values + from * Tokens + t % Tokens,
+        if constexpr (Tokens > 1) fetch_ahead<group>(packed, depth, from, stretch, t / rows, (tokens + rows - 1) / rows);
+        multiply_floats<rows, group, Tokens>(weights, deep, reinterpret_cast<const float*>(x) + t / Tokens * Tokens * depth + from * Tokens + t % Tokens,
                                              sums + t * group * 16, from == 0);
       }
     }
@@ -140,6 +136,7 @@ struct product_words {
 
   template <class Format>
   static const float* unpack_floats(const std::byte* slab, index depth, float* to) noexcept {
+    if constexpr (std::is_same_v<Format, panel::f32>) return reinterpret_cast<const float*>(slab);
     float* at = to;
     for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; ++step, at += panel::step_depth * 16)
@@ -167,24 +164,17 @@ struct product_words {
 
   // Floats rounded to bf16, in pairs along the depth.
 
-  template <class Format, int Tokens, bool Tiled>
-  static void of_rounded(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, std::byte* unpacked) noexcept {
-    constexpr int group = Shape.float_panels, rows = Tokens == 1 ? 1 : Shape.float_rows;
-    constexpr index stretch = rounded_stretch;
-    constexpr int at_once = Tiled ? Tokens : rows;
+  template <int Tokens, bool Tiled>
+  static void of_rounded(const group_of_panels& packed, const std::byte* (*unpack)(const std::byte*, index, std::byte*), index depth, const std::byte* x, index tokens,
+                         float* sums, std::byte* unpacked) noexcept {
+    constexpr int group = Shape.float_panels, rows = Tiled || Tokens == 1 ? Tokens : Shape.float_rows;
     if constexpr (Tiled) Leaf::tiles::configure({{Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {16, 64}, {16, 64}, {16, 64}});
-    for (index from = 0; from < depth; from += stretch) {
-      const index deep = depth - from < stretch ? depth - from : stretch;
+    for (index from = 0; from < depth; from += rounded_stretch) {
+      const index deep = depth - from < rounded_stretch ? depth - from : rounded_stretch;
       const std::byte* weights[group];
-      for (int p = 0; p < group; ++p) {
-        const std::byte* slab = packed[p] + from / Format::depth * Format::bytes;
-        if constexpr (std::is_same_v<Format, panel::bf16>)
-          weights[p] = slab;
-        else
-          weights[p] = unpack_rounded<Format>(slab, deep, unpacked + p * deep * 32);
-      }
-      for (index t = 0; t < tokens; t += at_once) {
-        if constexpr (Tokens > 1) fetch_ahead<Format, stretch, group>(packed, depth, from, t / at_once, (tokens + at_once - 1) / at_once);
+      for (int p = 0; p < group; ++p) weights[p] = unpack(packed.at(p, from), deep, unpacked + p * deep * 32);
+      for (index t = 0; t < tokens; t += rows) {
+        if constexpr (Tokens > 1) fetch_ahead<group>(packed, depth, from, rounded_stretch, t / rows, (tokens + rows - 1) / rows);
         const std::byte* at = x + (t / Tokens * depth + from) * Tokens * 2 + t % Tokens * 64;
         if constexpr (Tiled)
           multiply_rounded_tile<Tokens>(weights, deep, at, sums + t * group * 16, from == 0);
@@ -197,6 +187,7 @@ struct product_words {
 
   template <class Format>
   static const std::byte* unpack_rounded(const std::byte* slab, index depth, std::byte* to) noexcept {
+    if constexpr (std::is_same_v<Format, panel::bf16>) return slab;
     std::byte* at = to;
     for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; ++step, at += panel::step_depth * 32) {
@@ -303,22 +294,22 @@ struct product_words {
     return total;
   }
 
-  template <class Format, bool Tiled>
-  static void many_of_bytes(const std::byte* const* packed, index depth, const std::byte* x, index tokens, float* sums, byte_block* unpacked) noexcept {
-    constexpr int group = Shape.byte_panels, rows = Tiled ? tile : Shape.byte_rows, deep_tile = Format::how == panel::correction::offset_32_halves ? 16 : 32;
+  template <panel::correction How, bool Tiled>
+  static void many_of_bytes(const group_of_panels& packed, void (*unpack)(const std::byte*, index, byte_block*), index depth, const std::byte* x, index tokens, float* sums,
+                            byte_block* unpacked) noexcept {
+    constexpr int group = Shape.byte_panels, rows = Tiled ? tile : Shape.byte_rows, tile_deep = How == panel::correction::offset_32_halves ? 16 : 32;
     const auto* blocks = reinterpret_cast<const activation::quantised_block<tile>*>(x);
-    const index tile_blocks = depth / 32;
-    if constexpr (Tiled) Leaf::tiles::configure({{16, 64}, {16, 64}, {16, deep_tile}, {16, deep_tile}, {deep_tile / 4, 64}, {deep_tile / 4, 64}, {}});
+    if constexpr (Tiled) Leaf::tiles::configure({{16, 64}, {16, 64}, {16, tile_deep}, {16, tile_deep}, {tile_deep / 4, 64}, {tile_deep / 4, 64}, {}});
     for (index from = 0; from < depth; from += byte_stretch) {
       const index deep = depth - from < byte_stretch ? depth - from : byte_stretch;
-      for (int p = 0; p < group; ++p) unpack_bytes<Format, Tiled>(packed[p] + from / Format::depth * Format::bytes, deep, unpacked + p * (deep / 32));
+      for (int p = 0; p < group; ++p) unpack(packed.at(p, from), deep, unpacked + p * (deep / 32));
       for (index t = 0; t < tokens; t += rows) {
-        fetch_ahead<Format, byte_stretch, group>(packed, depth, from, t / rows, (tokens + rows - 1) / rows);
-        const auto* block = blocks + from / 32 + t / tile * tile_blocks;
+        fetch_ahead<group>(packed, depth, from, byte_stretch, t / rows, (tokens + rows - 1) / rows);
+        const auto* block = blocks + t / tile * (depth / 32) + from / 32;
         if constexpr (Tiled)
-          multiply_tile<Format::how, deep_tile>(unpacked, deep, block, sums + t * group * 16, from == 0);
+          multiply_tile<How, tile_deep>(unpacked, deep, block, sums + t * group * 16, from == 0);
         else
-          multiply_bytes<Format::how, rows, group>(unpacked, deep, block, static_cast<int>(t % tile), sums + t * group * 16, from == 0);
+          multiply_bytes<How, rows, group>(unpacked, deep, block, static_cast<int>(t % tile), sums + t * group * 16, from == 0);
       }
     }
     if constexpr (Tiled) Leaf::tiles::release();
