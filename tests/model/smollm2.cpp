@@ -2,6 +2,8 @@
 // llamacpp.py saved what they say. Needs the real model; without it every case says that it was skipped.
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+
 #include "../support/fingerprint.hpp"
 #include "../support/real_model.hpp"
 #include "../support/smollm2_answers.hpp"
@@ -47,6 +49,26 @@ void report(const std::string& what, const fingerprint& seen, const fingerprint&
 }
 
 }  // namespace
+
+// First, while the process has done nothing else.
+TEST_CASE("SmolLM2: peak memory is at most 1.3 times the packed weights, the cache and the arena") {
+  if (path.empty()) return;
+  const auto peak = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) * 1024;
+  };
+  const double before = peak();
+  const auto text = load_npy<std::int32_t>("smollm2/text");
+  const auto model = tenon::load<quantised>(path, tenon::cpu());
+  const double loaded = peak();
+  tenon::sequence sequence(model, 1024);
+  sequence.read(std::span(text).first(1000));
+  const auto planned = static_cast<double>(model.packed_bytes() + sequence.memory());
+  MESSAGE("MB before " << before / 1e6 << ", loaded " << loaded / 1e6 << ", at the end " << peak() / 1e6 << "; planned " << planned / 1e6 << " (packed "
+                       << static_cast<double>(model.packed_bytes()) / 1e6 << ")");
+  CHECK(peak() <= 1.3 * planned);
+}
 
 TEST_CASE("SmolLM2 in fp32 gives transformers' logits, perplexity and greedy tokens") {
   if (path.empty()) return;
