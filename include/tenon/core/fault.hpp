@@ -5,35 +5,28 @@
 #include <exception>
 #include <type_traits>
 
-namespace tenon {
+#include <tenon/core/config.hpp>
 
-/// A fault with one sentence that names the thing and the repair. Copies never throw; a longer text is cut at the end.
-class error : public std::exception {
- public:
-  static constexpr std::size_t capacity = 1024;
+TENON_KERNELS_BEGIN
+namespace fault_detail {
 
-  /// Joins its arguments, which are strings (anything with data() and size(), or char pointers) and integers.
-  template <class... Parts>
-  explicit error(const Parts&... parts) noexcept {
-    (append(parts), ...);
-  }
-  error(const error&) noexcept = default;
-  error& operator=(const error&) noexcept = default;
+/// Text under construction; what does not fit is cut. In the namespace of the instruction set, as the compiler vectorises it.
+struct writer {
+  char* text;
+  std::size_t capacity;
+  std::size_t size = 0;
 
-  const char* what() const noexcept override { return text_; }
-
- private:
   void append(char c) noexcept {
-    if (size_ + 1 < capacity) text_[size_++] = c;
-    text_[size_] = '\0';
+    if (size + 1 < capacity) text[size++] = c;
+    text[size] = '\0';
   }
-  void append(const char* text) noexcept {
-    for (; *text != '\0'; ++text) append(*text);
+  void append(const char* from) noexcept {
+    for (; *from != '\0'; ++from) append(*from);
   }
   template <class Text>
     requires requires(const Text& t) { t.data(), t.size(); }
-  void append(const Text& text) noexcept {
-    for (std::size_t i = 0; i < text.size(); ++i) append(text.data()[i]);
+  void append(const Text& from) noexcept {
+    for (std::size_t i = 0; i < from.size(); ++i) append(from.data()[i]);
   }
   template <class Integer>
     requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, char>)
@@ -54,9 +47,32 @@ class error : public std::exception {
     } while (rest != 0);
     while (count > 0) append(digits[--count]);
   }
+};
 
-  char text_[capacity] = {};
-  std::size_t size_ = 0;
+}  // namespace fault_detail
+TENON_KERNELS_END
+
+namespace tenon {
+
+/// A fault with one sentence that names the thing and the repair. Copies never throw; a longer text is cut at the end.
+class error : public std::exception {
+ public:
+  static constexpr std::size_t capacity = 1024;
+
+  /// Joins its arguments, which are strings (anything with data() and size(), or char pointers) and integers.
+  template <class... Parts>
+  TENON_INLINE explicit error(const Parts&... parts) noexcept {
+    text_[0] = '\0';
+    [[maybe_unused]] fault_detail::writer to{text_, capacity};
+    (to.append(parts), ...);
+  }
+  error(const error&) noexcept = default;
+  error& operator=(const error&) noexcept = default;
+
+  const char* what() const noexcept override { return text_; }
+
+ private:
+  char text_[capacity];
 };
 
 /// A value or the error that took its place. `value()` throws that error when there is no value.
