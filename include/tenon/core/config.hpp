@@ -41,7 +41,9 @@
 #elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define TENON_ISA avx2
 #elif defined(__ARM_NEON) && defined(__aarch64__)
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
+#define TENON_ISA neon_dotprod_i8mm
+#elif defined(__ARM_FEATURE_DOTPROD)
 #define TENON_ISA neon_dotprod
 #else
 #define TENON_ISA neon
