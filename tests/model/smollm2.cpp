@@ -114,7 +114,7 @@ TEST_CASE("SmolLM2 in one block, in chunks and token by token: the same logits")
     return logits;
   };
   const auto whole = read(160);
-  for (const std::size_t chunk : {1, 7, 64}) {
+  for (const std::size_t chunk : std::initializer_list<std::size_t>{1, 7, 64}) {
     CAPTURE(chunk);
     CHECK(tenon_test::relative_l2(read(chunk), whole) < 1e-5);
   }

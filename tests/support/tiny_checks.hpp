@@ -54,7 +54,7 @@ void chunks_agree(const Machine& machine) {
   const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), machine);
   const auto tokens = random_tokens(150);
   const auto whole = all_logits(model, tokens, tokens.size());
-  for (const std::size_t chunk : {1, 2, 3, 5, 7, 16, 17, 31, 64, 100, 149}) {
+  for (const std::size_t chunk : std::initializer_list<std::size_t>{1, 2, 3, 5, 7, 16, 17, 31, 64, 100, 149}) {
     CAPTURE(chunk);
     CHECK(relative_l2(all_logits(model, tokens, chunk), whole) < 1e-5);
   }
