@@ -90,7 +90,7 @@ const std::map<std::string, std::set<std::string>>& arrows() {
     to["kernels/reference"] = {"core", "policies", "kernels/shared"};
     to["kernels/launch"] = {"core", "policies", "kernels/shared", "kernels/atoms", "kernels/skeletons", "kernels/tuning"};
     to["model"] = {"core", "policies", "kernels/launch"};
-    to["runtime"] = {"core", "policies", "kernels/launch", "model"};
+    to["runtime"] = {"core", "policies", "kernels/shared", "kernels/launch", "model"};
     to["text"] = {"core", "policies", "kernels/launch", "model", "runtime"};
     to["training"] = {"core", "policies", "kernels/launch", "model", "runtime"};
     return to;

@@ -10,7 +10,7 @@
 #include <tenon/core/fault.hpp>
 #include <tenon/core/math.hpp>
 #include <tenon/core/view.hpp>
-#include <tenon/kernels/skeletons/rows.hpp>
+#include <tenon/kernels/shared/rows.hpp>
 
 namespace tenon {
 

@@ -5,7 +5,7 @@
 
 #include <tenon/core/fault.hpp>
 #include <tenon/core/storage.hpp>
-#include <tenon/kernels/skeletons/rows.hpp>
+#include <tenon/kernels/shared/rows.hpp>
 
 TENON_KERNELS_BEGIN
 

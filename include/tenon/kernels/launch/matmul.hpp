@@ -46,8 +46,9 @@ constexpr index block_tokens(index depth) {
 // One worker's sums (twice, for a gate) and unpacked weights.
 template <class Words>
 constexpr std::size_t worker_sums(index tokens) {
-  constexpr int widest = Words::template panels<activation::plain> > Words::template panels<activation::quantised> ? Words::template panels<activation::plain>
-                                                                                                                   : Words::template panels<activation::quantised>;
+  constexpr int widest = Words::template panels < activation::plain >> Words::template panels<activation::quantised>
+                             ? Words::template panels<activation::plain>
+                             : Words::template panels<activation::quantised>;
   const index most = tokens < most_tokens ? tokens : most_tokens;
   return round_up(static_cast<std::size_t>(most), 16) * 16 * sizeof(float) * widest;
 }
@@ -75,7 +76,7 @@ arranged arrange(const Machine& machine, Form, const view<const float, 2>& x, in
       for (int t = part; t < tiles; t += parts) {
         const index at = static_cast<index>(t) * Words::tile, live = count - at < Words::tile ? count - at : Words::tile;
         Form::template arrange<typename Words::leaf, Words::tile>(x, first + at, static_cast<int>(live), depth,
-                                                                 scratch + static_cast<std::size_t>(t) * Form::bytes(Words::tile, depth));
+                                                                  scratch + static_cast<std::size_t>(t) * Form::bytes(Words::tile, depth));
       }
     });
   }
@@ -99,9 +100,11 @@ void share(const Machine& machine, index all, index work, index tokens, std::byt
 }
 
 inline void check(const view<const float, 2>& x, const packed_matrix& w, const view<float, 2>& out) {
-  if (x.extent[1] != w.depth) throw error("[matmul] x has ", x.extent[1], " columns but the weights have depth ", w.depth, ". Fix: pass x of [token, depth].");
+  if (x.extent[1] != w.depth)
+    throw error("[matmul] x has ", x.extent[1], " columns but the weights have depth ", w.depth, ". Fix: pass x of [token, depth].");
   if (out.extent[0] != x.extent[0] || out.extent[1] != w.rows)
-    throw error("[matmul] out is [", out.extent[0], ", ", out.extent[1], "] but the product is [", x.extent[0], ", ", w.rows, "]. Fix: pass out of [token, row].");
+    throw error("[matmul] out is [", out.extent[0], ", ", out.extent[1], "] but the product is [", x.extent[0], ", ", w.rows,
+                "]. Fix: pass out of [token, row].");
   if ((x.extent[1] > 1 && x.stride[1] != 1) || (out.extent[1] > 1 && out.stride[1] != 1))
     throw error("[matmul] rows of x and out must be contiguous. Fix: pass views whose last stride is 1.");
 }
@@ -119,12 +122,14 @@ std::size_t packed_bytes(const Machine&, storage kind, compute how, index rows, 
 template <class Machine>
 packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute how, std::byte* where) {
   if (matrix.columns % block_values(matrix.kind) != 0)
-    throw error("a matrix stored as ", name(matrix.kind), " has ", matrix.columns, " columns. Fix: whole blocks of ", block_values(matrix.kind), " values.");
+    throw error("a matrix stored as ", name(matrix.kind), " has ", matrix.columns, " columns. Fix: whole blocks of ",
+                block_values(matrix.kind), " values.");
   if (matrix.scales != nullptr) {
     if (matrix.kind != storage::e4m3 && matrix.kind != storage::i8)
       throw error("scales beside a matrix stored as ", name(matrix.kind), ". Fix: scales belong to F8_E4M3 and I8 matrices.");
     if (matrix.scale_rows < 1 || matrix.scale_columns < 1 || (matrix.scale_columns < matrix.columns && matrix.scale_columns % 32 != 0))
-      throw error("scales for every ", matrix.scale_columns, " columns of a matrix. Fix: a multiple of 32, or one scale for the whole row.");
+      throw error("scales for every ", matrix.scale_columns,
+                  " columns of a matrix. Fix: a multiple of 32, or one scale for the whole row.");
   }
   const index panels = kernel_detail::panel_count(matrix.rows);
   constexpr int parts = 64;
@@ -135,7 +140,8 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
       for (index p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
         std::byte* slab = where + static_cast<std::size_t>(p) * pitch;
         __builtin_memset(slab, 0, pitch);
-        for (index k = 0; k < matrix.columns; k += Format::depth, slab += Format::bytes) panel::pack(format, matrix, p * panel::columns, k, slab);
+        for (index k = 0; k < matrix.columns; k += Format::depth, slab += Format::bytes)
+          panel::pack(format, matrix, p * panel::columns, k, slab);
       }
     });
   });
@@ -146,7 +152,8 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
 template <class Machine>
 std::size_t matmul_scratch(const Machine& machine, index tokens, index depth) {
   using Words = typename Machine::atoms::product;
-  return kernel_detail::arranged_bytes(tokens, depth) + static_cast<std::size_t>(machine.threads()) * kernel_detail::worker_bytes<Words>(tokens);
+  return kernel_detail::arranged_bytes(tokens, depth) +
+         static_cast<std::size_t>(machine.threads()) * kernel_detail::worker_bytes<Words>(tokens);
 }
 
 /// Several products of one x [token, depth], which share its arrangement and one parallel region. Zero tokens are fine.
@@ -169,15 +176,17 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
       for (index first = 0; first < tokens; first += step) {
         const index count = tokens - first < step ? tokens - first : step;
         const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
-        kernel_detail::share<Words, Form>(machine, panels, panels * depth * count, tokens, workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
-          for (const product& p : products) {
-            if (form_of(p.weights.kind, p.weights.how) != which) continue;
-            const index mine = kernel_detail::panel_count(p.weights.rows);
-            if (from < mine && to > 0)
-              matmul_panels<Words, Form>(p.weights, rows, p.bias, p.how == finish::add, p.out.rows(first, count), from > 0 ? from : 0, to < mine ? to : mine, sums, unpacked);
-            from -= mine, to -= mine;
-          }
-        });
+        kernel_detail::share<Words, Form>(
+            machine, panels, panels * depth * count, tokens, workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
+              for (const product& p : products) {
+                if (form_of(p.weights.kind, p.weights.how) != which) continue;
+                const index mine = kernel_detail::panel_count(p.weights.rows);
+                if (from < mine && to > 0)
+                  matmul_panels<Words, Form>(p.weights, rows, p.bias, p.how == finish::add, p.out.rows(first, count), from > 0 ? from : 0,
+                                             to < mine ? to : mine, sums, unpacked);
+                from -= mine, to -= mine;
+              }
+            });
       }
     });
   }
@@ -186,8 +195,8 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
 /// out = open(x gate^T, x up^T) [token, row], in one parallel region and without writing either product.
 /// Gate: a policy with `float open(float gate, float up)`. Throws tenon::error where shapes do not match.
 template <class Machine, class Gate>
-void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> out,
-                  std::byte* scratch) {
+void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit,
+                  view<float, 2> out, std::byte* scratch) {
   using Words = typename Machine::atoms::product;
   kernel_detail::check(x, gate, out);
   kernel_detail::check(x, up, out);
@@ -201,9 +210,11 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
     for (index first = 0; first < tokens; first += step) {
       const index count = tokens - first < step ? tokens - first : step;
       const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
-      kernel_detail::share<Words, Form>(machine, panels, 2 * panels * depth * count, tokens, workers, [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
-        gated_matmul_panels<Words, Form>(gate, up, rows, unit, out.rows(first, count), from, to, sums, more, unpacked);
-      });
+      kernel_detail::share<Words, Form>(machine, panels, 2 * panels * depth * count, tokens, workers,
+                                        [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
+                                          gated_matmul_panels<Words, Form>(gate, up, rows, unit, out.rows(first, count), from, to, sums,
+                                                                           more, unpacked);
+                                        });
     }
   });
 }

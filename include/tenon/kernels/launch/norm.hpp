@@ -4,7 +4,7 @@
 // Moves 12 bytes per value (read twice, the second time from cache; written once). Reference: kernels/reference/norm.hpp.
 
 #include <tenon/core/fault.hpp>
-#include <tenon/kernels/skeletons/rows.hpp>
+#include <tenon/kernels/shared/rows.hpp>
 
 TENON_KERNELS_BEGIN
 

@@ -6,7 +6,7 @@
 
 #include <tenon/core/fault.hpp>
 #include <tenon/core/math.hpp>
-#include <tenon/kernels/skeletons/rows.hpp>
+#include <tenon/kernels/shared/rows.hpp>
 #include <tenon/policies/position.hpp>
 
 TENON_KERNELS_BEGIN
