@@ -55,10 +55,10 @@
 #endif
 
 // Whether the running processor has an instruction set: by the compiler's name for it (x86) or its bit of AT_HWCAP (Arm).
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__HIP_DEVICE_COMPILE__)
 #define TENON_X86_HAS(name) (__builtin_cpu_init(), __builtin_cpu_supports(name) != 0)
 #define TENON_ARM_HAS(bit) false
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(__HIP_DEVICE_COMPILE__)
 #define TENON_X86_HAS(name) false
 #define TENON_ARM_HAS(bit) ((::getauxval(AT_HWCAP) & (bit)) != 0)
 #else
