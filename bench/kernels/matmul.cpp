@@ -19,11 +19,13 @@ class cold_matrix {
  public:
   static constexpr index rows = 4096, depth = 4096;
 
-  cold_matrix(const cpu& machine, storage kind, compute how) : bytes_(packed_bytes(machine, kind, how, rows, depth)), copies_(cold_bytes / bytes_ + 1), memory_(bytes_ * copies_) {
+  cold_matrix(const cpu& machine, storage kind, compute how)
+      : bytes_(packed_bytes(machine, kind, how, rows, depth)), copies_(cold_bytes / bytes_ + 1), memory_(bytes_ * copies_) {
     std::vector<std::byte> file(row_bytes(kind, depth) * rows);
     with_block(kind, [&](auto block) {
       for (std::size_t at = 0; at + sizeof block <= file.size(); at += sizeof block) {
-        for (std::size_t i = 0; i < sizeof block; ++i) reinterpret_cast<std::byte*>(&block)[i] = static_cast<std::byte>((at + i * 37) & 0x3f);
+        for (std::size_t i = 0; i < sizeof block; ++i)
+          reinterpret_cast<std::byte*>(&block)[i] = static_cast<std::byte>((at + i * 37) & 0x3f);
         if constexpr (requires { block.d; }) block.d = decltype(block.d)(0.01f);
         if constexpr (requires { block.x; }) block.x = static_cast<decltype(block.x)>(0.01f * static_cast<float>(at % 97));
         __builtin_memcpy(&file[at], &block, sizeof block);
@@ -47,13 +49,21 @@ class cold_matrix {
 void add(const cpu& machine, storage kind, compute how, index tokens) {
   static std::unique_ptr<cold_matrix> matrix;
   static std::string alive;
-  const std::string title = std::string("matmul/") + name(kind) + (how == compute::int8 ? "/int8" : how == compute::bf16 ? "/bf16" : "/fp32");
+  const std::string title = std::string("matmul/") + name(kind) +
+                            (how == compute::int8   ? "/int8"
+                             : how == compute::bf16 ? "/bf16"
+                                                    : "/fp32");
   const auto x = std::make_shared<std::vector<float>>(static_cast<std::size_t>(tokens * cold_matrix::depth), 0.5f);
   const auto out = std::make_shared<std::vector<float>>(static_cast<std::size_t>(tokens * cold_matrix::rows));
   const auto scratch = std::make_shared<buffer>(matmul_scratch(machine, tokens, cold_matrix::depth));
   const double values = static_cast<double>(cold_matrix::rows * cold_matrix::depth), count = static_cast<double>(tokens);
-  const auto unit = how == compute::int8 ? bench::arithmetic::int8 : how == compute::bf16 ? bench::arithmetic::bf16 : bench::arithmetic::fp32;
-  const bench::work todo{.operations = 2 * values * count, .bytes = static_cast<double>(packed_bytes(machine, kind, how, cold_matrix::rows, cold_matrix::depth)), .kind = unit, .items = count};
+  const auto unit = how == compute::int8   ? bench::arithmetic::int8
+                    : how == compute::bf16 ? bench::arithmetic::bf16
+                                           : bench::arithmetic::fp32;
+  const bench::work todo{.operations = 2 * values * count,
+                         .bytes = static_cast<double>(packed_bytes(machine, kind, how, cold_matrix::rows, cold_matrix::depth)),
+                         .kind = unit,
+                         .items = count};
   bench::add(title + "/tokens:" + std::to_string(tokens), machine, todo, [=] {
     if (alive != title) {
       matrix.reset();
@@ -72,9 +82,10 @@ int main(int count, char** words) {
     storage kind;
     compute how;
   };
-  constexpr form forms[] = {{storage::f32, compute::fp32},  {storage::bf16, compute::fp32}, {storage::bf16, compute::bf16}, {storage::f16, compute::fp32}, {storage::q8_0, compute::int8},
-                            {storage::q4_0, compute::int8}, {storage::q4_1, compute::int8}, {storage::q4_k, compute::int8}, {storage::q6_k, compute::int8}, {storage::q8_0, compute::bf16},
-                            {storage::q4_1, compute::bf16}, {storage::q4_1, compute::fp32}};
+  constexpr form forms[] = {{storage::f32, compute::fp32},  {storage::bf16, compute::fp32}, {storage::bf16, compute::bf16},
+                            {storage::f16, compute::fp32},  {storage::q8_0, compute::int8}, {storage::q4_0, compute::int8},
+                            {storage::q4_1, compute::int8}, {storage::q4_k, compute::int8}, {storage::q6_k, compute::int8},
+                            {storage::q8_0, compute::bf16}, {storage::q4_1, compute::bf16}, {storage::q4_1, compute::fp32}};
   const int all = cpu().threads();
   for (const int threads : {1, all}) {
     for (const auto& [kind, how] : forms)

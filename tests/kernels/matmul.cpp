@@ -23,14 +23,18 @@ struct exact_product {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(static_cast<int>(i * 5 + static_cast<std::size_t>(seed)) % 13 - 6);
     for (extent t = 0; t < tokens; ++t)
       for (extent r = 0; r < rows; ++r)
-        for (extent k = 0; k < depth; ++k) want[static_cast<std::size_t>(t * rows + r)] += w[static_cast<std::size_t>(r * depth + k)] * x[static_cast<std::size_t>(t * depth + k)];
+        for (extent k = 0; k < depth; ++k)
+          want[static_cast<std::size_t>(t * rows + r)] +=
+              w[static_cast<std::size_t>(r * depth + k)] * x[static_cast<std::size_t>(t * depth + k)];
   }
   template <class Machine>
   std::vector<float> run(const Machine& machine) const {
-    tenon::buffer packed(tenon::packed_bytes(machine, tenon::storage::f32, tenon::compute::fp32, rows, depth)), scratch(tenon::matmul_scratch(machine, tokens, depth));
+    tenon::buffer packed(tenon::packed_bytes(machine, tenon::storage::f32, tenon::compute::fp32, rows, depth)),
+        scratch(tenon::matmul_scratch(machine, tokens, depth));
     const tenon::stored_matrix stored{.rows = rows, .columns = depth, .bytes = reinterpret_cast<const std::byte*>(w.data())};
     std::vector<float> out(want.size());
-    const tenon::product one[] = {{.weights = tenon::pack(machine, stored, tenon::compute::fp32, packed.data()), .out = {out.data(), tokens, rows}}};
+    const tenon::product one[] = {
+        {.weights = tenon::pack(machine, stored, tenon::compute::fp32, packed.data()), .out = {out.data(), tokens, rows}}};
     tenon::matmul(machine, tenon::view<const float, 2>(x.data(), tokens, depth), one, scratch.data());
     return out;
   }

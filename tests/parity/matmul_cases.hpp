@@ -19,7 +19,8 @@ using tenon::compute;
 using tenon::storage;
 using extent = tenon::index;
 
-inline constexpr storage storages[] = {storage::f32, storage::f16, storage::bf16, storage::e4m3, storage::i8, storage::q8_0, storage::q4_0, storage::q4_1, storage::q4_k, storage::q6_k};
+inline constexpr storage storages[] = {storage::f32,  storage::f16,  storage::bf16, storage::e4m3, storage::i8,
+                                       storage::q8_0, storage::q4_0, storage::q4_1, storage::q4_k, storage::q6_k};
 inline constexpr compute computes[] = {compute::fp32, compute::bf16, compute::int8};
 
 // A random matrix as a file would hold it, with scales where its storage takes them.
@@ -28,7 +29,8 @@ struct matrix {
   std::vector<float> scales;
   tenon::stored_matrix stored;
 
-  matrix(storage kind, extent rows, extent depth, std::mt19937& random) : bytes(static_cast<std::size_t>(rows) * tenon::row_bytes(kind, depth)) {
+  matrix(storage kind, extent rows, extent depth, std::mt19937& random)
+      : bytes(static_cast<std::size_t>(rows) * tenon::row_bytes(kind, depth)) {
     std::normal_distribution<float> normal(0.0f, 0.05f);
     std::uniform_real_distribution<float> step(0.001f, 0.01f);
     tenon::with_block(kind, [&](auto block) {
@@ -36,7 +38,8 @@ struct matrix {
       for (std::size_t at = 0; at < bytes.size(); at += sizeof(Block)) {
         for (std::size_t i = 0; i < sizeof(Block); ++i) bytes[at + i] = static_cast<std::byte>(random());
         std::memcpy(&block, &bytes[at], sizeof block);
-        if constexpr (requires { block.x = decltype(block.x)(1.0f); } && !std::is_same_v<Block, tenon::blocks::i8>) block.x = decltype(block.x)(normal(random));
+        if constexpr (requires { block.x = decltype(block.x)(1.0f); } && !std::is_same_v<Block, tenon::blocks::i8>)
+          block.x = decltype(block.x)(normal(random));
         if constexpr (requires { block.d; }) block.d = tenon::f16(step(random));
         if constexpr (requires { block.m; }) block.m = tenon::f16(-8 * step(random));
         if constexpr (requires { block.dmin; }) block.dmin = tenon::f16(step(random));
@@ -47,7 +50,8 @@ struct matrix {
     if (kind == storage::e4m3 || kind == storage::i8) {
       stored.scale_rows = kind == storage::i8 ? 1 : 128;
       stored.scale_columns = kind == storage::i8 ? depth : 128;
-      scales.resize(static_cast<std::size_t>(((rows + stored.scale_rows - 1) / stored.scale_rows) * ((depth + stored.scale_columns - 1) / stored.scale_columns)));
+      scales.resize(static_cast<std::size_t>(((rows + stored.scale_rows - 1) / stored.scale_rows) *
+                                             ((depth + stored.scale_columns - 1) / stored.scale_columns)));
       for (float& s : scales) s = step(random) / (kind == storage::i8 ? 4 : 1);
       stored.scales = scales.data();
     }
@@ -60,7 +64,8 @@ struct packed {
 
   template <class Machine>
   packed(const Machine& machine, const matrix& m, compute how)
-      : bytes(tenon::packed_bytes(machine, m.stored.kind, how, m.stored.rows, m.stored.columns)), weights(tenon::pack(machine, m.stored, how, bytes.data())) {}
+      : bytes(tenon::packed_bytes(machine, m.stored.kind, how, m.stored.rows, m.stored.columns)),
+        weights(tenon::pack(machine, m.stored, how, bytes.data())) {}
 };
 
 inline std::vector<float> random_values(std::size_t count, std::mt19937& random) {
@@ -71,7 +76,8 @@ inline std::vector<float> random_values(std::size_t count, std::mt19937& random)
 }
 
 template <class Machine>
-std::vector<float> multiply(const Machine& machine, const std::vector<float>& x, extent tokens, extent depth, const packed& w, const float* bias = nullptr) {
+std::vector<float> multiply(const Machine& machine, const std::vector<float>& x, extent tokens, extent depth, const packed& w,
+                            const float* bias = nullptr) {
   std::vector<float> out(static_cast<std::size_t>(tokens * w.weights.rows), -7.0f);
   tenon::buffer scratch(tenon::matmul_scratch(machine, tokens, depth));
   const tenon::product one[] = {{.weights = w.weights, .out = {out.data(), tokens, w.weights.rows}, .bias = bias}};
@@ -84,10 +90,12 @@ inline compute effective(storage kind, compute how) {
   const auto form = tenon::form_of(kind, how);
   return form == tenon::form::quantised ? compute::int8 : form == tenon::form::rounded ? compute::bf16 : compute::fp32;
 }
-inline std::vector<double> reference(const std::vector<float>& x, extent tokens, const matrix& m, compute how, const float* bias = nullptr) {
+inline std::vector<double> reference(const std::vector<float>& x, extent tokens, const matrix& m, compute how,
+                                     const float* bias = nullptr) {
   std::vector<double> out(static_cast<std::size_t>(tokens * m.stored.rows)), token(static_cast<std::size_t>(m.stored.columns));
   std::vector<float> row(token.size());
-  tenon::reference::matmul({x.data(), tokens, m.stored.columns}, m.stored, how, bias, {out.data(), tokens, m.stored.rows}, row.data(), token.data());
+  tenon::reference::matmul({x.data(), tokens, m.stored.columns}, m.stored, how, bias, {out.data(), tokens, m.stored.rows}, row.data(),
+                           token.data());
   return out;
 }
 inline double relative_l2(const std::vector<float>& got, const std::vector<double>& want) {
@@ -111,23 +119,32 @@ void every_storage_under_every_compute() {
   for (const storage kind : storages)
     for (const compute how : computes) {
       const extent block = tenon::block_values(kind);
-      const shape shapes[] = {{1, 1, block}, {1, 37, 5 * block}, {3, 50, 3 * block}, {17, 33, block == 256 ? 512 : 576}, {39, 16, block == 1 ? 101 : 2 * block},
-                              {1 + static_cast<extent>(random() % 40), 1 + static_cast<extent>(random() % 90), block * (1 + static_cast<extent>(random() % 4))},
-                              {5, 20, block == 256 ? 2560 : 2144}};
+      const shape shapes[] = {
+          {1, 1, block},
+          {1, 37, 5 * block},
+          {3, 50, 3 * block},
+          {17, 33, block == 256 ? 512 : 576},
+          {39, 16, block == 1 ? 101 : 2 * block},
+          {1 + static_cast<extent>(random() % 40), 1 + static_cast<extent>(random() % 90), block * (1 + static_cast<extent>(random() % 4))},
+          {5, 20, block == 256 ? 2560 : 2144}};
       for (const auto& [tokens, rows, depth] : shapes) {
         INFO(tenon::name(kind), " under ", static_cast<int>(how), ": ", tokens, " x ", rows, " x ", depth);
         const matrix m(kind, rows, depth, random);
-        const auto x = random_values(static_cast<std::size_t>(tokens * depth), random), bias = random_values(static_cast<std::size_t>(rows), random);
+        const auto x = random_values(static_cast<std::size_t>(tokens * depth), random),
+                   bias = random_values(static_cast<std::size_t>(rows), random);
         const packed w(one_thread, m, how);
         const auto got = multiply(one_thread, x, tokens, depth, w, bias.data());
         const compute done = effective(kind, how);
         CHECK(relative_l2(got, reference(x, tokens, m, done, bias.data())) < 3e-6);
-        if (done != compute::fp32 && depth >= 64) CHECK(relative_l2(multiply(one_thread, x, tokens, depth, w), reference(x, tokens, m, compute::fp32)) < 2e-2);
+        if (done != compute::fp32 && depth >= 64)
+          CHECK(relative_l2(multiply(one_thread, x, tokens, depth, w), reference(x, tokens, m, compute::fp32)) < 2e-2);
 
-        for (const int threads : {2, 4}) CHECK(same_bits(multiply(Machine({.threads = threads}), x, tokens, depth, w, bias.data()).data(), got.data(), got.size()));
+        for (const int threads : {2, 4})
+          CHECK(same_bits(multiply(Machine({.threads = threads}), x, tokens, depth, w, bias.data()).data(), got.data(), got.size()));
         for (extent t = 0; t < tokens; t += 7) {
           const std::vector<float> alone(x.begin() + t * depth, x.begin() + (t + 1) * depth);
-          CHECK(same_bits(multiply(one_thread, alone, 1, depth, w, bias.data()).data(), got.data() + t * rows, static_cast<std::size_t>(rows)));
+          CHECK(same_bits(multiply(one_thread, alone, 1, depth, w, bias.data()).data(), got.data() + t * rows,
+                          static_cast<std::size_t>(rows)));
         }
       }
     }
@@ -139,10 +156,12 @@ void products_share_one_x() {
   const extent tokens = 21, depth = 256;
   for (const int threads : {1, 3}) {
     const Machine machine({.threads = threads});
-    const matrix a(storage::q4_1, 70, depth, random), b(storage::f32, 33, depth, random), c(storage::q6_k, 16, depth, random), d(storage::bf16, 5, depth, random);
+    const matrix a(storage::q4_1, 70, depth, random), b(storage::f32, 33, depth, random), c(storage::q6_k, 16, depth, random),
+        d(storage::bf16, 5, depth, random);
     const packed pa(machine, a, compute::int8), pb(machine, b, compute::fp32), pc(machine, c, compute::int8), pd(machine, d, compute::bf16);
     const auto x = random_values(static_cast<std::size_t>(tokens * depth), random);
-    std::vector<float> oa(static_cast<std::size_t>(tokens * 70)), ob(static_cast<std::size_t>(tokens * 33)), oc(static_cast<std::size_t>(tokens * 16)), od(static_cast<std::size_t>(tokens * 5), 1.0f);
+    std::vector<float> oa(static_cast<std::size_t>(tokens * 70)), ob(static_cast<std::size_t>(tokens * 33)),
+        oc(static_cast<std::size_t>(tokens * 16)), od(static_cast<std::size_t>(tokens * 5), 1.0f);
     tenon::buffer scratch(tenon::matmul_scratch(machine, tokens, depth));
     const tenon::product all[] = {{.weights = pa.weights, .out = {oa.data(), tokens, 70}},
                                   {.weights = pb.weights, .out = {ob.data(), tokens, 33}},
@@ -174,7 +193,8 @@ void a_gate_meets_two_products() {
       const auto x = random_values(static_cast<std::size_t>(tokens * depth), random);
       std::vector<float> out(static_cast<std::size_t>(tokens * rows));
       tenon::buffer scratch(tenon::matmul_scratch(machine, tokens, depth));
-      tenon::gated_matmul(machine, tenon::view<const float, 2>(x.data(), tokens, depth), pg.weights, pu.weights, product_gate{}, tenon::view<float, 2>(out.data(), tokens, rows), scratch.data());
+      tenon::gated_matmul(machine, tenon::view<const float, 2>(x.data(), tokens, depth), pg.weights, pu.weights, product_gate{},
+                          tenon::view<float, 2>(out.data(), tokens, rows), scratch.data());
       auto want = multiply(machine, x, tokens, depth, pg);
       const auto up = multiply(machine, x, tokens, depth, pu);
       for (std::size_t i = 0; i < want.size(); ++i) want[i] *= up[i];
@@ -220,7 +240,8 @@ void unusual_values() {
       if constexpr (requires { block.x = decltype(block.x)(1.0f); }) block.x = decltype(block.x)(std::numeric_limits<float>::quiet_NaN());
       std::memcpy(&m.bytes[3 * tenon::row_bytes(kind, depth) + 9 * sizeof block], &block, sizeof block);
     });
-    const auto got = multiply(machine, random_values(static_cast<std::size_t>(tokens * depth), random), tokens, depth, packed(machine, m, compute::fp32));
+    const auto got = multiply(machine, random_values(static_cast<std::size_t>(tokens * depth), random), tokens, depth,
+                              packed(machine, m, compute::fp32));
     for (extent t = 0; t < tokens; ++t)
       for (extent r = 0; r < rows; ++r) CHECK(std::isnan(got[static_cast<std::size_t>(t * rows + r)]) == (r == 3));
   }
@@ -257,9 +278,9 @@ void edges_and_refusals() {
 
 }  // namespace matmul_cases
 
-#define MATMUL_CASES(Machine)                                                                                              \
+#define MATMUL_CASES(Machine)                                                                                                     \
   TEST_CASE("every storage under every compute agrees with fp64") { matmul_cases::every_storage_under_every_compute<Machine>(); } \
-  TEST_CASE("several products share one x") { matmul_cases::products_share_one_x<Machine>(); }                                  \
-  TEST_CASE("a gate meets two products") { matmul_cases::a_gate_meets_two_products<Machine>(); }                                \
-  TEST_CASE("unusual values") { matmul_cases::unusual_values<Machine>(); }                                                      \
+  TEST_CASE("several products share one x") { matmul_cases::products_share_one_x<Machine>(); }                                    \
+  TEST_CASE("a gate meets two products") { matmul_cases::a_gate_meets_two_products<Machine>(); }                                  \
+  TEST_CASE("unusual values") { matmul_cases::unusual_values<Machine>(); }                                                        \
   TEST_CASE("edges and refusals") { matmul_cases::edges_and_refusals<Machine>(); }

@@ -22,12 +22,15 @@ inline void quantise(const float* x, index count, double* out) {
   const float amax = std::bit_cast<float>(peak);
   const bool finite = peak < 0x7f800000u, tiny = peak < 0x03800000u;
   for (index i = 0; i < count; ++i)
-    out[i] = !finite ? static_cast<double>(std::bit_cast<float>(0x7fc00000u)) : tiny ? 0.0 : static_cast<double>(amax / 127.0f) * static_cast<double>(__builtin_rintf(x[i] * (127.0f / amax)));
+    out[i] = !finite ? static_cast<double>(std::bit_cast<float>(0x7fc00000u))
+             : tiny  ? 0.0
+                     : static_cast<double>(amax / 127.0f) * static_cast<double>(__builtin_rintf(x[i] * (127.0f / amax)));
 }
 
 /// out[token, row] = sum over k of x[token, k] w[row, k] + bias[row] (bias may be null), with x and w as `how` sees them. `row` and
 /// `token`: room for w.columns values each.
-inline void matmul(const view<const float, 2>& x, const stored_matrix& w, compute how, const float* bias, const view<double, 2>& out, float* row, double* token) {
+inline void matmul(const view<const float, 2>& x, const stored_matrix& w, compute how, const float* bias, const view<double, 2>& out,
+                   float* row, double* token) {
   for (index t = 0; t < x.extent[0]; ++t) {
     for (index k = 0; k < w.columns; k += 32) {
       const index count = w.columns - k < 32 ? w.columns - k : 32;
@@ -35,12 +38,14 @@ inline void matmul(const view<const float, 2>& x, const stored_matrix& w, comput
         quantise(&x(t, k), count, token + k);
         continue;
       }
-      for (index i = k; i < k + count; ++i) token[i] = static_cast<double>(how == compute::bf16 ? static_cast<float>(bf16(x(t, i))) : x(t, i));
+      for (index i = k; i < k + count; ++i)
+        token[i] = static_cast<double>(how == compute::bf16 ? static_cast<float>(bf16(x(t, i))) : x(t, i));
     }
     for (index r = 0; r < w.rows; ++r) {
       w.decode_row(r, row);
       double sum = bias == nullptr ? 0.0 : static_cast<double>(bias[r]);
-      for (index k = 0; k < w.columns; ++k) sum += token[k] * static_cast<double>(how == compute::bf16 ? static_cast<float>(bf16(row[k])) : row[k]);
+      for (index k = 0; k < w.columns; ++k)
+        sum += token[k] * static_cast<double>(how == compute::bf16 ? static_cast<float>(bf16(row[k])) : row[k]);
       out(t, r) = sum;
     }
   }

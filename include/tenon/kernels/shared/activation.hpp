@@ -15,7 +15,9 @@ namespace activation {
 
 /// As they are: [depth][Tokens] floats.
 struct plain {
-  static constexpr std::size_t bytes(int tokens, index depth) { return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 4; }
+  static constexpr std::size_t bytes(int tokens, index depth) {
+    return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 4;
+  }
 
   template <class L, int Tokens>
   TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
@@ -34,7 +36,9 @@ struct plain {
 
 /// Rounded to bf16: [depth / 32][Tokens][32], the rows of a matrix register; its pairs are the operand of a dot product.
 struct rounded {
-  static constexpr std::size_t bytes(int tokens, index depth) { return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 2; }
+  static constexpr std::size_t bytes(int tokens, index depth) {
+    return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 2;
+  }
 
   template <class L, int Tokens>
   TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
@@ -62,10 +66,10 @@ template <int Tokens>
 struct alignas(64) quantised_block {
   std::int8_t q[Tokens][32];
   float scale[Tokens];
-  float total[Tokens];               ///< scale * sum of q: what a minimum of the weights is multiplied by
-  std::int32_t less_128[Tokens];     ///< -128 * sum of q: where integer sums start when quanta are offset by 128
-  std::int32_t less_8[Tokens];       ///< -8 * sum of q
-  std::int32_t less_32[2][Tokens];   ///< -32 * sum of q, of each half of the block
+  float total[Tokens];              ///< scale * sum of q: what a minimum of the weights is multiplied by
+  std::int32_t less_128[Tokens];    ///< -128 * sum of q: where integer sums start when quanta are offset by 128
+  std::int32_t less_8[Tokens];      ///< -8 * sum of q
+  std::int32_t less_32[2][Tokens];  ///< -32 * sum of q, of each half of the block
 };
 
 /// Quantised to int8: quantised_block<Tokens> [depth / 32].

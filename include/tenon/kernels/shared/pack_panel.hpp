@@ -30,7 +30,8 @@ TENON_INLINE void each_row(const stored_matrix& m, index first, F&& f) {
 template <class Block, class F>
 TENON_INLINE void each_block(const stored_matrix& m, index row, index first, int count, F&& f) {
   const std::byte* source = m.row(row);
-  for (int b = 0; b < count && (first + b) * Block::values < m.columns; ++b) f(b, read<Block>(source + static_cast<std::size_t>(first + b) * sizeof(Block)));
+  for (int b = 0; b < count && (first + b) * Block::values < m.columns; ++b)
+    f(b, read<Block>(source + static_cast<std::size_t>(first + b) * sizeof(Block)));
 }
 // Where value k of lane c lies among quads, and among the lines of nibbles.
 TENON_INLINE constexpr int quad_at(int c, int k) { return k / 4 * 64 + c * 4 + k % 4; }
@@ -67,7 +68,8 @@ inline void pack(f32, const stored_matrix& m, index first_row, index first_colum
 }
 inline void pack(f16, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
   detail::each_row(m, first_row, [&](int c, index row) {
-    detail::each_block<blocks::f16>(m, row, first_column, f16::depth, [&](int k, const blocks::f16& b) { detail::write(slab + (k * columns + c) * 2, b.x.bits); });
+    detail::each_block<blocks::f16>(m, row, first_column, f16::depth,
+                                    [&](int k, const blocks::f16& b) { detail::write(slab + (k * columns + c) * 2, b.x.bits); });
   });
 }
 /// Any float storage, rounded to bf16.
@@ -81,7 +83,8 @@ inline void pack(bf16, const stored_matrix& m, index first_row, index first_colu
 inline void pack(e4m3, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
   detail::each_row(m, first_row, [&](int c, index row) {
     float scales[2] = {};
-    for (int half = 0; half < 2 && first_column + 32 * half < m.columns; ++half) scales[half] = detail::tile_scale(m, row, first_column + 32 * half);
+    for (int half = 0; half < 2 && first_column + 32 * half < m.columns; ++half)
+      scales[half] = detail::tile_scale(m, row, first_column + 32 * half);
     detail::each_block<blocks::e4m3>(m, row, first_column, e4m3::depth, [&](int k, const blocks::e4m3& b) {
       if ((b.x.bits & 0x7f) == 0x7f)
         scales[k / 32] = static_cast<float>(b.x);
@@ -97,7 +100,7 @@ inline void pack(i8, const stored_matrix& m, index first_row, index first_column
       detail::write(slab + 1024 + (half * columns + c) * 4, detail::tile_scale(m, row, first_column + 32 * half));
     for (int k = 0; k < i8::depth; ++k) slab[detail::quad_at(c, k)] = std::byte{128};
     detail::each_block<blocks::i8>(m, row, first_column, i8::depth,
-                                  [&](int k, const blocks::i8& b) { slab[detail::quad_at(c, k)] = static_cast<std::byte>(b.x + 128); });
+                                   [&](int k, const blocks::i8& b) { slab[detail::quad_at(c, k)] = static_cast<std::byte>(b.x + 128); });
   });
 }
 inline void pack(q8_0, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {

@@ -21,7 +21,9 @@ inline constexpr int step_depth = 16;
 /// What an integer format adds to scale * sum(q x): nothing but a constant offset of q, or a minimum per block.
 enum class correction { offset_128, offset_8, offset_32_halves, least };
 
-constexpr int largest_quantum(correction how) { return how == correction::offset_128 ? 255 : how == correction::offset_32_halves ? 63 : 15; }
+constexpr int largest_quantum(correction how) {
+  return how == correction::offset_128 ? 255 : how == correction::offset_32_halves ? 63 : 15;
+}
 
 namespace detail {
 TENON_INLINE constexpr std::ptrdiff_t line(int i) { return 64 * i; }
@@ -38,7 +40,8 @@ struct f32 {
   static constexpr int depth = 64, bytes = 4096;
   template <class L, class F>
   TENON_INLINE static void weights(const std::byte* slab, int step, F&& f) {
-    unroll<step_depth>([&](auto i) TENON_LAMBDA { f(i, L::load(reinterpret_cast<const float*>(slab) + (step * step_depth + i) * columns)); });
+    unroll<step_depth>([&](auto i)
+                           TENON_LAMBDA { f(i, L::load(reinterpret_cast<const float*>(slab) + (step * step_depth + i) * columns)); });
   }
 };
 /// [64][16] halves.
@@ -89,7 +92,9 @@ struct integer_format {
     }();
     unroll<4>([&](auto quad) TENON_LAMBDA {
       const auto q = Format::template quanta<L, quad>(slab, step);
-      unroll<4>([&](auto i) TENON_LAMBDA { f(std::integral_constant<int, 4 * quad + i>{}, L::fma(L::template byte_as_float<i>(q), scale, least)); });
+      unroll<4>([&](auto i) TENON_LAMBDA {
+        f(std::integral_constant<int, 4 * quad + i>{}, L::fma(L::template byte_as_float<i>(q), scale, least));
+      });
     });
   }
 };
@@ -173,7 +178,8 @@ struct q6_k : integer_format<q6_k> {
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
     const std::byte* part = slab + 64 + step / 4 * 832;
-    return L::either(detail::nibbles<L, Quad>(part, step % 4), L::template take<2 * Quad - 4, 48>(L::load_bytes(part + 512 + detail::line(step % 4))));
+    return L::either(detail::nibbles<L, Quad>(part, step % 4),
+                     L::template take<2 * Quad - 4, 48>(L::load_bytes(part + 512 + detail::line(step % 4))));
   }
   template <class L>
   TENON_INLINE static auto scale(const std::byte* slab, int step) {

@@ -8,12 +8,13 @@ TENON_KERNELS_BEGIN
 
 /// Panels [first, last) of both matrices. Gate: `float open(float gate, float up)`. gate_sums and up_sums belong to this worker.
 template <class Words, class Form, class Gate>
-void gated_matmul_panels(const packed_matrix& gate, const packed_matrix& up, const arranged& x, const Gate& unit, const view<float, 2>& out, index first,
-                         index last, float* gate_sums, float* up_sums, std::byte* unpacked) noexcept {
+void gated_matmul_panels(const packed_matrix& gate, const packed_matrix& up, const arranged& x, const Gate& unit, const view<float, 2>& out,
+                         index first, index last, float* gate_sums, float* up_sums, std::byte* unpacked) noexcept {
   each_group<Words, Form>(first, last, [&](index panel, index live) TENON_LAMBDA {
     multiply_group<Words, Form>(gate, panel, live, x, gate_sums, unpacked);
     multiply_group<Words, Form>(up, panel, live, x, up_sums, unpacked);
-    drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return unit.open(gate_sums[at], up_sums[at]); });
+    drain<Words, Form>(panel, live, x.tokens, out,
+                       [&](index at, index, float) TENON_LAMBDA { return unit.open(gate_sums[at], up_sums[at]); });
   });
 }
 

@@ -25,7 +25,9 @@ void multiply_group(const packed_matrix& w, index first, index live, const arran
   const std::size_t pitch = panel_bytes(w.kind, w.how, w.depth);
   const std::byte* group[Words::template panels<Form>];
   for (index p = 0; p < Words::template panels<Form>; ++p) group[p] = w.data + static_cast<std::size_t>(first + (p < live ? p : 0)) * pitch;
-  const auto multiply = [&](auto format) { Words::template multiply<decltype(format), Form>(group, x.depth, x.tiles, x.tokens, sums, unpacked); };
+  const auto multiply = [&](auto format) {
+    Words::template multiply<decltype(format), Form>(group, x.depth, x.tiles, x.tokens, sums, unpacked);
+  };
   if constexpr (std::is_same_v<Form, activation::quantised>)
     with_integer_panel(w.kind, multiply);
   else
@@ -57,14 +59,18 @@ TENON_INLINE void drain(index first_panel, index live, index tokens, const view<
 
 /// Panels [first, last) of one product, added to `out` or stored in it.
 template <class Words, class Form>
-void matmul_panels(const packed_matrix& w, const arranged& x, const float* bias, bool add, const view<float, 2>& out, index first, index last, float* sums,
-                   std::byte* unpacked) noexcept {
+void matmul_panels(const packed_matrix& w, const arranged& x, const float* bias, bool add, const view<float, 2>& out, index first,
+                   index last, float* sums, std::byte* unpacked) noexcept {
   each_group<Words, Form>(first, last, [&](index panel, index live) TENON_LAMBDA {
     multiply_group<Words, Form>(w, panel, live, x, sums, unpacked);
-    if (bias == nullptr && !add) return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return sums[at]; });
-    if (bias == nullptr) return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float had) TENON_LAMBDA { return had + sums[at]; });
-    if (!add) return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index row, float) TENON_LAMBDA { return sums[at] + bias[row]; });
-    drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index row, float had) TENON_LAMBDA { return had + (sums[at] + bias[row]); });
+    if (bias == nullptr && !add)
+      return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return sums[at]; });
+    if (bias == nullptr)
+      return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float had) TENON_LAMBDA { return had + sums[at]; });
+    if (!add)
+      return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index row, float) TENON_LAMBDA { return sums[at] + bias[row]; });
+    drain<Words, Form>(panel, live, x.tokens, out,
+                       [&](index at, index row, float had) TENON_LAMBDA { return had + (sums[at] + bias[row]); });
   });
 }
 

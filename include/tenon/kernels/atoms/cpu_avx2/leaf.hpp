@@ -28,7 +28,9 @@ struct avx2_leaf {
   TENON_INLINE static floats load(const float* from) { return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}; }
   TENON_INLINE static void store(float* to, floats x) { _mm256_storeu_ps(to, x.low), _mm256_storeu_ps(to + 8, x.high); }
   TENON_INLINE static floats mul(floats a, floats b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
-  TENON_INLINE static floats fma(floats a, floats b, floats c) { return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)}; }
+  TENON_INLINE static floats fma(floats a, floats b, floats c) {
+    return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+  }
 
   TENON_INLINE static floats from_f16(const void* from) {
     const auto* x = static_cast<const __m128i*>(from);
@@ -37,7 +39,8 @@ struct avx2_leaf {
   // e4m3 has the bits of a half with a smaller exponent bias: widen, then undo 2^-8. Exact, subnormals too.
   TENON_INLINE static floats from_e4m3(const void* from) {
     const __m256i x = _mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(from)));
-    const __m256i half = _mm256_or_si256(_mm256_slli_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0x80)), 8), _mm256_slli_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0x7f)), 7));
+    const __m256i half = _mm256_or_si256(_mm256_slli_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0x80)), 8),
+                                         _mm256_slli_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0x7f)), 7));
     return mul({_mm256_cvtph_ps(_mm256_castsi256_si128(half)), _mm256_cvtph_ps(_mm256_extracti128_si256(half, 1))}, broadcast(256.0f));
   }
   TENON_INLINE static floats from_i8(const void* from) {
@@ -67,7 +70,8 @@ struct avx2_leaf {
   TENON_INLINE static bytes either(bytes a, bytes b) { return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)}; }
   template <int Which>
   TENON_INLINE static floats byte_as_float(bytes x) {
-    return to_floats(each(x, [](__m256i part) TENON_LAMBDA { return _mm256_and_si256(_mm256_srli_epi32(part, 8 * Which), _mm256_set1_epi32(255)); }));
+    return to_floats(
+        each(x, [](__m256i part) TENON_LAMBDA { return _mm256_and_si256(_mm256_srli_epi32(part, 8 * Which), _mm256_set1_epi32(255)); }));
   }
   template <int Which>
   TENON_INLINE static floats half_as_float(bytes x) {
@@ -137,7 +141,8 @@ struct avx2_leaf {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(_mm256_add_epi32(bits, up)), quiet, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
   }
   TENON_INLINE static __m256i pair(__m256 even, __m256 odd) {
-    return _mm256_or_si256(_mm256_srli_epi32(rounded(even), 16), _mm256_and_si256(rounded(odd), _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
+    return _mm256_or_si256(_mm256_srli_epi32(rounded(even), 16),
+                           _mm256_and_si256(rounded(odd), _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
   }
 };
 

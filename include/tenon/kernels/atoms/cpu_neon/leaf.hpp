@@ -61,12 +61,14 @@ struct neon_leaf {
   TENON_INLINE static floats from_i8(const void* from) {
     const auto* x = static_cast<const std::int8_t*>(from);
     const int16x8_t wide[2] = {vmovl_s8(vld1_s8(x)), vmovl_s8(vld1_s8(x + 8))};
-    return each<floats>([&](int i) TENON_LAMBDA { return vcvtq_f32_s32(vmovl_s16(i % 2 == 0 ? vget_low_s16(wide[i / 2]) : vget_high_s16(wide[i / 2]))); });
+    return each<floats>(
+        [&](int i) TENON_LAMBDA { return vcvtq_f32_s32(vmovl_s16(i % 2 == 0 ? vget_low_s16(wide[i / 2]) : vget_high_s16(wide[i / 2]))); });
   }
   TENON_INLINE static floats from_u8(const void* from) {
     const auto* x = static_cast<const std::uint8_t*>(from);
     const uint16x8_t wide[2] = {vmovl_u8(vld1_u8(x)), vmovl_u8(vld1_u8(x + 8))};
-    return each<floats>([&](int i) TENON_LAMBDA { return vcvtq_f32_u32(vmovl_u16(i % 2 == 0 ? vget_low_u16(wide[i / 2]) : vget_high_u16(wide[i / 2]))); });
+    return each<floats>(
+        [&](int i) TENON_LAMBDA { return vcvtq_f32_u32(vmovl_u16(i % 2 == 0 ? vget_low_u16(wide[i / 2]) : vget_high_u16(wide[i / 2]))); });
   }
 
   TENON_INLINE static bytes load_bytes(const void* from) {
@@ -145,7 +147,9 @@ struct neon_leaf {
     const int16x8_t low = vcombine_s16(vmovn_s32(x.at[0]), vmovn_s32(x.at[1])), high = vcombine_s16(vmovn_s32(x.at[2]), vmovn_s32(x.at[3]));
     vst1q_s8(to, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
   }
-  TENON_INLINE static std::int32_t sum(const ints& x) { return vaddvq_s32(vaddq_s32(vaddq_s32(x.at[0], x.at[1]), vaddq_s32(x.at[2], x.at[3]))); }
+  TENON_INLINE static std::int32_t sum(const ints& x) {
+    return vaddvq_s32(vaddq_s32(vaddq_s32(x.at[0], x.at[1]), vaddq_s32(x.at[2], x.at[3])));
+  }
 
  private:
   template <class T, class F>

@@ -104,7 +104,8 @@ struct scalar_leaf {
     const ints q = copy<ints>(&w);
     for (int i = 0; i < 4; ++i) {
       const int4 a = q.at[i], b = x.at[i];
-      sum.at[i] += (a & 255) * (b << 24 >> 24) + (a >> 8 & 255) * (b << 16 >> 24) + (a >> 16 & 255) * (b << 8 >> 24) + (a >> 24 & 255) * (b >> 24);
+      sum.at[i] +=
+          (a & 255) * (b << 24 >> 24) + (a >> 8 & 255) * (b << 16 >> 24) + (a >> 16 & 255) * (b << 8 >> 24) + (a >> 24 & 255) * (b >> 24);
     }
     return sum;
   }

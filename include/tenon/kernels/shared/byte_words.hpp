@@ -1,0 +1,201 @@
+#pragma once
+// Products of quantised bytes. Integer sums are exact within a scale group; then sum = fma(float(integer), scale * x_scale, sum), and,
+// where a format has minima, sum = fma(least, x_total, sum): the same through dots and through matrix registers, bit for bit.
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <tenon/core/config.hpp>
+#include <tenon/kernels/shared/activation.hpp>
+#include <tenon/kernels/shared/panel.hpp>
+#include <tenon/kernels/shared/product_group.hpp>
+#include <tenon/kernels/shared/unroll.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// 32 values of depth of one panel, unpacked for byte dot products.
+struct alignas(64) byte_block {
+  std::uint8_t q[8][64];
+  float scale[2][16];  ///< of each half of the block; equal where a format has one scale per block
+  float least[16];
+};
+
+template <class Leaf, product_shape Shape>
+struct byte_words {
+  using floats = typename Leaf::floats;
+  using ints = typename Leaf::ints;
+  /// The depth that is unpacked at a time: three panels then stay in the first-level cache.
+  static constexpr index stretch = 512;
+  static constexpr std::size_t unpacked_bytes = stretch / 32 * sizeof(byte_block) * Shape.byte_panels;
+
+  /// One token: quanta are unpacked in registers. sums [panels][16].
+  template <class Format>
+  static void one(const std::byte* const* packed, index depth, const activation::quantised_block<1>* x, float* sums) noexcept {
+    constexpr int group = Shape.byte_panels;
+    const std::byte* slab[group];
+    floats total[group];
+    unroll<group>([&](auto p) TENON_LAMBDA { total[p] = Leaf::zero(), slab[p] = packed[p]; });
+    for (index at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
+      for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++x)
+        unroll<group>([&](auto p) TENON_LAMBDA { total[p] = dot_packed<Format>(slab[p] + at, step, *x, total[p]); });
+    unroll<group>([&](auto p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
+  }
+
+  /// Tiles of tokens; Tiled: through matrix registers. sums [token][panels][16].
+  template <panel::correction How, bool Tiled>
+  static void many(const panel_group& packed, void (*unpacker)(const std::byte*, index, byte_block*), index depth, const std::byte* x,
+                   index tokens, float* sums, byte_block* unpacked) noexcept {
+    constexpr int group = Shape.byte_panels, rows = Tiled ? token_tile : Shape.byte_rows,
+                  tile_deep = How == panel::correction::offset_32_halves ? 16 : 32;
+    const auto* blocks = reinterpret_cast<const activation::quantised_block<token_tile>*>(x);
+    if constexpr (Tiled)
+      Leaf::tiles::configure({{16, 64}, {16, 64}, {16, tile_deep}, {16, tile_deep}, {tile_deep / 4, 64}, {tile_deep / 4, 64}, {}});
+    for (index from = 0; from < depth; from += stretch) {
+      const index deep = depth - from < stretch ? depth - from : stretch;
+      for (int p = 0; p < group; ++p) unpacker(packed.at(p, from), deep, unpacked + p * (deep / 32));
+      for (index t = 0; t < tokens; t += rows) {
+        fetch_ahead<group>(packed, depth, from, stretch, t / rows, (tokens + rows - 1) / rows);
+        const auto* block = blocks + t / token_tile * (depth / 32) + from / 32;
+        if constexpr (Tiled)
+          multiply_tile<How, tile_deep>(unpacked, deep, block, sums + t * group * 16, from == 0);
+        else
+          multiply<How, rows, group>(unpacked, deep, block, static_cast<int>(t % token_tile), sums + t * group * 16, from == 0);
+      }
+    }
+    if constexpr (Tiled) Leaf::tiles::release();
+  }
+
+  /// `depth` values of one panel; quanta as they are or, for matrix registers, with their offset subtracted: signed bytes.
+  template <class Format, bool Signed>
+  static void unpack(const std::byte* slab, index depth, byte_block* to) noexcept {
+    for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
+      for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++to) {
+        unroll<2>([&](auto half) TENON_LAMBDA {
+          unroll<4>([&](auto quad) TENON_LAMBDA {
+            auto q = Format::template quanta<Leaf, quad>(slab, step + half);
+            if constexpr (Signed && Format::offset != 0) q = Leaf::less(q, Format::offset);
+            Leaf::store_bytes(to->q[4 * half + quad], q);
+          });
+          Leaf::store(to->scale[half], Format::template scale<Leaf>(slab, step + half));
+        });
+        if constexpr (Format::how == panel::correction::least) Leaf::store(to->least, Format::template least<Leaf>(slab, step));
+      }
+  }
+
+ private:
+  // Where an integer sum starts, so that the offset of the quanta costs nothing.
+  template <panel::correction How, int Tokens>
+  TENON_INLINE static ints start(const activation::quantised_block<Tokens>& x, int row, int half) {
+    using panel::correction;
+    if constexpr (How == correction::offset_128) return Leaf::broadcast_int(x.less_128 + row);
+    if constexpr (How == correction::offset_8) return Leaf::broadcast_int(x.less_8 + row);
+    if constexpr (How == correction::offset_32_halves) return Leaf::broadcast_int(x.less_32[half] + row);
+    return Leaf::zero_ints();
+  }
+
+  // One block of 32 values of one packed panel with one token.
+  template <class Format>
+  TENON_INLINE static floats dot_packed(const std::byte* slab, int step, const activation::quantised_block<1>& x, floats total) {
+    constexpr bool halves = Format::how == panel::correction::offset_32_halves;
+    const auto scaled = [&](const ints& sum, int at) TENON_LAMBDA {
+      total = Leaf::fma(Leaf::to_floats(sum), Leaf::mul(Format::template scale<Leaf>(slab, at), Leaf::broadcast(x.scale[0])), total);
+    };
+    ints sum = start<Format::how>(x, 0, 0);
+    unroll<2>([&](auto half) TENON_LAMBDA {
+      if constexpr (halves && half == 1) sum = start<Format::how>(x, 0, 1);
+      unroll<4>([&](auto quad) TENON_LAMBDA {
+        sum = Leaf::template dot<panel::largest_quantum(Format::how)>(sum, Format::template quanta<Leaf, quad>(slab, step + half),
+                                                                      Leaf::broadcast_int(x.q[0] + 16 * half + 4 * quad));
+      });
+      if constexpr (halves) scaled(sum, step + half);
+    });
+    if constexpr (!halves) scaled(sum, step);
+    if constexpr (Format::how == panel::correction::least)
+      total = Leaf::fma(Format::template least<Leaf>(slab, step), Leaf::broadcast(x.total[0]), total);
+    return total;
+  }
+
+  // Rows tokens of a tile with w[Panels][depth / 32].
+  template <panel::correction How, int Rows, int Panels>
+  static void multiply(const byte_block* w, index depth, const activation::quantised_block<token_tile>* x, int row, float* sums,
+                       bool first) noexcept {
+    constexpr bool halves = How == panel::correction::offset_32_halves;
+    floats total[Rows][Panels];
+    each_sum<Rows, Panels>([&](auto r, auto p)
+                               TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
+    for (index blocks = depth / 32, b = 0; b < blocks; ++b, ++x, ++w) {
+      unroll<halves ? 2 : 1>([&](auto half) TENON_LAMBDA {
+        ints sum[Rows][Panels];
+        each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { sum[r][p] = start<How>(*x, row + r, half); });
+        unroll<halves ? 4 : 8>([&](auto i) TENON_LAMBDA {
+          constexpr int quad = 4 * half + i;
+          typename Leaf::bytes column[Panels];
+          unroll<Panels>([&](auto p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p * blocks].q[quad]); });
+          unroll<Rows>([&](auto r) TENON_LAMBDA {
+            const auto value = Leaf::broadcast_int(x->q[row + r] + 4 * quad);
+            unroll<Panels>([&](auto p)
+                               TENON_LAMBDA { sum[r][p] = Leaf::template dot<panel::largest_quantum(How)>(sum[r][p], column[p], value); });
+          });
+        });
+        each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA {
+          const auto scale = Leaf::mul(Leaf::load(w[p * blocks].scale[half]), Leaf::broadcast(x->scale[row + r]));
+          total[r][p] = Leaf::fma(Leaf::to_floats(sum[r][p]), scale, total[r][p]);
+        });
+      });
+      if constexpr (How == panel::correction::least)
+        each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA {
+          total[r][p] = Leaf::fma(Leaf::load(w[p * blocks].least), Leaf::broadcast(x->total[row + r]), total[r][p]);
+        });
+    }
+    each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+  }
+
+  // Bytes through matrix registers: a tile of 16 tokens with one panel at a time. Depth: the values that share a scale.
+  template <panel::correction How, int Depth>
+  static void multiply_tile(const byte_block* w, index depth, const activation::quantised_block<token_tile>* x, float* sums,
+                            bool first) noexcept {
+    using tiles = typename Leaf::tiles;
+    constexpr int halves = 32 / Depth;
+    alignas(64) std::int32_t products[2][token_tile][16];
+    const index blocks = depth / 32, units = blocks * halves;
+    for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
+      floats total[token_tile];
+      unroll<token_tile>([&](auto r)
+                             TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
+      // Unit u, in tiles and products [Odd]: issued one ahead, so that tiles work while vectors add up the one before.
+      const auto issue = [&](auto odd, index u) TENON_LAMBDA {
+        const index b = u / halves, half = u % halves;
+        tiles::template zero<odd>();
+        tiles::template load<2 + odd>(x[b].q[0] + half * 16, 32);
+        tiles::template load<4 + odd>(w[b].q[half * 4], 64);
+        tiles::template dot_bytes<odd, 2 + odd, 4 + odd>();
+        tiles::template store<odd>(products[odd], 64);
+      };
+      const auto add = [&](auto odd, index u) TENON_LAMBDA {
+        const index b = u / halves, half = u % halves;
+        const auto scale = Leaf::load(w[b].scale[half]);
+        unroll<token_tile>([&](auto r) TENON_LAMBDA {
+          total[r] =
+              Leaf::fma(Leaf::to_floats(Leaf::load_ints(products[odd][r])), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
+        });
+        if constexpr (How == panel::correction::least) {
+          const auto least = Leaf::load(w[b].least);
+          unroll<token_tile>([&](auto r) TENON_LAMBDA { total[r] = Leaf::fma(least, Leaf::broadcast(x[b].total[r]), total[r]); });
+        }
+      };
+      constexpr std::integral_constant<int, 0> even;
+      constexpr std::integral_constant<int, 1> odd;
+      issue(even, 0);
+      for (index u = 0; u < units; u += 2) {
+        issue(odd, u + 1);
+        add(even, u);
+        if (u + 2 < units) issue(even, u + 2);
+        add(odd, u + 1);
+      }
+      unroll<token_tile>([&](auto r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
+    }
+  }
+};
+
+TENON_KERNELS_END

@@ -1,0 +1,44 @@
+#pragma once
+// What the words of products share: the shapes of microkernels, a group of packed panels, and fetching ahead.
+
+#include <cstddef>
+
+#include <tenon/core/config.hpp>
+#include <tenon/core/view.hpp>
+#include <tenon/kernels/shared/unroll.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// The shapes of a machine's microkernels, in tokens and panels of 16 outputs. Only accumulators and speed depend on them.
+struct product_shape {
+  int float_rows, float_panels;  ///< rows divide 16
+  int byte_rows, byte_panels;
+};
+
+/// Tokens per tile of arranged x, where there is more than one token.
+inline constexpr int token_tile = 16;
+
+/// Packed panels that are multiplied together: what a loop over stretches of the depth knows of their format.
+struct panel_group {
+  const std::byte* const* panels;
+  index slab_depth, slab_bytes;
+  const std::byte* at(int p, index depth) const { return panels[p] + depth / slab_depth * slab_bytes; }
+};
+
+/// While one stretch is multiplied the next comes into the second-level cache: part `at` of `parts` of it. After the last stretch
+/// comes the first one of the next group.
+template <int Panels>
+void fetch_ahead(const panel_group& group, index depth, index from, index stretch, index at, index parts) noexcept {
+  const index lines = stretch / group.slab_depth * group.slab_bytes / 64, to = lines * (at + 1) / parts;
+  const index next = from + stretch < depth ? from + stretch : Panels * depth;
+  for (int p = 0; p < Panels; ++p)
+    for (index line = lines * at / parts; line < to; ++line) __builtin_prefetch(group.at(p, next) + line * 64, 0, 2);
+}
+
+/// Calls f(row, panel) for every accumulator of a microkernel.
+template <int Rows, int Panels, class F>
+TENON_INLINE void each_sum(F&& f) {
+  unroll<Rows>([&](auto r) TENON_LAMBDA { unroll<Panels>([&](auto p) TENON_LAMBDA { f(r, p); }); });
+}
+
+TENON_KERNELS_END
