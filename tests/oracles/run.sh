@@ -56,6 +56,7 @@ if [ -z "$names" ]; then
   done
   names="smollm2$names"  # first: others read what it writes
 fi
+export PYTHONDONTWRITEBYTECODE=1
 for name in $names; do
   echo "== $name"
   "$python" "$here/$name.py"
