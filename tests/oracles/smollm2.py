@@ -73,7 +73,6 @@ def main():
     common.save("smollm2/text", tokens)
     rows = common.logits(model, tokens[:COUNT])
     common.fingerprint("smollm2", rows, tokens[1:])
-    common.save("smollm2/row_1999", rows[1999])
 
     for size in (32, 16):
         with rounded_inputs(model, size):
