@@ -27,7 +27,7 @@ std::vector<List> lists(const std::string& name) {
     std::uint32_t count = 0;
     std::memcpy(&count, bytes.data() + at, 4);
     out.emplace_back(count, item{});
-    std::memcpy(out.back().data(), bytes.data() + at + 4, count * sizeof(item));
+    if (count > 0) std::memcpy(out.back().data(), bytes.data() + at + 4, count * sizeof(item));
     at += 4 + count * sizeof(item);
   }
   return out;
