@@ -8,8 +8,8 @@ mkdir -p "$work"
 case $kind in
   nvcc) "$compiler" -std=c++20 -Werror all-warnings -I"$include" -c "$work/nvcc.cu" -o "$work/nvcc.o" ;;
   hip)
-    # No ROCm is needed for looking: only its two keywords.
+    # No ROCm is needed for looking. clang's own wrapper of <new> calls malloc without declaring it.
     "$compiler" -x hip -std=c++20 --offload-arch=gfx942 --cuda-device-only -nogpulib -nogpuinc -Wall -Wextra -Werror \
-      -D__host__='__attribute__((host))' -D__device__='__attribute__((device))' -I"$include" -fsyntax-only "$work/hip.cu" ;;
+      -include stdlib.h -I"$include" -fsyntax-only "$work/hip.cu" ;;
 esac
 echo "$(grep -c . "$work/$kind.cu") headers compiled for the device"

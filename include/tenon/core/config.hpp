@@ -4,7 +4,9 @@
 #include <tenon/version.hpp>
 
 // Functions that run on the host and on a GPU.
-#if defined(__CUDACC__) || defined(__HIP__)
+#if defined(__HIP__)
+#define TENON_BOTH __attribute__((host)) __attribute__((device))  // as attributes: there is no header to define the keywords
+#elif defined(__CUDACC__)
 #define TENON_BOTH __host__ __device__
 #else
 #define TENON_BOTH

@@ -1,0 +1,175 @@
+#pragma once
+// The instructions that kernels for NVIDIA GPUs are made of, from sm_80 on: one function each, called by every thread of a block.
+// Words are templates on this struct and touch memory and other threads through nothing else, so they run unchanged over
+// leaf_simulated.hpp, which has the same names, preconditions and results on a processor. Source: PTX ISA, the section named.
+//
+// Shared memory is addressed by 32-bit byte addresses (PTX state space .shared). T of a load or store is std::uint16_t,
+// std::uint32_t, std::int32_t, float, bits64 or bits128, at a multiple of its size.
+
+#if defined(__CUDACC__)
+
+#include <cstdint>
+
+#include <tenon/core/bit_cast.hpp>
+#include <tenon/kernels/shared/device_bits.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms::sm80 {
+
+struct leaf {
+  static constexpr int lanes = 32;  ///< threads that act as one: a warp
+  using address = std::uint32_t;    ///< a byte of shared memory
+
+  // ---- where this thread is
+
+  /// The thread's number in its block: blocks are one-dimensional.
+  __device__ TENON_INLINE static int thread() { return static_cast<int>(threadIdx.x); }
+  /// The block's place in the grid.
+  __device__ TENON_INLINE static int block_x() { return static_cast<int>(blockIdx.x); }
+  __device__ TENON_INLINE static int block_y() { return static_cast<int>(blockIdx.y); }
+  __device__ TENON_INLINE static int block_z() { return static_cast<int>(blockIdx.z); }
+  /// The block's dynamic shared memory, aligned to 128 bytes.
+  __device__ TENON_INLINE static address shared() {
+    extern __shared__ __align__(128) unsigned char tenon_shared[];
+    return static_cast<address>(__cvta_generic_to_shared(tenon_shared));
+  }
+
+  // ---- memory
+
+  template <class T>
+  __device__ TENON_INLINE static T load(const T* from) {
+    if constexpr (sizeof(T) == 16)
+      return bit_cast<T>(*reinterpret_cast<const uint4*>(from));
+    else if constexpr (sizeof(T) == 8)
+      return bit_cast<T>(*reinterpret_cast<const uint2*>(from));
+    else
+      return *from;
+  }
+  template <class T>
+  __device__ TENON_INLINE static void store(T* to, const T& value) {
+    if constexpr (sizeof(T) == 16)
+      *reinterpret_cast<uint4*>(to) = bit_cast<uint4>(value);
+    else if constexpr (sizeof(T) == 8)
+      *reinterpret_cast<uint2*>(to) = bit_cast<uint2>(value);
+    else
+      *to = value;
+  }
+  template <class T>
+  __device__ TENON_INLINE static T load_shared(address from) {
+    if constexpr (sizeof(T) == 16) {
+      bits128 v;
+      asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3]) : "r"(from) : "memory");
+      return bit_cast<T>(v);
+    } else if constexpr (sizeof(T) == 8) {
+      bits64 v;
+      asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(v.word[0]), "=r"(v.word[1]) : "r"(from) : "memory");
+      return bit_cast<T>(v);
+    } else if constexpr (sizeof(T) == 4) {
+      std::uint32_t v;
+      asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(from) : "memory");
+      return bit_cast<T>(v);
+    } else {
+      std::uint16_t v;
+      asm volatile("ld.shared.u16 %0, [%1];" : "=h"(v) : "r"(from) : "memory");
+      return bit_cast<T>(v);
+    }
+  }
+  template <class T>
+  __device__ TENON_INLINE static void store_shared(address to, const T& value) {
+    if constexpr (sizeof(T) == 16) {
+      const bits128 v = bit_cast<bits128>(value);
+      asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3]) : "memory");
+    } else if constexpr (sizeof(T) == 8) {
+      const bits64 v = bit_cast<bits64>(value);
+      asm volatile("st.shared.v2.u32 [%0], {%1, %2};" ::"r"(to), "r"(v.word[0]), "r"(v.word[1]) : "memory");
+    } else if constexpr (sizeof(T) == 4) {
+      asm volatile("st.shared.u32 [%0], %1;" ::"r"(to), "r"(bit_cast<std::uint32_t>(value)) : "memory");
+    } else {
+      asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(bit_cast<std::uint16_t>(value)) : "memory");
+    }
+  }
+  /// Four 8 x 8 matrices of 16-bit numbers (fragments.hpp: matrix_8x8): lanes 8 i to 8 i + 7 give the addresses of the 16-byte rows of
+  /// matrix i, which arrives in to[i]. 9.7.14.5.15, ldmatrix .x4
+  __device__ TENON_INLINE static void load_matrices(std::uint32_t (&to)[4], address row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3]) : "r"(row) : "memory");
+  }
+  /// The same, each matrix transposed. ldmatrix .x4 .trans
+  __device__ TENON_INLINE static void load_matrices_transposed(std::uint32_t (&to)[4], address row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(row)
+                 : "memory");
+  }
+
+  // ---- copies that run beside the thread: their 16 bytes are anyone's guess from copy_16 until this thread's `wait` for them and,
+  // for other threads, a barrier after it. 9.7.9.25.3, cp.async
+
+  /// 16 bytes from global to shared memory, both aligned to 16.
+  __device__ TENON_INLINE static void copy_16(address to, const void* from) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+  }
+  /// The first `bytes` (0 to 16) from global memory, zeros after them. With 0 bytes `from` is not read.
+  __device__ TENON_INLINE static void copy_16(address to, const void* from, int bytes) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+  }
+  /// Closes a group of this thread's copies; it may be empty.
+  __device__ TENON_INLINE static void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+  /// Until all of this thread's groups but the latest `Pending` have arrived.
+  template <int Pending>
+  __device__ TENON_INLINE static void wait() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
+  }
+
+  // ---- other threads
+
+  /// Until every thread of the block is here; what they wrote before is then seen. Reached by all of them.
+  __device__ TENON_INLINE static void barrier() { asm volatile("bar.sync 0;" ::: "memory"); }
+  /// The same for the lanes of a warp.
+  __device__ TENON_INLINE static void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
+  /// The value of lane ^ mask, 0 < mask < 32. Reached by all lanes.
+  __device__ TENON_INLINE static float shuffle_xor(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+  __device__ TENON_INLINE static std::uint32_t shuffle_xor(std::uint32_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+  /// Whether any lane says so. Reached by all lanes.
+  __device__ TENON_INLINE static bool any(bool here) { return __any_sync(0xffffffffu, here) != 0; }
+  /// The value of lane 0, which all lanes have: tells the compiler so.
+  __device__ TENON_INLINE static int uniform(int value) { return __shfl_sync(0xffffffffu, value, 0); }
+
+  // ---- arithmetic
+
+  /// 2^x to 2 ulp, exact at whole x; -infinity gives 0; subnormal results are 0.
+  __device__ TENON_INLINE static float exp2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+  }
+  /// The logarithm to base 2 of a normal x > 0, absolute error at most 2^-22.
+  __device__ TENON_INLINE static float log2(float x) {
+    float y;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+  }
+  /// tanh x, relative error at most 2^-11.
+  __device__ TENON_INLINE static float tanh(float x) {
+    float y;
+    asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+  }
+  /// Two floats rounded to bf16, nearest even; `low` in the low half; NaN stays NaN.
+  __device__ TENON_INLINE static std::uint32_t pack_bf16(float low, float high) {
+    std::uint32_t y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+  }
+  /// d += a b: a [16, 16] and b [16, 8] of bf16, d [16, 8] of float (fragments.hpp: mma_a, mma_b, mma_d). 9.7.14.5.8, mma.m16n8k16
+  __device__ TENON_INLINE static void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  }
+};
+
+}  // namespace atoms::sm80
+TENON_KERNELS_END
+
+#endif
