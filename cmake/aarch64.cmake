@@ -7,6 +7,7 @@ set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 # doctest is headers only and lies among the host's own headers, which a cross compiler must not see: it gets a link to that folder.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/host_headers)
 file(CREATE_LINK /usr/include/doctest ${CMAKE_BINARY_DIR}/host_headers/doctest SYMBOLIC)

@@ -45,7 +45,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 configurations=$(echo "$configurations" | tr ',' ' ')
-packages="g++ cmake ninja-build doctest-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev"
+packages="g++ cmake ninja-build doctest-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libboost-context-dev"
 for configuration in $configurations; do
   case $configuration in
     cpu) packages="$packages libbenchmark-dev clang-19 libomp-19-dev" ;;

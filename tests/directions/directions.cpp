@@ -165,6 +165,7 @@ TEST_CASE("a kernel file sees no heavy header") {
   for (const auto& file : headers()) by_path[file.path] = &file;
   for (const auto& file : headers()) {
     if (!file.path.starts_with("kernels/") || file.path.starts_with("kernels/reference/")) continue;
+    if (file.path.find("simulated") != std::string::npos) continue;  // runs on the host; no kernel includes it
     std::vector<const header*> open{&file};
     std::set<std::string> seen{file.path};
     while (!open.empty()) {

@@ -1,0 +1,12 @@
+# tenon::simulated = tenon::tenon + Boost.Context, where it is found: the simulated GPUs. Read by this build and by the installed package alike.
+if(NOT TARGET tenon::simulated)
+  if(NOT TARGET Boost::context)
+    find_package(Boost 1.74 QUIET CONFIG COMPONENTS context)
+  endif()
+  if(TARGET Boost::context)
+    add_library(tenon::simulated INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(tenon::simulated INTERFACE tenon::tenon Boost::context)
+  else()
+    set(tenon_simulated_missing "needs Boost.Context 1.74; Debian: libboost-context-dev")
+  endif()
+endif()

@@ -1,0 +1,77 @@
+#pragma once
+// The global memory of a simulated machine: host memory that a launch has registered. An access elsewhere is out of bounds;
+// reads need bytes that were written; blocks of one launch are not ordered, so what one wrote no other may touch.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <tenon/core/config.hpp>
+
+TENON_KERNELS_BEGIN
+namespace simulation {
+
+enum class access : std::uint8_t { read_only, writable };
+enum class content : std::uint8_t { initialised, uninitialised };
+
+/// One registered array.
+struct region {
+  std::string name;
+  std::uintptr_t first, last;  // [first, last)
+  bool writable;
+  std::vector<std::uint8_t> written;   // per byte; empty: all of it
+  std::vector<std::uint32_t> block;    // per byte of a writable region: 1 + the block that wrote it in this launch
+};
+
+class global_memory {
+ public:
+  /// Registers [data, data + bytes), which must stay valid until `forget`; again with the same address: replaces it.
+  void add(const void* data, std::size_t bytes, const char* called, access how, content what) {
+    forget(data);
+    region r{called, reinterpret_cast<std::uintptr_t>(data), reinterpret_cast<std::uintptr_t>(data) + bytes, how == access::writable, {}, {}};
+    if (what == content::uninitialised) r.written.assign(bytes, 0);
+    if (r.writable) r.block.assign(bytes, 0);
+    regions_.push_back(static_cast<region&&>(r));
+    last_ = regions_.size() - 1;
+  }
+  void forget(const void* data) {
+    for (std::size_t i = 0; i < regions_.size(); ++i)
+      if (regions_[i].first == reinterpret_cast<std::uintptr_t>(data)) regions_.erase(regions_.begin() + static_cast<std::ptrdiff_t>(i--));
+    last_ = 0;
+  }
+  void clear() { regions_.clear(), last_ = 0; }
+  void begin_launch() {
+    for (region& r : regions_) r.block.assign(r.block.size(), 0);
+  }
+
+  /// The region that holds all of [at, at + bytes), or null.
+  region* find(std::uintptr_t at, std::size_t bytes) {
+    if (last_ < regions_.size() && inside(regions_[last_], at, bytes)) return &regions_[last_];
+    for (std::size_t i = 0; i < regions_.size(); ++i)
+      if (inside(regions_[i], at, bytes)) return last_ = i, &regions_[i];
+    return nullptr;
+  }
+  /// Where an address lies, in words.
+  std::string describe(std::uintptr_t at) const {
+    const region* best = nullptr;
+    std::uintptr_t nearest = ~std::uintptr_t{0};
+    for (const region& r : regions_) {
+      const std::uintptr_t away = at < r.first ? r.first - at : at >= r.last ? at - r.last : 0;
+      if (away < nearest) nearest = away, best = &r;
+    }
+    if (best == nullptr) return "an address of no registered memory";
+    if (at < best->first) return std::to_string(best->first - at) + " bytes before '" + best->name + "'";
+    if (at >= best->last) return std::to_string(at - best->last) + " bytes beyond the end of '" + best->name + "'";
+    return "byte " + std::to_string(at - best->first) + " of '" + best->name + "', of " + std::to_string(best->last - best->first);
+  }
+
+ private:
+  static bool inside(const region& r, std::uintptr_t at, std::size_t bytes) { return at >= r.first && at < r.last && bytes <= r.last - at; }
+  std::vector<region> regions_;
+  std::size_t last_ = 0;
+};
+
+}  // namespace simulation
+TENON_KERNELS_END

@@ -1,0 +1,44 @@
+#pragma once
+// Which element of which lane is which of a matrix, written down from what the vendors publish and from nothing else: an executor that
+// shared its tables with the kernels would not see a wrong one.
+
+#include <tenon/core/config.hpp>
+
+TENON_KERNELS_BEGIN
+namespace simulation {
+
+/// mma.m16n8k16 of 16-bit numbers. PTX ISA, 'Matrix Fragments for mma.m16n8k16 with floating point type':
+/// groupID = laneid >> 2, threadID_in_group = laneid % 4; elements a0 to a7, b0 to b3, c0 to c3.
+struct mma_m16n8k16 {
+  static constexpr int group(int lane) { return lane >> 2; }
+  static constexpr int in_group(int lane) { return lane % 4; }
+
+  // row = groupID for ai where 0 <= i < 2 or 4 <= i < 6, groupID + 8 otherwise
+  static constexpr int row_a(int lane, int i) { return (0 <= i && i < 2) || (4 <= i && i < 6) ? group(lane) : group(lane) + 8; }
+  // col = threadID_in_group * 2 + (i & 1) for i < 4, that + 8 for i >= 4
+  static constexpr int column_a(int lane, int i) { return in_group(lane) * 2 + (i & 1) + (i >= 4 ? 8 : 0); }
+  // row = threadID_in_group * 2 + (i & 1) for i < 2, that + 8 for i >= 2; col = groupID
+  static constexpr int row_b(int lane, int i) { return in_group(lane) * 2 + (i & 1) + (i >= 2 ? 8 : 0); }
+  static constexpr int column_b(int lane, int) { return group(lane); }
+  // row = groupID for c0 and c1, groupID + 8 for c2 and c3; col = threadID_in_group * 2 + (i & 1)
+  static constexpr int row_d(int lane, int i) { return i < 2 ? group(lane) : group(lane) + 8; }
+  static constexpr int column_d(int lane, int i) { return in_group(lane) * 2 + (i & 1); }
+};
+
+/// v_mfma_f32_MxMxK_bf16_1k with one block, M = 32 and K = 8 or M = 16 and K = 16. AMD matrix cores, general scheme: with L lanes in groups
+/// of M, lane l holds row l % M of A (column of B) and the 4 depths 4 (l / M) to 4 (l / M) + 3. Of D it holds column l % M; its
+/// registers come in fours, 4 g to 4 g + 3 being rows H g + 4 (l / M) + 0 to 3, where H = 4 L / M rows belong to one four of all lanes.
+template <int M>
+struct mfma_bf16_1k {
+  static constexpr int lanes = 64;
+
+  static constexpr int row_a(int lane, int) { return lane % M; }
+  static constexpr int column_a(int lane, int i) { return lane / M * 4 + i; }
+  static constexpr int row_b(int lane, int i) { return column_a(lane, i); }
+  static constexpr int column_b(int lane, int) { return lane % M; }
+  static constexpr int row_d(int lane, int i) { return i / 4 * (4 * lanes / M) + lane / M * 4 + i % 4; }
+  static constexpr int column_d(int lane, int) { return lane % M; }
+};
+
+}  // namespace simulation
+TENON_KERNELS_END

@@ -1,0 +1,61 @@
+#pragma once
+// The simulated GPUs: machines that run the real GPU kernels on a processor, under a debugger, and report what a GPU would have left
+// undefined or unnoticed. `simulated<sm80>{}` and `simulated<gfx942>{}` are used like any machine. Needs Boost.Context (the CMake
+// target tenon::simulated). What is checked, and what it does not prove: kernels/atoms/simulated/README.md.
+
+#include <memory>
+
+#include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// Names of architectures: NVIDIA's Ampere, AMD's MI300.
+struct sm80 {
+  static constexpr std::size_t shared_limit = 163 * 1024;  // bytes that a block may have
+  using simulated_leaf = atoms::sm80::leaf_simulated;
+};
+struct gfx942 {
+  static constexpr std::size_t shared_limit = 64 * 1024;
+  using simulated_leaf = atoms::gfx942::leaf_simulated;
+};
+
+/// A GPU of architecture Arch on the processor. Copies share one device. One launch at a time.
+template <class Arch>
+class simulated {
+ public:
+  using arch = Arch;
+  using leaf = typename Arch::simulated_leaf;
+  using options = simulation::options;
+
+  explicit simulated(const options& how = {}) : device_(std::make_shared<simulation::executor>(leaf::name, leaf::lanes, how)) {}
+
+  /// Runs body() as every thread of grid x block, with `shared_bytes` of shared memory per block; returns when all have ended.
+  /// Faults go to the report; throws tenon::error for a launch that no device of this architecture could begin.
+  template <class Body>
+  void launch(simulation::extent grid, simulation::extent block, std::size_t shared_bytes, const Body& body) const {
+    if (shared_bytes > Arch::shared_limit)
+      throw error("[shared_bytes] of launch is ", shared_bytes, ": a block of ", leaf::name, " has at most ", Arch::shared_limit, ". Fix: smaller tiles or fewer stages.");
+    device_->run(grid, block, shared_bytes, [](const void* call) { (*static_cast<const Body*>(call))(); }, &body);
+  }
+
+  /// Lets kernels read [data, data + bytes), or write it too. `called`: its name in reports. Until `forget`.
+  void readable(const void* data, std::size_t bytes, const char* called) const {
+    device_->memory().add(data, bytes, called, simulation::access::read_only, simulation::content::initialised);
+  }
+  void writable(void* data, std::size_t bytes, const char* called, simulation::content what = simulation::content::uninitialised) const {
+    device_->memory().add(data, bytes, called, simulation::access::writable, what);
+  }
+  void forget(const void* data) const { device_->memory().forget(data); }
+
+  /// What the launches so far did and did wrong.
+  const simulation::report& report() const { return device_->report(); }
+  void clear_report() const { device_->clear_report(); }
+  /// May be changed between launches.
+  options& how() const { return device_->how(); }
+
+ private:
+  std::shared_ptr<simulation::executor> device_;
+};
+
+TENON_KERNELS_END

@@ -1,0 +1,185 @@
+// Where the elements of matrices lie: the executor's tables against what the vendors publish, the kernels' tables against the executor's,
+// and the simulated instructions against products in double.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <tenon/kernels/atoms/gfx942/fragments.hpp>
+#include <tenon/kernels/atoms/sm80/fragments.hpp>
+#include <tenon/kernels/launch/simulated.hpp>
+
+namespace {
+
+using namespace tenon;
+using mma = simulation::mma_m16n8k16;
+
+struct place {
+  int lane, element, row, column;
+};
+
+// Read off the figures of the PTX ISA, chapter 'Matrix Fragments for mma.m16n8k16 with floating point type': T is the lane.
+constexpr place published_a[] = {{0, 0, 0, 0}, {0, 1, 0, 1}, {1, 0, 0, 2}, {3, 1, 0, 7}, {0, 4, 0, 8}, {3, 5, 0, 15}, {4, 0, 1, 0}, {31, 1, 7, 7}, {28, 4, 7, 8},
+                                 {0, 2, 8, 0}, {3, 3, 8, 7}, {0, 6, 8, 8}, {3, 7, 8, 15}, {28, 2, 15, 0}, {31, 7, 15, 15}};
+constexpr place published_b[] = {{0, 0, 0, 0}, {0, 1, 1, 0}, {1, 0, 2, 0}, {3, 1, 7, 0}, {0, 2, 8, 0}, {3, 3, 15, 0}, {4, 0, 0, 1}, {28, 0, 0, 7}, {31, 1, 7, 7}, {31, 3, 15, 7}};
+constexpr place published_d[] = {{0, 0, 0, 0}, {0, 1, 0, 1}, {1, 0, 0, 2}, {3, 1, 0, 7}, {4, 0, 1, 0}, {31, 1, 7, 7}, {0, 2, 8, 0}, {3, 3, 8, 7}, {28, 2, 15, 0}, {31, 3, 15, 7}};
+
+TEST_CASE("mma.m16n8k16: the executor's table has the published values") {
+  for (const place& p : published_a) CHECK((mma::row_a(p.lane, p.element) == p.row && mma::column_a(p.lane, p.element) == p.column));
+  for (const place& p : published_b) CHECK((mma::row_b(p.lane, p.element) == p.row && mma::column_b(p.lane, p.element) == p.column));
+  for (const place& p : published_d) CHECK((mma::row_d(p.lane, p.element) == p.row && mma::column_d(p.lane, p.element) == p.column));
+}
+
+// Each element of AMD's own calculator (tests/oracles/mfma_tables.py).
+template <int M>
+void check_mfma(const std::string& line) {
+  using table = simulation::mfma_bf16_1k<M>;
+  std::istringstream in(line);
+  std::string instruction;
+  char operand = 0, colon = 0;
+  int rows = 0, columns = 0, wrong = 0, seen = 0;
+  in >> instruction >> operand >> rows >> columns;
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < columns; ++c) {
+      int lane = 0, e = 0;
+      in >> lane >> colon >> e;
+      const int row = operand == 'A' ? table::row_a(lane, e) : operand == 'B' ? table::row_b(lane, e) : table::row_d(lane, e);
+      const int column = operand == 'A' ? table::column_a(lane, e) : operand == 'B' ? table::column_b(lane, e) : table::column_d(lane, e);
+      wrong += row != r || column != c;
+      ++seen;
+    }
+  CAPTURE(instruction);
+  CAPTURE(operand);
+  CHECK(in);
+  CHECK(seen > 0);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("mfma bf16: the executor's tables are those of AMD's matrix instruction calculator") {
+  std::ifstream in(TENON_TEST_DATA "/simulated/mfma_tables.txt");
+  int lines = 0;
+  for (std::string line; std::getline(in, line); ++lines)
+    if (line.find("32x32x8") != line.npos)
+      check_mfma<32>(line);
+    else
+      check_mfma<16>(line);
+  CHECK(lines == 6);
+}
+
+// The kernels' table of one operand says the same as the executor's.
+template <class Kernels, class Row, class Column>
+void same(Row&& row, Column&& column) {
+  int wrong = 0;
+  for (int lane = 0; lane < Kernels::lanes; ++lane)
+    for (int e = 0; e < Kernels::elements; ++e) {
+      const fragment_place p = Kernels::at(lane, e);
+      wrong += p.row != row(lane, e) || p.column != column(lane, e);
+    }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("the kernels' tables say the same") {
+  same<fragments::sm80::mma_a>(mma::row_a, mma::column_a);
+  same<fragments::sm80::mma_b>(mma::row_b, mma::column_b);
+  same<fragments::sm80::mma_d>(mma::row_d, mma::column_d);
+  using wide = simulation::mfma_bf16_1k<32>;
+  same<fragments::gfx942::mfma_32_a>(wide::row_a, wide::column_a);
+  same<fragments::gfx942::mfma_32_b>(wide::row_b, wide::column_b);
+  same<fragments::gfx942::mfma_32_d>(wide::row_d, wide::column_d);
+  using narrow = simulation::mfma_bf16_1k<16>;
+  same<fragments::gfx942::mfma_16_a>(narrow::row_a, narrow::column_a);
+  same<fragments::gfx942::mfma_16_b>(narrow::row_b, narrow::column_b);
+  same<fragments::gfx942::mfma_16_d>(narrow::row_d, narrow::column_d);
+}
+
+// Random bf16 matrices a [rows, depth], b [depth, columns] and sums d.
+struct matrices {
+  int rows, columns, depth;
+  std::vector<float> a, b, d;
+  matrices(int m, int n, int k) : rows(m), columns(n), depth(k) {
+    std::mt19937 random(5);
+    std::normal_distribution<float> normal;
+    for (int i = 0; i < m * k; ++i) a.push_back(static_cast<float>(bf16(normal(random))));
+    for (int i = 0; i < k * n; ++i) b.push_back(static_cast<float>(bf16(normal(random))));
+    for (int i = 0; i < m * n; ++i) d.push_back(normal(random));
+  }
+  float& at_a(fragment_place p) { return a[static_cast<std::size_t>(p.row * depth + p.column)]; }
+  float& at_b(fragment_place p) { return b[static_cast<std::size_t>(p.row * columns + p.column)]; }
+  float& at_d(fragment_place p) { return d[static_cast<std::size_t>(p.row * columns + p.column)]; }
+  // Whether `got` is d + a b.
+  bool right(const std::vector<float>& got) const {
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < columns; ++c) {
+        double sum = static_cast<double>(d[static_cast<std::size_t>(r * columns + c)]);
+        for (int k = 0; k < depth; ++k) sum += static_cast<double>(a[static_cast<std::size_t>(r * depth + k)]) * static_cast<double>(b[static_cast<std::size_t>(k * columns + c)]);
+        if (std::fabs(sum - static_cast<double>(got[static_cast<std::size_t>(r * columns + c)])) > 1e-5) return false;
+      }
+    return true;
+  }
+};
+
+// Each lane takes its operands as the kernels' tables say, multiplies, and puts its sums back.
+template <class Arch, class A, class B, class D, class Multiply>
+void check_product(int depth, Multiply&& multiply) {
+  matrices m(D::rows, D::columns, depth);
+  std::vector<float> got(m.d.size());
+  const simulated<Arch> machine;
+  machine.launch({}, {D::lanes}, 0, [&] {
+    const int lane = simulated<Arch>::leaf::thread();
+    std::uint32_t a[A::elements / 2], b[B::elements / 2];
+    float d[D::elements];
+    for (int i = 0; i < A::elements / 2; ++i) a[i] = simulated<Arch>::leaf::pack_bf16(m.at_a(A::at(lane, 2 * i)), m.at_a(A::at(lane, 2 * i + 1)));
+    for (int i = 0; i < B::elements / 2; ++i) b[i] = simulated<Arch>::leaf::pack_bf16(m.at_b(B::at(lane, 2 * i)), m.at_b(B::at(lane, 2 * i + 1)));
+    for (int i = 0; i < D::elements; ++i) d[i] = m.at_d(D::at(lane, i));
+    multiply(a, b, d);
+    for (int i = 0; i < D::elements; ++i) got[static_cast<std::size_t>(D::at(lane, i).row * D::columns + D::at(lane, i).column)] = d[i];
+  });
+  CHECK(machine.report().clean());
+  CHECK(m.right(got));
+}
+
+template <class Sums>
+void mfma(const std::uint32_t (&a)[2], const std::uint32_t (&b)[2], float (&d)[sizeof(Sums) / sizeof(float)]) {
+  Sums sums;
+  std::memcpy(&sums, d, sizeof sums);
+  simulated<gfx942>::leaf::mfma(sums, {{a[0], a[1]}}, {{b[0], b[1]}});
+  std::memcpy(d, &sums, sizeof sums);
+}
+
+TEST_CASE("matrix instructions multiply") {
+  namespace nvidia = fragments::sm80;
+  namespace amd = fragments::gfx942;
+  check_product<sm80, nvidia::mma_a, nvidia::mma_b, nvidia::mma_d>(16, [](auto& a, auto& b, auto& d) { simulated<sm80>::leaf::mma(d, a, b[0], b[1]); });
+  check_product<gfx942, amd::mfma_32_a, amd::mfma_32_b, amd::mfma_32_d>(8, mfma<atoms::gfx942::floats16>);
+  check_product<gfx942, amd::mfma_16_a, amd::mfma_16_b, amd::mfma_16_d>(16, mfma<atoms::gfx942::floats4>);
+}
+
+TEST_CASE("ldmatrix delivers four matrices, and their transposes") {
+  const simulated<sm80> machine;
+  using leaf = simulated<sm80>::leaf;
+  // Matrix m, row r, column c is the number 100 m + 10 r + c; each row lies at its own place.
+  machine.launch({}, {32}, 512, [] {
+    const auto lane = static_cast<std::uint32_t>(leaf::thread());
+    const auto row = leaf::shared() + (lane * 7 % 32) * 16;
+    for (std::uint32_t c = 0; c < 8; ++c) leaf::store_shared<std::uint16_t>(row + 2 * c, static_cast<std::uint16_t>(100 * (lane / 8) + 10 * (lane % 8) + c));
+    leaf::sync_warp();
+    std::uint32_t straight[4], transposed[4];
+    leaf::load_matrices(straight, row);
+    leaf::load_matrices_transposed(transposed, row);
+    // PTX ISA, figure of ldmatrix: lane 4 r + c holds elements 2 c and 2 c + 1 of row r.
+    for (std::uint32_t m = 0; m < 4; ++m) {
+      const std::uint32_t first = 100 * m + 10 * (lane / 4) + 2 * (lane % 4), turned = 100 * m + 20 * (lane % 4) + lane / 4;
+      CHECK(straight[m] == (first | (first + 1) << 16));
+      CHECK(transposed[m] == (turned | (turned + 10) << 16));
+    }
+  });
+  CHECK(machine.report().clean());
+  CHECK(machine.report().count(simulation::instruction::matrix_load) == 2);
+}
+
+}  // namespace
