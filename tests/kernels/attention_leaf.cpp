@@ -32,6 +32,22 @@ void widens() {
   for (int i = 0; i < 2 * Leaf::lanes; ++i) CHECK(lanes[i % 2][i / 2] == static_cast<float>(pairs[static_cast<std::size_t>(i)]));
 }
 
+// All 256 bytes; the NaNs of e4m3 left out, which no cache holds.
+template <class Leaf>
+void widens_bytes() {
+  alignas(64) std::int8_t ints[16] = {};
+  alignas(64) e4m3 floats[16] = {};
+  alignas(64) float lanes[16];
+  for (int first = 0; first < 256; first += Leaf::lanes) {
+    for (int i = 0; i < Leaf::lanes; ++i) ints[i] = static_cast<std::int8_t>(first + i), floats[i] = e4m3::from_bits(static_cast<std::uint8_t>(first + i));
+    Leaf::store(lanes, Leaf::widen(ints));
+    for (int i = 0; i < Leaf::lanes; ++i) CHECK(lanes[i] == static_cast<float>(ints[i]));
+    Leaf::store(lanes, Leaf::widen(floats));
+    for (int i = 0; i < Leaf::lanes; ++i)
+      if (!std::isnan(static_cast<float>(floats[i]))) CHECK(lanes[i] * Leaf::e4m3_step == static_cast<float>(floats[i]));
+  }
+}
+
 template <class Leaf>
 void check_leaf() {
   constexpr float infinity = std::numeric_limits<float>::infinity();
@@ -56,6 +72,7 @@ void check_leaf() {
   CHECK(Leaf::highest_of(Leaf::load(some)) == most);
   widens<Leaf, bf16>();
   widens<Leaf, f16>();
+  widens_bytes<Leaf>();
 }
 
 }  // namespace

@@ -14,6 +14,12 @@ static_assert(decoder<small_spec>::flops_per_token == 2 * (260 * 64 + 2 * (64 * 
 // SmolLM2: 30 blocks, keys and values of 3 heads of 64, two bytes each.
 static_assert(decoder<tenon::zoo::smollm2_135m>::cache_bytes_per_token == 30 * 2 * 3 * 64 * 2);
 
+// The same with int8 keys and values, each head of 64 with a float scale.
+struct small_cache : tenon::zoo::smollm2_135m {
+  static constexpr tenon::precision_policy<tenon::int8_per_128> precision{};
+};
+static_assert(decoder<small_cache>::cache_bytes_per_token == 30 * 2 * 3 * (64 + 4));
+
 TEST_CASE("activations do not overlap and begin on cache lines") {
   constexpr tenon::activation_plan plan{10, 24, 64};
   float* const none = nullptr;

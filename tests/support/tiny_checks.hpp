@@ -26,13 +26,13 @@ void agrees_with_transformers(const Machine& machine, const char* file, const st
   CHECK(tokens == answer);
 }
 
-/// Three models, and one of them with 8-bit activations and a bf16 cache.
+/// Three models, and one of them with 8-bit activations and an 8-bit cache.
 template <class Machine>
 void tiny_models_agree(const Machine& machine) {
   SUBCASE("llama") { agrees_with_transformers<tiny_llama>(machine, "llama.gguf", "llama"); }
   SUBCASE("llama, Llama 3 frequencies") { agrees_with_transformers<tiny_llama3>(machine, "llama3.gguf", "llama3"); }
   SUBCASE("qwen2, every storage") { agrees_with_transformers<tiny_qwen2>(machine, "qwen2.gguf", "qwen2"); }
-  SUBCASE("qwen2, 8-bit activations") {
+  SUBCASE("qwen2, 8-bit activations and cache") {
     const auto model = tenon::load<tenon::decoder<quantised_qwen2>>(tiny_file("qwen2.gguf"), machine);
     const double distance = relative_l2(all_logits(model, tiny_prompt(2), 4096), load_npy<float>("tiny/qwen2_logits_2"));
     CHECK(distance < 2e-2);

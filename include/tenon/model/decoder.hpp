@@ -78,7 +78,7 @@ struct decoder<Spec, true> {
   static constexpr std::int64_t flops_per_token = 2 * (facts::matrix_parameters + std::int64_t{shape.vocabulary} * shape.width);
   /// Bytes that one token adds to the cache.
   static constexpr std::int64_t cache_bytes_per_token =
-      std::int64_t{shape.blocks} * Spec::attention.kv_heads * 2 * Spec::attention.head_dim * static_cast<std::int64_t>(sizeof(typename decltype(Spec::precision)::cache));
+      std::int64_t{shape.blocks} * Spec::attention.kv_heads * 2 * cached_row_bytes<typename decltype(Spec::precision)::cache>(Spec::attention.head_dim);
 
   /// The arena of one sequence: the stream, the normalised stream, one row of logits, then what the running layer needs.
   enum slot { stream, normed };

@@ -1,26 +1,60 @@
 #pragma once
-// What a cache of keys and values holds, said without a machine: the numbers and the heads. How the bytes lie is the
-// machine's business (kernels/atoms/<machine>/cache.hpp).
+// What a cache of keys and values holds, said without a machine: the numbers, the heads, the pages, the sequences. How the bytes
+// lie is the machine's business (kernels/atoms/<machine>/cache.hpp), who owns them the runtime's (runtime/pages.hpp).
 
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include <tenon/core/block_scaled.hpp>
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 
 namespace tenon {
 
+/// What a cache can hold: float, bf16, f16, or numbers of 8 bits that share scales (int8_per_128, e4m3_per_128, int8_per_32).
+template <class Number>
+concept cache_number = std::same_as<Number, float> || std::same_as<Number, bf16> || std::same_as<Number, f16> || shares_scales<Number>;
+
+/// Where values come from: memory of their own, or the first dims of the keys (the latent cache of MLA, which is held once).
+enum class values_are : unsigned char { their_own, first_dims_of_keys };
+
 /// The heads of an attention layer: `query` heads in equal groups over `kv` heads, `dim` wide in q and k and `dim_v` in v.
-/// query is a multiple of kv; dim and dim_v are multiples of 8 up to 576.
+/// query is a multiple of kv; dim and dim_v are multiples of 8 up to 576; dim_v <= dim where values are the first dims of keys.
 struct heads {
   int query, kv, dim, dim_v;
+  values_are values = values_are::their_own;
 };
 
-/// One layer's keys and values of one sequence in a machine's own layout, contiguous, in memory that someone else holds:
-/// cache_bytes<Number>(machine, shape, capacity) bytes, aligned to 64. Number: float, bf16 or f16.
-template <class Number>
+/// Bytes of one row of `width` cached numbers, scales included.
+template <cache_number Number>
+TENON_BOTH constexpr index cached_row_bytes(index width) {
+  if constexpr (shares_scales<Number>)
+    return width + (width + Number::block - 1) / Number::block * index{sizeof(float)};
+  else
+    return width * index{sizeof(Number)};
+}
+
+/// One layer's keys and values of one sequence in a machine's own layout, in memory that someone else holds. Contiguous:
+/// cache_bytes<Number>(machine, shape, capacity) bytes, aligned to 64. Paged: `data` is a pool of pages of `page_keys` keys, each
+/// page_bytes<Number>(machine, shape, page_keys), and pages[i] is the page of keys [i page_keys, (i + 1) page_keys).
+template <cache_number Number>
 struct cache_view {
   std::byte* data = nullptr;
   heads shape{};
-  index capacity = 0;  ///< keys that fit
+  index capacity = 0;  ///< keys that fit; paged: pages in the table times page_keys
   index length = 0;    ///< keys that are there; `append` moves it
+  const std::int32_t* pages = nullptr;
+  index page_keys = 0;  ///< any; multiples of 128 cost nothing, of 16 nearly nothing
+};
+
+/// Sequences of different lengths in one call: queries [first_query[b], first_query[b + 1]) of q and out are sequence b's, its
+/// keys are in caches[b]. All have the same heads. Masks and scores see b as `position::batch`.
+template <cache_number Number>
+struct ragged {
+  cache_view<Number>* caches;
+  const index* first_query;  ///< [count + 1]
+  int count;
 };
 
 }  // namespace tenon

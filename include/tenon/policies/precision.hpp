@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <tenon/core/storage.hpp>
+#include <tenon/policies/cache.hpp>
 
 namespace tenon {
 
@@ -16,8 +17,8 @@ enum class compute : std::uint8_t {
 };
 
 /// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.
-/// `Cache` is the number of cached keys and values.
-template <number Cache = float>
+/// `Cache` is the number of cached keys and values: float, bf16, f16, int8_per_128, e4m3_per_128 or int8_per_32.
+template <cache_number Cache = float>
 struct precision_policy {
   using cache = Cache;
   compute floats = compute::fp32;    ///< products with weights stored as f32, f16, bf16 or e4m3
@@ -41,7 +42,7 @@ inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .
 template <class P>
 concept precision_like = requires(const P& p, storage kind) {
   typename P::cache;
-  requires number<typename P::cache>;
+  requires cache_number<typename P::cache>;
   { p.products(kind) } -> std::same_as<compute>;
 };
 static_assert(precision_like<precision_policy<float>> && precision_like<precision_policy<bf16>>);

@@ -1,16 +1,16 @@
 #pragma once
 // The words of attention on a processor, over the leaf of its instruction set (attention_products.hpp says what a leaf has).
-// Tiles: q [dim][16] (one pointer walks through a micro tile's rows), scores and weights [16][block_keys], sums [16][dim_v],
-// keys [panel][dim][16], values [key][dim_v]. Numbers of 16 bits are widened once per block of keys where several groups of
-// rows will read them, else in registers.
+// Tiles: q [dim][16] (one pointer walks through a micro tile's rows), scores and weights [16][block_keys], sums [16][dim_v];
+// keys and values come in panels (cache.hpp). Narrow numbers are widened once per block of keys where several groups of rows will
+// read them, else in registers. Where numbers share scales, products are taken of the numbers and then scaled: a score is the sum
+// over blocks of dims of scale (q . numbers), and a value's scale goes into the weight.
 //
 // A row's bits do not depend on its tile: scores and sums are chains in order, the total of a block is summed by lanes
 // (key mod 16), and a masked key adds an exact zero.
 
 #include <limits>
 
-#include <tenon/kernels/atoms/cpu/attention_products.hpp>
-#include <tenon/kernels/atoms/cpu/cache.hpp>
+#include <tenon/kernels/atoms/cpu/cache_reader.hpp>
 #include <tenon/kernels/shared/meaning.hpp>
 #include <tenon/kernels/shared/online_softmax.hpp>
 
@@ -26,60 +26,42 @@ struct attention_words {
   using vector = typename Leaf::vector;
   using rows = row_values<group_rows>;
 
+  using source = cache_source<Leaf>;
+  using block = cache_block<Leaf>;
+  template <class Number>
+  TENON_INLINE static const cache_numbers<Leaf>* numbers() {
+    return &numbers_of<Leaf, Number>;
+  }
+
   int dim, dim_v;  ///< dim_v padded
-  float *q, *o, *merged, *s, *wide_keys, *wide_values;
+  float *q, *o, *merged, *s, *t;
+  cache_reader<Leaf> reader;
 
   /// Floats of the memory of one thread's tile.
   static index floats(int most_rows, index dim, index padded_dim_v) {
     const index padded = (most_rows + group_rows - 1) / group_rows * group_rows;
-    return padded * (dim + 2 * padded_dim_v) + group_rows * block_keys + block_keys * (dim + padded_dim_v);
+    return padded * (dim + 2 * padded_dim_v) + 2 * group_rows * block_keys + cache_reader<Leaf>::floats(dim, padded_dim_v);
   }
-  attention_words(float* memory, int most_rows, int dim_qk, int padded_dim_v) : dim(dim_qk), dim_v(padded_dim_v) {
-    const index padded = (most_rows + group_rows - 1) / group_rows * group_rows;
-    const auto take = [&](index count) {
-      float* at = memory;
-      memory += count;
-      return at;
-    };
-    q = take(padded * dim), o = take(padded * dim_v), merged = take(padded * dim_v);
-    s = take(group_rows * block_keys), wide_keys = take(block_keys * dim), wide_values = take(block_keys * dim_v);
-  }
+  attention_words(float* memory, int most_rows, int dim_qk, int padded_dim_v)
+      : dim(dim_qk),
+        dim_v(padded_dim_v),
+        q(memory),
+        o(q + padded(most_rows) * dim),
+        merged(o + padded(most_rows) * dim_v),
+        s(merged + padded(most_rows) * dim_v),
+        t(s + group_rows * block_keys),
+        reader(t + group_rows * block_keys, dim, dim_v) {}
 
   float* held(int group) const { return q + group * group_rows * dim; }
   float* sums(int group) const { return o + group * group_rows * dim_v; }
   float* merged_sums(int group) const { return merged + group * group_rows * dim_v; }
 
-  /// One kv head of a cache.
-  template <class Number>
-  struct source {
-    cpu_cache<Number> layout;
-    std::byte* data;
-    int head;
-  };
-  /// Keys and values from `key0` on, as floats; or, where `narrow_keys` is not null, as they lie in the cache.
-  template <class Number>
-  struct block {
-    const float *keys, *values;
-    const Number *narrow_keys, *narrow_values;
-    int key0;
-  };
-
   /// Calls body(block, end) for each block on the path: keys [key0, end).
-  template <class Number, class Path, class Body>
-  TENON_INLINE void stream(const source<Number>& in, const Path& path, Body&& body) const {
+  template <class Path, class Body>
+  TENON_INLINE void stream(const source& in, const Path& path, Body&& body) const {
     for (int key = path.first(); key < path.to; key = path.next(key)) {
       const int end = path.end(key);
-      const Number *keys = in.layout.key_panel(in.data, in.head, key), *values = in.layout.value_row(in.data, in.head, key);
-      block<Number> here{nullptr, nullptr, keys, values, key};
-      if constexpr (sizeof(Number) == sizeof(float)) {
-        here = {keys, values, nullptr, nullptr, key};
-      } else if (path.rows > group_rows) {
-        const int padded = (end + key_granule - 1) / key_granule * key_granule;
-        widen(keys, wide_keys, (padded - key) / key_granule * (dim / 2), key_granule);
-        widen(values, wide_values, (padded - key) / 2, dim_v);
-        here = {wide_keys, wide_values, nullptr, nullptr, key};
-      }
-      body(here, end);
+      body(reader.read(in, key, end, path.rows > group_rows), end);
     }
   }
 
@@ -101,13 +83,10 @@ struct attention_words {
   }
 
   /// s = q k^T over keys `live`, then the score, then the mask. Rows [row0, row0 + count) of the tile.
-  template <class Block, class Meaning>
-  TENON_INLINE void multiply(const float* left, const Block& keys, span live, int row0, int count, const Meaning& mean) const {
+  template <class Meaning>
+  TENON_INLINE void multiply(const float* left, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
-    if (keys.narrow_keys != nullptr)
-      narrow_scores(left, keys, count, lo, hi);
-    else
-      products::scores(s, left, keys.keys, dim, count, lo, hi);
+    scores(left, keys, count, lo, hi);
     const cover whole = mean.covers(row0, row0 + count, live.lo, live.hi);
     if (Meaning::plain && whole == cover::all) return;
     cover covers[block_keys / key_granule];
@@ -120,18 +99,15 @@ struct attention_words {
   }
 
   /// The greatest live score of each row; -inf past the last.
-  template <class Block>
-  TENON_INLINE rows row_max(const Block& keys, span live, int count) const {
+  TENON_INLINE rows row_max(const block& keys, span live, int count) const {
     return row_max(s, live.lo - keys.key0, live.hi - keys.key0, count);
   }
   /// s becomes its weights under softmax; returns their sums per row.
-  template <class Block>
-  TENON_INLINE rows exponentiate(const Block& keys, span live, int count, const softmax_state<group_rows>& state) const {
+  TENON_INLINE rows exponentiate(const block& keys, span live, int count, const softmax_state<group_rows>& state) const {
     return exponentiate(s, live.lo - keys.key0, live.hi - keys.key0, count, state);
   }
   /// s becomes its weights under sigmoid.
-  template <class Block>
-  TENON_INLINE void exponentiate(const Block& keys, span live, int, const sigmoid_state<group_rows>& state) const {
+  void exponentiate(const block& keys, span live, int, const sigmoid_state<group_rows>& state) const {
     for (int r = 0; r < group_rows; ++r)
       for (int c = live.lo - keys.key0; c < live.hi - keys.key0; c += key_granule) {
         float* at = s + r * block_keys + c;
@@ -141,15 +117,12 @@ struct attention_words {
   }
 
   /// sums = fade sums + w v over the live keys. `moved`: some fade is not 1.
-  template <class Block, class Meaning>
-  TENON_INLINE void accumulate(float* to, const rows& fade, bool moved, const Block& keys, span live, int row0, int count, const Meaning& mean) const {
+  template <class Meaning>
+  TENON_INLINE void accumulate(float* to, const rows& fade, bool moved, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
     if (moved) fade_sums(to, dim_v, count, fade);
     if (mean.covers(row0, row0 + count, live.lo, live.hi) != cover::all && carefully(to, keys, live, row0, count, mean)) return;
-    if (keys.narrow_keys != nullptr)
-      narrow_weigh(to, keys, count, lo, hi);
-    else
-      products::weigh(to, s, keys.values, dim_v, count, lo, hi);
+    weigh(to, keys, count, lo, hi);
   }
 
   /// to[0, width) = factor row_sums; a zero is positive, whether the sums were merged or not.
@@ -173,6 +146,31 @@ struct attention_words {
 
  private:
   // The words that no policy is part of: one body each, whatever the variants of a program.
+  TENON_INLINE static index padded(int most_rows) { return (most_rows + group_rows - 1) / group_rows * group_rows; }
+
+  void scores(const float* left, const block& keys, int count, int lo, int hi) const {
+    if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi);
+    for (int d = 0; d < dim; d += keys.scaled) {
+      float* to = d == 0 ? s : t;
+      keys.key_numbers->scores(to, left, keys.keys, d, dim - d < keys.scaled ? dim - d : keys.scaled, count, lo, hi);
+      const float* scale = reader.key_scales + d / keys.scaled * block_keys;
+      for (int r = 0; r < count; ++r)
+        for (int c = lo; c < hi; c += Leaf::lanes) {
+          const vector x = Leaf::load(to + r * block_keys + c), by = Leaf::load(scale + c);
+          Leaf::store(s + r * block_keys + c, d == 0 ? Leaf::multiply(by, x) : Leaf::fma(by, x, Leaf::load(s + r * block_keys + c)));
+        }
+    }
+  }
+  void weigh(float* to, const block& keys, int count, int lo, int hi) const {
+    if (keys.scaled == 0) return keys.value_numbers->weigh(to, s, keys.values, dim_v, 0, dim_v, count, lo, hi);
+    for (int first = 0; first < dim_v; first += keys.scaled) {
+      const float* scale = reader.value_scales + first / keys.scaled * block_keys;
+      const int rows_there = products::padded_rows(count);
+      for (int r = 0; r < rows_there; ++r)
+        for (int c = lo; c < hi; c += Leaf::lanes) Leaf::store(t + r * block_keys + c, Leaf::multiply(Leaf::load(s + r * block_keys + c), Leaf::load(scale + c)));
+      keys.value_numbers->weigh(to, t, keys.values, dim_v, first, dim_v - first < keys.scaled ? dim_v - first : keys.scaled, count, lo, hi);
+    }
+  }
   static rows row_max(const float* scores, int lo, int hi, int count) {
     rows out;
     out.fill(nothing);
@@ -229,38 +227,40 @@ struct attention_words {
     for (int i = 0; i < key_granule; ++i) at[i] = mean.keeps(first, key + i) ? at[i] : nothing;
   }
 
-  template <class Number>
-  TENON_INLINE void narrow_scores(const float* left, const block<Number>& keys, int count, int lo, int hi) const {
-    if constexpr (sizeof(Number) < sizeof(float)) products::scores_narrow(s, left, keys.narrow_keys, dim, count, lo, hi);
-  }
-  template <class Number>
-  TENON_INLINE void narrow_weigh(float* to, const block<Number>& keys, int count, int lo, int hi) const {
-    if constexpr (sizeof(Number) < sizeof(float)) products::weigh_narrow(to, s, keys.narrow_values, dim_v, count, lo, hi);
-  }
-
   // Values that are not finite must not leak through a weight of zero: then rows take the values they see one by one.
-  template <class Number, class Meaning>
-  bool carefully(float* to, const block<Number>& keys, span live, int row0, int count, const Meaning& mean) const {
+  template <class Meaning>
+  bool carefully(float* to, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const auto seen_by_all = [&](int key) { return mean.covers(row0, row0 + count, key, key + key_granule) == cover::all; };
     span doubtful = live;  // a weight of zero that stands for a masked key
     while (!doubtful.empty() && seen_by_all(doubtful.lo)) doubtful.lo += key_granule;
     while (!doubtful.empty() && seen_by_all(doubtful.hi - key_granule)) doubtful.hi -= key_granule;
-    const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
-    const float* values = keys.values;
-    if constexpr (sizeof(Number) < sizeof(float))
-      if (values == nullptr) {
-        widen(keys.narrow_values + index(lo) * dim_v, wide_values + index(lo) * dim_v, (hi - lo) / 2, dim_v);
-        values = wide_values;
-      }
-    if (finite(values + index(doubtful.lo - keys.key0) * dim_v, index(doubtful.hi - doubtful.lo) * dim_v)) return false;
+    block wide = keys;
+    if (finite_values(wide, live, doubtful)) return false;
     for (int r = 0; r < count; ++r)
       for (int key = live.lo; key < live.hi; ++key)
-        if (mean.keep(row0 + r, key)) {
-          const vector w = Leaf::fill(s[r * block_keys + (key - keys.key0)]);
-          const float* value = values + index(key - keys.key0) * dim_v;
-          for (int c = 0; c < dim_v; c += Leaf::lanes) Leaf::store(to + r * dim_v + c, Leaf::fma(w, Leaf::load(value + c), Leaf::load(to + r * dim_v + c)));
-        }
+        if (mean.keep(row0 + r, key)) add_value(to + r * dim_v, wide, s[r * block_keys + (key - keys.key0)], key - keys.key0);
     return true;
+  }
+  // Whether the values of the doubtful keys are finite; if not, `keys` get floats to be taken one by one.
+  bool finite_values(block& keys, span live, span doubtful) const {
+    const int lo = doubtful.lo - keys.key0, hi = doubtful.hi - keys.key0;
+    bool good = true;
+    if (keys.scaled != 0) {
+      for (int c = 0; c < dim_v && good; c += keys.scaled) good = finite(reader.value_scales + c / keys.scaled * block_keys + lo, hi - lo);
+      if (good) return true;
+    }
+    if (!keys.value_numbers->wide) reader.widen_values(keys, (live.hi - keys.key0 + key_granule - 1) / key_granule, (live.lo - keys.key0) / key_granule);
+    if (keys.scaled != 0) return false;
+    for (int p = lo / key_granule; p < hi / key_granule && good; ++p) good = finite(reinterpret_cast<const float*>(keys.values[p]), index{key_granule} * dim_v);
+    return good;
+  }
+  void add_value(float* to, const block& keys, float weight, int key) const {
+    const float* value = reinterpret_cast<const float*>(keys.values[key / key_granule]) + key % key_granule * dim_v;
+    const int step = keys.scaled == 0 ? dim_v : keys.scaled;
+    for (int first = 0; first < dim_v; first += step) {
+      const vector w = Leaf::fill(keys.scaled == 0 ? weight : weight * reader.value_scales[first / step * block_keys + key]);
+      for (int c = first; c < dim_v && c < first + step; c += Leaf::lanes) Leaf::store(to + c, Leaf::fma(w, Leaf::load(value + c), Leaf::load(to + c)));
+    }
   }
   static bool finite(const float* at, index count) {
     constexpr int parts = key_granule / Leaf::lanes;
@@ -270,18 +270,6 @@ struct attention_words {
       for (int p = 0; p < parts; ++p) zero[p] = Leaf::fma(Leaf::load(at + i + p * Leaf::lanes), Leaf::fill(0), zero[p]);
     for (int p = 1; p < parts; ++p) zero[0] = Leaf::add(zero[0], zero[p]);
     return Leaf::sum_of(zero[0]) == 0;
-  }
-
-  // `count` x [of][2] numbers to pairs of rows of floats.
-  template <class Number>
-  static void widen(const Number* from, float* to, index count, int of) {
-    for (index i = 0; i < count; ++i, from += 2 * of, to += 2 * of)
-      for (int c = 0; c < of; c += Leaf::lanes) {
-        vector first, second;
-        Leaf::widen(from + 2 * c, first, second);
-        Leaf::store(to + c, first);
-        Leaf::store(to + of + c, second);
-      }
   }
 };
 

@@ -1,8 +1,11 @@
 #pragma once
 // The two products of attention on a processor, s = q k^T and o += w v, as micro tiles over the leaf of an instruction set:
 //   Leaf::vector, lanes, rows x vectors (the tile that its registers hold best), load, store, fill, fma(a, b, c) = a b + c,
-//   multiply, add, highest, exp2, sum_of, highest_of, widen (pairs of 16-bit numbers to the vectors of their firsts and seconds).
+//   multiply, add, highest, exp2, sum_of, highest_of, widen (pairs of 16-bit numbers to the vectors of their firsts and seconds;
+//   bytes to one vector), e4m3_step.
 // Every score is one chain of fma over dim and every sum one chain over keys, in order, so that no tile shape shows in the bits.
+
+#include <cstddef>
 
 #include <tenon/core/view.hpp>
 
@@ -14,23 +17,22 @@ struct attention_products {
   using vector = typename Leaf::vector;
   static constexpr int group_rows = 16, block_keys = 128, panel = 16;
 
-  /// s [16][block_keys], columns [lo, hi) of a block, = q [dim][16] times the panels of its keys [hi / 16][depth][16]; rows [0, count).
-  static void scores(float* s, const float* q, const float* keys, int depth, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows>(s + r * block_keys, q + r, keys, depth, lo, hi); });
+  static constexpr int panels = block_keys / panel;  ///< in a block
+
+  // A block's keys and values lie in panels of 16 keys, each wherever it is; `Storage` is what it holds: float, or narrow numbers
+  // that are widened in registers, for few rows.
+
+  /// s [16][block_keys], columns [lo, hi) of a block, = dims [dim, dim + depth) of q [dim][16] times those of key panels
+  /// [dim / pack][16][pack]; rows [0, count).
+  template <class Storage>
+  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi) {
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi); });
   }
-  /// The same from panels [hi / 16][depth / 2][16][2] of 16-bit numbers, widened in registers: for few rows.
-  template <class Number>
-  static void scores_narrow(float* s, const float* q, const Number* keys, int depth, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows_narrow<Rows>(s + r * block_keys, q + r, keys, depth, lo, hi); });
-  }
-  /// o [16][width] += w [16][block_keys] times values [key][width], keys [lo, hi) of a block; rows [0, count).
-  static void weigh(float* o, const float* w, const float* values, int width, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { weigh_rows<Rows>(o + index(r) * width, w + r * block_keys, values, width, lo, hi); });
-  }
-  /// The same from values [key / 2][width][2] of 16-bit numbers.
-  template <class Number>
-  static void weigh_narrow(float* o, const float* w, const Number* values, int width, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { weigh_rows_narrow<Rows>(o + index(r) * width, w + r * block_keys, values, width, lo, hi); });
+  /// Columns [column, column + columns) of o [16][width] += w [16][block_keys] times value panels [16 / pack][width][pack], keys
+  /// [lo, hi) of a block; rows [0, count).
+  template <class Storage>
+  static void weigh(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi) {
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { weigh_rows<Rows, Storage>(o + index(r) * width, w + r * block_keys, values, width, column, columns, lo, hi); });
   }
 
   /// How many rows the products touch for `count` of them: whole micro tiles.
@@ -64,105 +66,83 @@ struct attention_products {
     if (rest == 1) return f.template operator()<1>(r);
   }
 
-  template <int Rows>
-  static void score_rows(float* out, const float* left, const float* keys, int depth, int lo, int hi) {
-    constexpr int most = vectors<Rows>(64);
+  template <class Storage>
+  static constexpr int pack = sizeof(Storage) == 2 ? 2 : 1;
+
+  template <int Rows, class Storage>
+  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi) {
+    constexpr int widest = pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
     int c = lo;
-    for (; c + most * Leaf::lanes <= hi; c += most * Leaf::lanes) score_tile<Rows, most>(out, left, keys, depth, c);
-    if constexpr (most > least)
-      for (; c < hi; c += panel) score_tile<Rows, least>(out, left, keys, depth, c);
+    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c);
+    if constexpr (widest > least)
+      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c);
   }
-  template <int Rows, class Number>
-  static void score_rows_narrow(float* out, const float* left, const Number* keys, int depth, int lo, int hi) {
-    constexpr int most = least > Leaf::vectors ? least : Leaf::vectors;
-    int c = lo;
-    for (; c + most * Leaf::lanes <= hi; c += most * Leaf::lanes) score_tile_narrow<Rows, most>(out, left, keys, depth, c);
-    if constexpr (most > least)
-      for (; c < hi; c += panel) score_tile_narrow<Rows, least>(out, left, keys, depth, c);
+  template <int Rows, class Storage>
+  static void weigh_rows(float* out, const float* weights, const std::byte* const* values, int width, int column, int columns, int lo, int hi) {
+    constexpr int widest = vectors<Rows>(128);
+    int c = column;
+    const int end = column + columns;
+    for (; c + widest * Leaf::lanes <= end; c += widest * Leaf::lanes) weigh_tile<Rows, widest, Storage>(out, weights, values, width, c, lo, hi);
+    if constexpr (widest > least)
+      for (; c < end; c += panel) weigh_tile<Rows, least, Storage>(out, weights, values, width, c, lo, hi);
   }
-  template <int Rows>
-  static void weigh_rows(float* out, const float* weights, const float* values, int width, int lo, int hi) {
-    constexpr int most = vectors<Rows>(128);
-    int c = 0;
-    for (; c + most * Leaf::lanes <= width; c += most * Leaf::lanes) weigh_tile<Rows, most>(out + c, weights, values + c, width, lo, hi);
-    if constexpr (most > least)
-      for (; c < width; c += panel) weigh_tile<Rows, least>(out + c, weights, values + c, width, lo, hi);
-  }
-  template <int Rows, class Number>
-  static void weigh_rows_narrow(float* out, const float* weights, const Number* values, int width, int lo, int hi) {
-    constexpr int most = vectors<Rows>(128);
-    int c = 0;
-    for (; c + most * Leaf::lanes <= width; c += most * Leaf::lanes) weigh_tile_narrow<Rows, most>(out + c, weights, values + 2 * c, width, lo, hi);
-    if constexpr (most > least)
-      for (; c < width; c += panel) weigh_tile_narrow<Rows, least>(out + c, weights, values + 2 * c, width, lo, hi);
+
+  // One vector per number of a pack, from where they lie.
+  template <class Storage>
+  TENON_INLINE static void widen(const Storage* from, vector (&to)[pack<Storage>]) {
+    if constexpr (pack<Storage> == 2)
+      Leaf::widen(from, to[0], to[1]);
+    else if constexpr (sizeof(Storage) == 1)
+      to[0] = Leaf::widen(from);
+    else
+      to[0] = Leaf::load(from);
   }
 
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
-  template <int Rows, int Vectors>
-  TENON_INLINE static void score_tile(float* out, const float* left, const float* keys, int depth, int c) {
+  template <int Rows, int Vectors, class Storage>
+  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c) {
+    constexpr int numbers = pack<Storage>;
     vector sum[Rows][Vectors];
-    const float* at[Vectors];
+    const Storage* at[Vectors];
     zero<Rows, Vectors>(sum);
 #pragma GCC unroll 16
-    for (int v = 0; v < Vectors; ++v) at[v] = keys + index((c + v * Leaf::lanes) / panel * panel) * depth + (c + v * Leaf::lanes) % panel;
-    for (int d = 0; d < depth; ++d) {
-      vector right[Vectors];
+    for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
+    left += dim * group_rows;
+    for (int d = 0; d < depth; d += numbers) {
+      vector right[Vectors][numbers];
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) right[v] = Leaf::load(at[v] + index(d) * panel);
-      add_products<Rows, Vectors, 1>(sum, left + d * group_rows, right);
+      for (int v = 0; v < Vectors; ++v) widen<Storage>(at[v] + d * panel, right[v]);
+#pragma GCC unroll 2
+      for (int i = 0; i < numbers; ++i) add_products<Rows, Vectors, 1>(sum, left + (d + i) * group_rows, right, i);
     }
     keep<Rows, Vectors>(sum, out + c, block_keys);
   }
-  template <int Rows, int Vectors, class Number>
-  TENON_INLINE static void score_tile_narrow(float* out, const float* left, const Number* keys, int depth, int c) {
+  template <int Rows, int Vectors, class Storage>
+  TENON_INLINE static void weigh_tile(float* out, const float* weights, const std::byte* const* values, int width, int c, int lo, int hi) {
+    constexpr int numbers = pack<Storage>;
     vector sum[Rows][Vectors];
-    const Number* at[Vectors];
-    zero<Rows, Vectors>(sum);
+    take<Rows, Vectors>(sum, out + c, width);
+    for (int first = lo; first < hi; first += panel) {
+      const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;
+      for (int key = first; key < first + panel; key += numbers, row += numbers * width) {
+        vector right[Vectors][numbers];
 #pragma GCC unroll 16
-    for (int v = 0; v < Vectors; ++v) at[v] = keys + index((c + v * Leaf::lanes) / panel * panel) * depth + 2 * ((c + v * Leaf::lanes) % panel);
-    for (int d = 0; d < depth; d += 2) {
-      vector even[Vectors], odd[Vectors];
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::widen(at[v] + index(d) * panel, even[v], odd[v]);
-      add_products<Rows, Vectors, 1>(sum, left + d * group_rows, even);
-      add_products<Rows, Vectors, 1>(sum, left + (d + 1) * group_rows, odd);
+        for (int v = 0; v < Vectors; ++v) widen<Storage>(row + numbers * v * Leaf::lanes, right[v]);
+#pragma GCC unroll 2
+        for (int i = 0; i < numbers; ++i) add_products<Rows, Vectors, block_keys>(sum, weights + key + i, right, i);
+      }
     }
-    keep<Rows, Vectors>(sum, out + c, block_keys);
-  }
-  template <int Rows, int Vectors>
-  TENON_INLINE static void weigh_tile(float* out, const float* weights, const float* values, int width, int lo, int hi) {
-    vector sum[Rows][Vectors];
-    take<Rows, Vectors>(sum, out, width);
-    for (int key = lo; key < hi; ++key) {
-      vector right[Vectors];
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) right[v] = Leaf::load(values + index(key) * width + v * Leaf::lanes);
-      add_products<Rows, Vectors, block_keys>(sum, weights + key, right);
-    }
-    keep<Rows, Vectors>(sum, out, width);
-  }
-  template <int Rows, int Vectors, class Number>
-  TENON_INLINE static void weigh_tile_narrow(float* out, const float* weights, const Number* values, int width, int lo, int hi) {
-    vector sum[Rows][Vectors];
-    take<Rows, Vectors>(sum, out, width);
-    for (int key = lo; key < hi; key += 2) {
-      vector even[Vectors], odd[Vectors];
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::widen(values + index(key) * width + 2 * v * Leaf::lanes, even[v], odd[v]);
-      add_products<Rows, Vectors, block_keys>(sum, weights + key, even);
-      add_products<Rows, Vectors, block_keys>(sum, weights + key + 1, odd);
-    }
-    keep<Rows, Vectors>(sum, out, width);
+    keep<Rows, Vectors>(sum, out + c, width);
   }
 
-  // sum[r] += left[r Stride] right
-  template <int Rows, int Vectors, int Stride>
-  TENON_INLINE static void add_products(vector (&sum)[Rows][Vectors], const float* left, const vector (&right)[Vectors]) {
+  // sum[r] += left[r Stride] right[.][i]
+  template <int Rows, int Vectors, int Stride, int Numbers>
+  TENON_INLINE static void add_products(vector (&sum)[Rows][Vectors], const float* left, const vector (&right)[Vectors][Numbers], int i) {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const vector a = Leaf::fill(left[r * Stride]);
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, right[v], sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, right[v][i], sum[r][v]);
     }
   }
   template <int Rows, int Vectors>

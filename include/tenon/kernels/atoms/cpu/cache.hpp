@@ -1,49 +1,114 @@
 #pragma once
-// How keys and values lie in the caches of all CPU machines, so that a product reads one stream straight through:
-//   keys    [kv_head][key / 16][dim / pack][16][pack]     panels of 16 keys: a vector holds one dim (or a pair) of 16 keys
-//   values  [kv_head][key / pack][dim_v][pack]            rows of keys (or pairs of keys)
-// pack is 1 for float and 2 for 16-bit numbers, so that 32 of them widen to two vectors without a shuffle. Keys are padded
-// to 16, dim_v to 16; padding is read but never counts.
+// How keys and values lie in the caches of all CPU machines, so that a product reads one stream straight through. A page holds,
+// for each kv head, its key panels and then its value panels; a contiguous cache is one page.
+//   key panel    [scales of 16 keys: dim / block][16], [dim / pack][16][pack]     a vector holds one dim (or a pair) of 16 keys
+//   value panel  [scales: dim_v / block][16], [16 / pack][dim_v][pack]             rows of keys (or pairs of keys)
+// pack is 2 for 16-bit numbers, so that 32 of them widen to two vectors without a shuffle, else 1. Only numbers of 8 bits have
+// scales. Keys are padded to 16, dim_v to 16; padding is read but never counts. A cache whose values are the first dims of its
+// keys has no value panels.
 
+#include <cstdint>
+
+#include <tenon/core/block_scaled.hpp>
 #include <tenon/core/memory.hpp>
-#include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
 
+/// What a number is made of: `storage`, how many of them lie side by side, and how many share a scale (0: none).
 template <class Number>
-struct cpu_cache {
-  static constexpr int panel = 16, pack = sizeof(Number) == 4 ? 1 : 2;
+struct cache_number_facts {
+  using storage = Number;
+  static constexpr int pack = sizeof(Number) == 4 ? 1 : 2, block = 0;
+};
+template <shares_scales Number>
+struct cache_number_facts<Number> {
+  using storage = typename Number::storage;
+  static constexpr int pack = 1, block = Number::block;
+};
 
-  index dim, dim_v, keys;  ///< padded
+/// The offsets of one page of `keys` keys. dim_v is padded; 0: the values are the first dims of the keys.
+struct cpu_cache_layout {
+  static constexpr int panel = 16;
+  int dim, dim_v, item, block;  ///< item: bytes of a number
+  index keys;
 
-  TENON_INLINE cpu_cache(int head_dim, int head_dim_v, index capacity)
-      : dim(head_dim), dim_v((head_dim_v + 15) / 16 * 16), keys((capacity + panel - 1) / panel * panel) {}
+  TENON_INLINE index scale_bytes(int width) const { return block == 0 ? 0 : index{panel} * ((width + block - 1) / block) * index{sizeof(float)}; }
+  TENON_INLINE index key_panel_bytes() const { return scale_bytes(dim) + index{panel} * dim * item; }
+  TENON_INLINE index value_panel_bytes() const { return scale_bytes(dim_v) + index{panel} * dim_v * item; }
+  TENON_INLINE index panels() const { return (keys + panel - 1) / panel; }
+  TENON_INLINE index head_bytes() const { return panels() * (key_panel_bytes() + value_panel_bytes()); }
+  TENON_INLINE std::size_t bytes(int kv_heads) const { return round_up(static_cast<std::size_t>(head_bytes() * kv_heads), 64); }
+  /// The panels that `key` stands in, from their scales on.
+  TENON_INLINE index key_panel(int head, index key) const { return head * head_bytes() + key / panel * key_panel_bytes(); }
+  TENON_INLINE index value_panel(int head, index key) const { return head * head_bytes() + panels() * key_panel_bytes() + key / panel * value_panel_bytes(); }
+};
 
-  TENON_INLINE index head_values() const { return keys * (dim + dim_v); }
-  TENON_INLINE std::size_t bytes(int kv_heads) const { return round_up(static_cast<std::size_t>(head_values() * kv_heads) * sizeof(Number), 64); }
-  /// The panel that `key` stands in.
-  TENON_INLINE Number* key_panel(std::byte* data, int head, index key) const {
-    return reinterpret_cast<Number*>(data) + head * head_values() + key / panel * panel * dim;
-  }
-  /// The row, or pair of rows, that `key` stands in.
-  TENON_INLINE Number* value_row(std::byte* data, int head, index key) const {
-    return reinterpret_cast<Number*>(data) + head * head_values() + keys * dim + key / pack * pack * dim_v;
-  }
+/// The same for one kind of number, and how it is written.
+template <class Number>
+struct cpu_cache : cpu_cache_layout {
+  using facts = cache_number_facts<Number>;
+  using storage = typename facts::storage;
+  static constexpr int pack = facts::pack;
 
-  /// Writes keys and values of positions [first, first + count), within one panel, rounded to Number, and the padding of the
+  /// `own_values`: whether the cache holds values, or they are the first dims of the keys.
+  TENON_INLINE cpu_cache(int head_dim, int head_dim_v, index page_keys, bool own_values = true)
+      : cpu_cache_layout{head_dim, own_values ? (head_dim_v + 15) / 16 * 16 : 0, static_cast<int>(sizeof(storage)), facts::block, page_keys} {}
+
+  /// Writes keys and values of keys [first, first + count) of a page, within one panel, rounded to Number, and the padding of the
   /// values. Row i of k and v lies i strides on.
-  void write(std::byte* data, int head, index first, int count, const float* k, index k_stride, const float* v, index v_stride, int width_v) const {
-    Number* keys_to = key_panel(data, head, first) + first % panel * pack;
-    for (index d = 0; d < dim; d += pack, keys_to += panel * pack)
+  void write(std::byte* page, int head, index first, int count, const float* k, index k_stride, const float* v, index v_stride, int width_v) const {
+    const int lane = static_cast<int>(first % panel);
+    rows_to_columns(page + key_panel(head, first), lane, count, k, k_stride);
+    if (dim_v == 0) return;
+    std::byte* to = page + value_panel(head, first);
+    for (int t = 0; t < count; ++t) row(to, lane + t, v + t * v_stride, width_v);
+  }
+
+ private:
+  using factors = float[panel][18];  // of up to 576 dims, per row and block
+
+  static float most_of(const float* x, int count) {
+    float most = 0;
+    for (int i = 0; i < count; ++i) {
+      const float magnitude = __builtin_fabsf(x[i]);
+      most = magnitude <= most ? most : magnitude;  // a NaN stays
+    }
+    return most;
+  }
+  // The scales of one row of `width`, of which `given` values are there, to the scales of its panel.
+  static void scales(std::byte* panel_at, int lane, const float* x, int width, float* own) {
+    float* to = reinterpret_cast<float*>(panel_at);
+    for (int i = 0, d = 0; d < width; ++i, d += facts::block) to[i * panel + lane] = own[i] = Number::scale_of(most_of(x + d, width - d < facts::block ? width - d : facts::block));
+  }
+  void rows_to_columns(std::byte* panel_at, int lane, int count, const float* k, index k_stride) const {
+    [[maybe_unused]] factors own;
+    if constexpr (facts::block != 0)
+      for (int t = 0; t < count; ++t) scales(panel_at, lane + t, k + t * k_stride, dim, own[t]);
+    storage* to = reinterpret_cast<storage*>(panel_at + scale_bytes(dim)) + lane * pack;
+    for (int d = 0; d < dim; d += pack, to += panel * pack)
       for (int t = 0; t < count; ++t)
-        for (int i = 0; i < pack; ++i) keys_to[t * pack + i] = Number(k[t * k_stride + d + i]);
-    for (int t = 0; t < count; ++t) {
-      const index key = first + t;
-      Number* row = value_row(data, head, key) + key % pack;
-      for (index c = 0; c < width_v; ++c) row[c * pack] = Number(v[t * v_stride + c]);
-      for (index c = width_v; c < dim_v; ++c) row[c * pack] = Number(0.0f);
+        for (int i = 0; i < pack; ++i) {
+          if constexpr (facts::block != 0)
+            to[t * pack + i] = Number::quantize(k[t * k_stride + d + i], own[t][d / facts::block]);
+          else
+            to[t * pack + i] = Number(k[t * k_stride + d + i]);
+        }
+  }
+  void row(std::byte* panel_at, int lane, const float* v, int width) const {
+    [[maybe_unused]] float own[18];
+    if constexpr (facts::block != 0) {
+      scales(panel_at, lane, v, width, own);
+      for (int i = (width + facts::block - 1) / facts::block; i < (dim_v + facts::block - 1) / facts::block; ++i) reinterpret_cast<float*>(panel_at)[i * panel + lane] = 1;
+    }
+    storage* to = reinterpret_cast<storage*>(panel_at + scale_bytes(dim_v)) + index(lane / pack * pack) * dim_v + lane % pack;
+    for (int c = 0; c < dim_v; ++c) {
+      const float x = c < width ? v[c] : 0.0f;
+      if constexpr (facts::block != 0)
+        to[c * pack] = Number::quantize(x, own[(c < width ? c : width - 1) / facts::block]);
+      else
+        to[c * pack] = Number(x);
     }
   }
 };

@@ -1,6 +1,8 @@
 #pragma once
 // The leaf of attention on AVX2 with FMA. Micro tiles of 6 rows x 2 vectors.
 
+#include <cstdint>
+
 #include <tenon/kernels/atoms/x86_intrinsics.hpp>
 
 #include <tenon/kernels/atoms/cpu/attention.hpp>
@@ -54,6 +56,15 @@ struct avx2_attention_leaf {
     const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);  // firsts, then seconds
     firsts = _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
     seconds = _mm256_cvtph_ps(_mm256_extracti128_si256(packed, 1));
+  }
+
+  TENON_INLINE static vector widen(const std::int8_t* from) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+  }
+  static constexpr float e4m3_step = 256;  // e4m3 has the bits of a half with a smaller exponent bias
+  TENON_INLINE static vector widen(const e4m3* from) {
+    const __m128i x = _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    return _mm256_cvtph_ps(_mm_and_si128(_mm_slli_epi16(x, 7), _mm_set1_epi16(static_cast<short>(0xbf80))));
   }
 };
 

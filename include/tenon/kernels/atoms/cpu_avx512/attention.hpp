@@ -1,6 +1,8 @@
 #pragma once
 // The leaf of attention on AVX-512: one instruction, or a few, per function. Micro tiles of 8 rows x 2 vectors.
 
+#include <cstdint>
+
 #include <tenon/kernels/atoms/x86_intrinsics.hpp>
 
 #include <tenon/kernels/atoms/cpu/attention.hpp>
@@ -53,6 +55,16 @@ struct avx512_attention_leaf {
     const __m512i pairs = _mm512_loadu_si512(from);
     firsts = _mm512_maskz_cvtph_ps(every, _mm512_maskz_cvtepi32_epi16(every, pairs));
     seconds = _mm512_maskz_cvtph_ps(every, _mm512_maskz_cvtepi32_epi16(every, _mm512_maskz_srli_epi32(every, pairs, 16)));
+  }
+
+  TENON_INLINE static vector widen(const std::int8_t* from) {
+    return _mm512_maskz_cvtepi32_ps(every, _mm512_maskz_cvtepi8_epi32(every, _mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+  }
+  static constexpr float e4m3_step = 256;  // e4m3 has the bits of a half with a smaller exponent bias
+  TENON_INLINE static vector widen(const e4m3* from) {
+    const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    const __m256i half = _mm256_and_si256(_mm256_slli_epi16(x, 7), _mm256_set1_epi16(static_cast<short>(0xbf80)));
+    return _mm512_maskz_cvtph_ps(every, half);
   }
 };
 

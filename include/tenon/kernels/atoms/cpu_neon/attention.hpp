@@ -1,6 +1,8 @@
 #pragma once
 // The leaf of attention on NEON (AArch64). Micro tiles of 4 rows x 4 vectors.
 
+#include <cstdint>
+
 #include <arm_neon.h>
 
 #include <tenon/kernels/atoms/cpu/attention.hpp>
@@ -44,6 +46,22 @@ struct neon_attention_leaf {
     const uint16x4x2_t pairs = vld2_u16(&from->bits);
     firsts = vcvt_f32_f16(vreinterpret_f16_u16(pairs.val[0]));
     seconds = vcvt_f32_f16(vreinterpret_f16_u16(pairs.val[1]));
+  }
+
+  TENON_INLINE static vector widen(const std::int8_t* from) {
+    return vcvtq_f32_s32(vmovl_s16(four(from)));
+  }
+  static constexpr float e4m3_step = 256;  // e4m3 has the bits of a half with a smaller exponent bias
+  TENON_INLINE static vector widen(const e4m3* from) {
+    const uint16x4_t x = vreinterpret_u16_s16(four(from));
+    return vcvt_f32_f16(vreinterpret_f16_u16(vand_u16(vshl_n_u16(x, 7), vdup_n_u16(0xbf80))));
+  }
+
+ private:
+  TENON_INLINE static int16x4_t four(const void* from) {  // signed bytes
+    std::int32_t bytes;
+    __builtin_memcpy(&bytes, from, sizeof bytes);
+    return vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(bytes))));
   }
 };
 

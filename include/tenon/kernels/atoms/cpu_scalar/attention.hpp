@@ -25,6 +25,11 @@ struct scalar_attention_leaf {
     first = static_cast<float>(from[0]);
     second = static_cast<float>(from[1]);
   }
+  static constexpr float e4m3_step = 1;  ///< widened e4m3, times this, are the numbers
+  template <class Byte>
+  TENON_INLINE static float widen(const Byte* from) {
+    return static_cast<float>(*from);
+  }
 };
 
 using scalar_attention = attention_words<scalar_attention_leaf>;

@@ -1,0 +1,115 @@
+#pragma once
+// Caches of keys and values on a processor: their bytes, and appending to them, contiguous or in pages.
+
+#include <tenon/core/fault.hpp>
+#include <tenon/kernels/atoms/cpu/cache.hpp>
+#include <tenon/kernels/launch/cpu.hpp>
+#include <tenon/kernels/launch/number_view.hpp>
+#include <tenon/policies/cache.hpp>
+
+TENON_KERNELS_BEGIN
+
+namespace kernel_detail {
+
+template <class Number>
+atoms::cpu_cache<Number> layout_of(const heads& shape, index page_keys) {
+  return {shape.dim, shape.dim_v, page_keys, shape.values == values_are::their_own};
+}
+
+inline void check_heads(const heads& shape) {
+  if (shape.kv <= 0 || shape.query <= 0 || shape.query % shape.kv != 0)
+    throw error("[heads.kv] is ", shape.kv, ": it must divide the ", shape.query, " query heads: each kv head serves an equal group. Fix: change kv.");
+  if (shape.dim % 8 != 0 || shape.dim_v % 8 != 0 || shape.dim <= 0 || shape.dim_v <= 0 || shape.dim > 576 || shape.dim_v > 576)
+    throw error("[heads.dim] ", shape.dim, " and [heads.dim_v] ", shape.dim_v, " must be multiples of 8 up to 576. Fix: pad the heads of the model.");
+  if (shape.values == values_are::first_dims_of_keys && shape.dim_v > shape.dim)
+    throw error("[heads.dim_v] is ", shape.dim_v, ": values that are the first dims of keys cannot be wider than dim, ", shape.dim, ". Fix: a smaller dim_v.");
+}
+template <class Number>
+void check_pages(const cache_view<Number>& cache) {
+  if (cache.pages == nullptr) return;
+  if (cache.page_keys <= 0) throw error("[cache.page_keys] is ", cache.page_keys, ": a page holds at least one key. Fix: give the size that the pool was made with.");
+  if (cache.capacity % cache.page_keys != 0)
+    throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
+}
+inline void check_append(const heads& shape, index capacity, const readable<3>& k, const readable<3>& v, index first) {
+  check_heads(shape);
+  const index tokens = k.extent[0];
+  const bool own = shape.values == values_are::their_own;
+  if (!own && v.data != nullptr) throw error("[v] of append must be empty: the cache's values are the first dims of its keys. Fix: leave v out.");
+  if (k.extent[1] != shape.kv || k.extent[2] != shape.dim || (own && (v.extent[0] != tokens || v.extent[1] != shape.kv || v.extent[2] != shape.dim_v)))
+    throw error("[k, v] of append must be [", tokens, ", ", shape.kv, ", ", shape.dim, "] and [", tokens, ", ", shape.kv, ", ", shape.dim_v,
+                "]. Fix: give the heads that the cache was made for.");
+  if (k.stride[2] != 1 || (own && v.stride[2] != 1)) throw error("[k, v] of append must be dense in their last axis. Fix: copy them first.");
+  if (first < 0 || first + tokens > capacity)
+    throw error("[first] of append: positions ", first, " to ", first + tokens, " do not fit a cache of ", capacity, " keys. Fix: a larger capacity.");
+}
+
+// Rows of one head as floats, `stride` apart.
+struct head_rows {
+  const float* data;
+  index stride;
+};
+inline head_rows rows_of(const readable<3>& x, index first, int count, int head, int width, float* room) {
+  if (x.data == nullptr) return {nullptr, 0};
+  if (x.kind == float_kind::f32) return {reinterpret_cast<const float*>(x.row(first, head)), x.stride[0]};
+  for (int i = 0; i < count; ++i) as_floats(x.row(first + i, head), x.kind, room + i * width, width);
+  return {room, width};
+}
+
+}  // namespace kernel_detail
+
+/// Bytes of one layer's contiguous cache of `capacity` keys; a multiple of 64.
+template <cache_number Number, class Machine>
+std::size_t cache_bytes(const Machine&, heads shape, index capacity) {
+  return kernel_detail::layout_of<Number>(shape, capacity).bytes(shape.kv);
+}
+/// Bytes of one page of `page_keys` keys of one layer; a multiple of 64.
+template <cache_number Number, class Machine>
+std::size_t page_bytes(const Machine&, heads shape, index page_keys) {
+  return kernel_detail::layout_of<Number>(shape, page_keys).bytes(shape.kv);
+}
+
+/// Writes k [token, kv_head, dim] and v [token, kv_head, dim_v], of float, bf16 or f16, at positions first, first + 1, ... in the
+/// cache's own numbers, and sets cache.length to the position after the last. The last axis of both is dense; v is empty where
+/// values are the first dims of keys. A smaller `first` forgets what came after. Throws tenon::error for a wrong shape or a full cache.
+template <class Machine, cache_number Number>
+void append(const Machine& machine, cache_view<Number>& cache, readable<3> k, readable<3> v, index first) {
+  const heads& shape = cache.shape;
+  const index tokens = k.extent[0];
+  kernel_detail::check_append(shape, cache.capacity, k, v, first);
+  kernel_detail::check_pages(cache);
+  cache.length = first + tokens;
+  if (tokens == 0) return;
+  const index page_keys = cache.pages == nullptr ? cache.capacity : cache.page_keys;
+  const auto layout = kernel_detail::layout_of<Number>(shape, page_keys);
+  const index bytes = static_cast<index>(layout.bytes(shape.kv));
+  constexpr index panel = atoms::cpu_cache_layout::panel;
+  const auto panel_of = [&](index key) { return key / page_keys * layout.panels() + key % page_keys / panel; };  // counted through the pages
+  const index first_panel = panel_of(first), panels = panel_of(first + tokens - 1) + 1 - first_panel;
+  const bool alone = tokens * shape.kv * (shape.dim + shape.dim_v) < 65536;  // a parallel region would cost more
+  const int parts = alone ? 1 : machine.threads();
+  machine.parallel(parts, [&](int part) {
+    float k_room[panel * 576], v_room[panel * 576];
+    for (index item = part; item < shape.kv * panels; item += parts) {
+      const int head = static_cast<int>(item % shape.kv);
+      const index at = first_panel + item / shape.kv, page = at / layout.panels();
+      const index start = page * page_keys + at % layout.panels() * panel, page_end = (page + 1) * page_keys, end = start + panel < page_end ? start + panel : page_end;
+      const index from = start < first ? first : start, to = end < first + tokens ? end : first + tokens;
+      const int count = static_cast<int>(to - from);
+      const auto keys = kernel_detail::rows_of(k, from - first, count, head, shape.dim, k_room), values = kernel_detail::rows_of(v, from - first, count, head, shape.dim_v, v_room);
+      std::byte* page_at = cache.data + (cache.pages == nullptr ? 0 : cache.pages[page] * bytes);
+      layout.write(page_at, head, from - page * page_keys, count, keys.data, keys.stride, values.data, values.stride, shape.dim_v);
+    }
+  });
+}
+
+/// The same for many sequences: rows [first_query[b], first_query[b + 1]) of k and v go behind what sequence b holds.
+template <class Machine, cache_number Number>
+void append(const Machine& machine, const ragged<Number>& batch, readable<3> k, readable<3> v) {
+  for (int b = 0; b < batch.count; ++b) {
+    const index from = batch.first_query[b], count = batch.first_query[b + 1] - from;
+    append(machine, batch.caches[b], k.rows(from, count), v.data == nullptr ? v : v.rows(from, count), batch.caches[b].length);
+  }
+}
+
+TENON_KERNELS_END

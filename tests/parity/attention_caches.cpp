@@ -1,0 +1,123 @@
+// Caches of every kind against the reference in double: quantised, paged, latent, and many sequences in one call. Bits do not
+// depend on pages, chunks, threads or batch-mates.
+#include "../support/cache_layouts.hpp"
+
+namespace tenon {
+namespace {
+
+using namespace testing;
+
+template <class Number, class Machine>
+void quantised(const Machine& machine, const attention_problem& p, index chunk, double as_given) {
+  CAPTURE(p.shape.dim);
+  CAPTURE(p.shape.dim_v);
+  CAPTURE(chunk);
+  double largest = 0;
+  const std::vector<double> want = reference_attend(as_cached<Number>(p), causal{}, scaled{}, softmax{}, &largest);
+  const std::vector<float> got = attend_laid_out<Number>(machine, p, {}, chunk, causal{});
+  CHECK(distance(got, want) <= 2e-6 * std::max(1.0, largest / 8));                           // nothing is rounded but keys and values
+  CHECK(distance(got, reference_attend(p, causal{})) <= as_given * std::max(1.0, largest));  // and these by as much as their bits
+}
+
+template <class Machine>
+void parity() {
+  const Machine machine;
+  std::mt19937 random(3);
+  for (int i = 0; i < 14; ++i) {
+    const attention_problem p = random_problem(random);
+    const index chunk = i % 2 == 0 ? p.queries : 1 + static_cast<index>(random()) % p.queries;
+    quantised<int8_per_128>(machine, p, chunk, 0.02);
+    quantised<e4m3_per_128>(machine, p, chunk, 0.06);
+  }
+}
+
+template <class Number>
+void bits_of_rows(const attention_problem& p) {
+  const auto mask = causal{} & window{.width = 700};
+  const std::vector<float> whole = attend_laid_out<Number>(cpu({.threads = 1}), p, {}, p.queries, mask);
+  for (const index page : {index{128}, index{256}, index{16}, index{48}, index{7}, index{100}})
+    for (const index chunk : {p.queries, index{37}}) {
+      CAPTURE(page);
+      CAPTURE(chunk);
+      CHECK(same_bits(whole, attend_laid_out<Number>(cpu({.threads = chunk == 37 ? 2 : 1}), p, {page, static_cast<unsigned>(page)}, chunk, mask)));
+    }
+  CHECK(same_bits(whole, attend_laid_out<Number>(cpu({.threads = 2}), p, {}, 1, mask)));
+}
+
+}  // namespace
+
+TEST_CASE("quantised, plain C++") { parity<cpu_scalar>(); }
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+TEST_CASE("quantised, AVX2") { parity<cpu_avx2>(); }
+#endif
+TEST_CASE("quantised, the best machine") { parity<cpu>(); }
+
+TEST_CASE("pages of any size change no bit") {
+  const attention_problem p({6, 2, 24, 40}, 130, 1100, 77, 3.0f);
+  bits_of_rows<float>(p);
+  bits_of_rows<bf16>(p);
+  bits_of_rows<int8_per_128>(attention_problem({4, 2, 136, 144}, 130, 700, 78, 3.0f));
+  bits_of_rows<e4m3_per_128>(p);
+  bits_of_rows<int8_per_32>(p);
+  bits_of_rows<f16>(latent_problem(20, 72, 64, 60, 700, 79));
+  bits_of_rows<int8_per_32>(latent_problem(3, 72, 40, 60, 700, 80));
+}
+
+TEST_CASE("latent: values are the first dims of the keys, held once") {
+  const cpu machine;
+  for (const int group : {1, 16, 40}) {
+    const attention_problem p = latent_problem(group, 576, 512, 3, 300, 81 + static_cast<unsigned>(group));
+    CHECK(distance(attend_laid_out<float>(machine, p, {}, 3, causal{}), reference_attend(p, causal{})) <= 2e-6);
+    CHECK(distance(attend_laid_out<bf16>(machine, p, {}, 1, causal{}), reference_attend(as_cached<bf16>(p), causal{})) <= 2e-6);
+    CHECK(distance(attend_laid_out<e4m3_per_128>(machine, p, {64, 1}, 2, causal{}), reference_attend(as_cached<e4m3_per_128>(p), causal{})) <= 2e-6);
+  }
+  const heads own{16, 1, 576, 512}, shared{16, 1, 576, 512, values_are::first_dims_of_keys};
+  CHECK(cache_bytes<bf16>(machine, shared, 1024) == 1024 * 576 * 2);
+  CHECK(cache_bytes<bf16>(machine, own, 1024) == 1024 * (576 + 512) * 2);
+  CHECK(cache_bytes<e4m3_per_128>(machine, shared, 1024) == static_cast<std::size_t>(1024 * cached_row_bytes<e4m3_per_128>(576)));
+}
+
+TEST_CASE("many sequences in one call: each row as if its sequence were alone") {
+  const auto check = [&]<class Number>(Number, index page_keys, int threads) {
+    CAPTURE(page_keys);
+    CAPTURE(threads);
+    const cpu machine({.threads = threads});
+    const heads shape{6, 2, 24, 40};
+    std::vector<attention_problem> problems;
+    const index sizes[][2] = {{1, 1}, {1, 700}, {33, 33}, {0, 20}, {5, 129}, {150, 200}, {1, 40}};  // queries, keys
+    for (const auto& [queries, keys] : sizes) problems.emplace_back(shape, queries, keys, static_cast<unsigned>(keys + queries));
+    std::vector<held_cache<Number, cpu>> held;
+    std::vector<cache_view<Number>> caches;
+    std::vector<index> first_query{0};
+    std::vector<float> q, k, v;
+    for (const auto& p : problems) {
+      held.emplace_back(machine, shape, p.keys, page_layout{page_keys, static_cast<unsigned>(p.keys)});
+      held.back().take(machine, p, 0, p.keys - p.queries);
+      q.insert(q.end(), p.q.begin(), p.q.end());
+      k.insert(k.end(), p.k.end() - p.queries * 2 * 24, p.k.end()), v.insert(v.end(), p.v.end() - p.queries * 2 * 40, p.v.end());
+      first_query.push_back(first_query.back() + p.queries);
+    }
+    for (const auto& each : held) caches.push_back(each.cache);
+    const index queries = first_query.back();
+    const ragged<Number> batch{caches.data(), first_query.data(), static_cast<int>(caches.size())};
+    append(machine, batch, view<const float, 3>(k.data(), queries, 2, 24), view<const float, 3>(v.data(), queries, 2, 40));
+    std::vector<float> out(static_cast<std::size_t>(queries * 6 * 40)), lse(static_cast<std::size_t>(queries * 6));
+    const buffer scratch(attention_scratch(machine, shape, 150, 700));
+    const std::vector<std::int32_t> lengths{1, 690, 20, 20, 129, 200, 40};
+    const auto mask = causal{} & padding{lengths.data()};
+    attend<24, 40>(machine, view<const float, 3>(q.data(), queries, 6, 24), batch, view<float, 3>(out.data(), queries, 6, 40), mask, scaled{}, scratch.data(), softmax{},
+                   fixed_split{}, view<float, 2>(lse.data(), queries, 6));
+    for (std::size_t b = 0; b < problems.size(); ++b) {
+      const std::vector<float> own(out.begin() + first_query[b] * 6 * 40, out.begin() + first_query[b + 1] * 6 * 40);
+      if (problems[b].queries == 0) continue;
+      CHECK(same_bits(own, attend_laid_out<Number>(cpu({.threads = 1}), problems[b], {}, problems[b].queries, mask, scaled{}, softmax{}, fixed_split{}, static_cast<int>(b))));
+      CHECK(distance(own, reference_attend(as_cached<Number>(problems[b]), mask, scaled{}, softmax{}, nullptr, static_cast<int>(b))) <= 2e-6);
+    }
+  };
+  for (const int threads : {1, 2, 16}) check(float{}, 0, threads);
+  check(float{}, 16, 2);
+  check(bf16{}, 10, 2);
+  check(int8_per_128{}, 128, 2);
+}
+
+}  // namespace tenon
