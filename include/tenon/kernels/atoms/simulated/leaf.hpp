@@ -50,6 +50,7 @@ struct leaf {
   // More accurate than a GPU, but for subnormal results, which are 0 there too.
   static float exp2(float x) { return flushed(std::exp2(x)); }
   static float log2(float x) { return std::log2(x); }
+  static float reciprocal(float x) { return 1.0f / flushed(x); }
   static float tanh(float x) { return std::tanh(x); }
   static std::uint32_t pack_bf16(float low, float high) { return bf16(low).bits | static_cast<std::uint32_t>(bf16(high).bits) << 16; }
 

@@ -26,6 +26,10 @@ struct leaf_simulated : simulation::leaf<32> {
     const std::uint32_t b[2] = {b0, b1};
     simulation::multiply<simulation::mma_m16n8k16, 32, 16, 8, 16>(d, a, b, where);
   }
+  static void mma_first(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
+    for (float& sum : d) sum = 0;
+    mma(d, a, b0, b1, where);
+  }
 };
 
 }  // namespace atoms::sm80
