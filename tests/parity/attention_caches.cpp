@@ -1,35 +1,11 @@
-// Caches of every kind against the reference in double: quantised, paged, latent, and many sequences in one call. Bits do not
-// depend on pages, chunks, threads or batch-mates.
+// Caches of every kind: paged, latent, many sequences in one call, numbers of 16 bits in and out. Bits do not depend on pages,
+// chunks, threads or batch-mates.
 #include "../support/cache_layouts.hpp"
 
 namespace tenon {
 namespace {
 
 using namespace testing;
-
-template <class Number, class Machine>
-void quantised(const Machine& machine, const attention_problem& p, index chunk, double as_given) {
-  CAPTURE(p.shape.dim);
-  CAPTURE(p.shape.dim_v);
-  CAPTURE(chunk);
-  double largest = 0;
-  const std::vector<double> want = reference_attend(as_cached<Number>(p), causal{}, scaled{}, softmax{}, &largest);
-  const std::vector<float> got = attend_laid_out<Number>(machine, p, {}, chunk, causal{});
-  CHECK(distance(got, want) <= 2e-6 * std::max(1.0, largest / 8));                           // nothing is rounded but keys and values
-  CHECK(distance(got, reference_attend(p, causal{})) <= as_given * std::max(1.0, largest));  // and these by as much as their bits
-}
-
-template <class Machine>
-void parity() {
-  const Machine machine;
-  std::mt19937 random(3);
-  for (int i = 0; i < 14; ++i) {
-    const attention_problem p = random_problem(random);
-    const index chunk = i % 2 == 0 ? p.queries : 1 + static_cast<index>(random()) % p.queries;
-    quantised<int8_per_128>(machine, p, chunk, 0.02);
-    quantised<e4m3_per_128>(machine, p, chunk, 0.06);
-  }
-}
 
 template <class Number>
 void bits_of_rows(const attention_problem& p) {
@@ -45,12 +21,6 @@ void bits_of_rows(const attention_problem& p) {
 }
 
 }  // namespace
-
-TEST_CASE("quantised, plain C++") { parity<cpu_scalar>(); }
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-TEST_CASE("quantised, AVX2") { parity<cpu_avx2>(); }
-#endif
-TEST_CASE("quantised, the best machine") { parity<cpu>(); }
 
 TEST_CASE("pages of any size change no bit") {
   const attention_problem p({6, 2, 24, 40}, 130, 1100, 77, 3.0f);
@@ -118,6 +88,75 @@ TEST_CASE("many sequences in one call: each row as if its sequence were alone") 
   check(float{}, 16, 2);
   check(bf16{}, 10, 2);
   check(int8_per_128{}, 128, 2);
+}
+
+TEST_CASE("what is masked does not leak from any cache") {
+  const auto check = []<class Number>(Number, attention_problem p, page_layout how) {
+    const cpu machine;
+    const std::vector<float> clean = attend_laid_out<Number>(machine, p, how, p.queries, causal{});
+    const index poisoned = 100, dim_v = p.shape.dim_v;
+    for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      for (index d = 0; d < p.shape.dim; ++d) p.k[static_cast<std::size_t>(poisoned * p.shape.dim + d)] = poison;
+      for (index c = 0; c < dim_v; ++c) p.v[static_cast<std::size_t>(poisoned * dim_v + c)] = poison;
+      const std::size_t before = static_cast<std::size_t>(poisoned * p.shape.query * dim_v);
+      for (const index chunk : {p.queries, index{1}}) {
+        const std::vector<float> out = attend_laid_out<Number>(machine, p, how, chunk, causal{});
+        CHECK(std::isnan(out[before]));  // the row that sees it
+        CHECK(std::memcmp(out.data(), clean.data(), before * sizeof(float)) == 0);
+      }
+    }
+  };
+  const attention_problem p({3, 1, 24, 40}, 150, 150, 5);
+  check(int8_per_128{}, p, {});
+  check(e4m3_per_128{}, p, {32, 1});
+  check(bf16{}, p, {9, 1});
+  check(int8_per_32{}, latent_problem(3, 40, 40, 150, 150, 6), {});
+  check(bf16{}, latent_problem(3, 40, 40, 150, 150, 6), {});
+}
+
+TEST_CASE("great, equal and tiny values, through 8 bits") {
+  const cpu machine;
+  attention_problem p({2, 1, 16, 16}, 130, 130, 6);
+  const auto check = [&](const attention_problem& of) {
+    double largest = 0;
+    const std::vector<double> want = reference_attend(as_cached<int8_per_128>(of), causal{}, scaled{}, softmax{}, &largest);
+    CHECK(distance(attend_laid_out<int8_per_128>(machine, of, {}, 130, causal{}), want) <= 2e-6 * std::max(1.0, largest / 8));
+  };
+  for (float& x : p.v) x *= 1e4f;
+  check(p);
+  for (float& x : p.k) x = 0.5f;
+  check(p);
+  for (float& x : p.v) x *= 1e-42f;
+  for (const float x : attend_laid_out<int8_per_128>(machine, p, {}, 130, causal{})) CHECK(x == 0);  // below what a scale can hold
+  check(attention_problem({2, 1, 16, 16}, 130, 130, 7, 1e4f));
+}
+
+TEST_CASE("q, k, v and out of 16 bits: the numbers are converted, the sums stay float") {
+  const cpu machine;
+  const auto check = [&]<class Number>(Number) {
+    const attention_problem given({6, 2, 72, 40}, 70, 90, 12), p = [&] {
+      attention_problem rounded = given.rounded<Number>();
+      for (float& x : rounded.q) x = static_cast<float>(Number(x));
+      return rounded;
+    }();
+    const auto narrow = [](const std::vector<float>& of) {
+      std::vector<Number> out;
+      for (const float x : of) out.push_back(Number(x));
+      return out;
+    };
+    const std::vector<Number> q = narrow(p.q), k = narrow(p.k), v = narrow(p.v);
+    std::vector<Number> out(p.outputs());
+    attend(machine, view<const Number, 4>(q.data(), 1, 70, 6, 72), view<const Number, 4>(k.data(), 1, 90, 2, 72), view<const Number, 4>(v.data(), 1, 90, 2, 40),
+           view<Number, 4>(out.data(), 1, 70, 6, 40), causal{});
+    const std::vector<float> wide = attend_laid_out<float>(machine, p, {}, 70, causal{});
+    for (std::size_t i = 0; i < out.size(); ++i) REQUIRE(out[i].bits == Number(wide[i]).bits);
+    // As a whole, against inputs that were never rounded.
+    std::vector<float> got;
+    for (const Number x : out) got.push_back(static_cast<float>(x));
+    CHECK(distance(got, reference_attend(given, causal{})) <= 5e-3);
+  };
+  check(bf16{});
+  check(f16{});
 }
 
 }  // namespace tenon
