@@ -17,7 +17,8 @@ template <class Arch, class T>
 simulation::report strided(std::uint32_t stride) {
   const simulated<Arch> machine({.checks = simulation::checks::all});
   using leaf = typename simulated<Arch>::leaf;
-  machine.launch({}, {leaf::lanes}, 48 * 1024, [&] { (void)leaf::template load_shared<T>(leaf::shared() + stride * static_cast<std::uint32_t>(leaf::thread())); });
+  machine.launch({}, {leaf::lanes}, 48 * 1024,
+                 [&] { (void)leaf::template load_shared<T>(leaf::shared() + stride * static_cast<std::uint32_t>(leaf::thread())); });
   return machine.report();
 }
 

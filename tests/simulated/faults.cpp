@@ -36,7 +36,8 @@ void faulty(fault_kind kind, const char* says, Body&& body) {
   everywhere<Arch>(body, [&](const report& r) {
     CHECK(r.count(kind) > 0);
     bool said = false;
-    for (const fault& f : r.faults) said |= f.kind == kind && f.what.find(says) != std::string::npos && f.what.find("faults.cpp:") != std::string::npos;
+    for (const fault& f : r.faults)
+      said |= f.kind == kind && f.what.find(says) != std::string::npos && f.what.find("faults.cpp:") != std::string::npos;
     CHECK(said);
   });
 }
@@ -60,7 +61,8 @@ auto exchange(bool with_barrier) {
 
 TEST_CASE_TEMPLATE("threads of different warps are ordered by a barrier", Arch, sm80, gfx942) {
   clean<Arch>(exchange<Arch>(true));
-  everywhere<Arch>(exchange<Arch>(false), [](const report& r) { CHECK(r.count(fault_kind::race) + r.count(fault_kind::uninitialised) > 0); });
+  everywhere<Arch>(exchange<Arch>(false),
+                   [](const report& r) { CHECK(r.count(fault_kind::race) + r.count(fault_kind::uninitialised) > 0); });
 }
 
 // Lanes of one warp: neighbours exchange.
@@ -114,7 +116,9 @@ TEST_CASE_TEMPLATE("accesses outside, to what is read-only, and misaligned", Arc
   };
   clean<Arch>([&](const simulated<Arch>& machine) {
     device(machine);
-    machine.launch({}, {leaf::lanes}, 0, [&] { leaf::store(&out[static_cast<std::size_t>(leaf::thread())], leaf::load(&in[static_cast<std::size_t>(leaf::thread())]) + 1); });
+    machine.launch({}, {leaf::lanes}, 0, [&] {
+      leaf::store(&out[static_cast<std::size_t>(leaf::thread())], leaf::load(&in[static_cast<std::size_t>(leaf::thread())]) + 1);
+    });
     CHECK(out[count - 1] == 2);
   });
   faulty<Arch>(fault_kind::out_of_bounds, "0 bytes beyond the end of 'in'", [&](const simulated<Arch>& machine) {
@@ -137,11 +141,34 @@ TEST_CASE_TEMPLATE("blocks of one launch are not ordered", Arch, sm80, gfx942) {
   const auto write = [&](int per_block) {
     return [&out, per_block](const simulated<Arch>& machine) {
       machine.writable(out.data(), out.size() * 4, "out");
-      machine.launch({3}, {leaf::lanes}, 0, [&] { leaf::store(out.data() + leaf::block_x() * per_block + leaf::thread(), leaf::block_x()); });
+      machine.launch({3}, {leaf::lanes}, 0,
+                     [&] { leaf::store(out.data() + leaf::block_x() * per_block + leaf::thread(), leaf::block_x()); });
     };
   };
   clean<Arch>(write(leaf::lanes));
   faulty<Arch>(fault_kind::race, "another block", write(leaf::lanes - 1));
+}
+
+TEST_CASE_TEMPLATE("threads of one block order what they write to global memory", Arch, sm80, gfx942) {
+  using leaf = typename simulated<Arch>::leaf;
+  std::vector<int> out(2 * leaf::lanes + 64);
+  const auto exchange = [&] {
+    return [&out](const simulated<Arch>& machine) {
+      machine.writable(out.data(), 2 * leaf::lanes * 4, "out");
+      machine.launch({2}, {2 * leaf::lanes}, 0, [&] {
+        if (leaf::block_x() == 1) return;
+        leaf::store(out.data() + leaf::thread(), leaf::thread());
+        leaf::barrier();
+        if (leaf::thread() == 0) CHECK(leaf::load(out.data() + 1) == 1);
+        if (leaf::thread() == 1) leaf::store(out.data() + 2 * leaf::lanes - 1, 0);
+      });
+    };
+  };
+  clean<Arch>(exchange());
+  faulty<Arch>(fault_kind::race, "another thread wrote at", [&](const simulated<Arch>& machine) {
+    machine.writable(out.data(), 2 * leaf::lanes * 4, "out");
+    machine.launch({}, {2 * leaf::lanes}, 0, [&] { leaf::store(out.data() + leaf::thread() / 2, 1); });
+  });
 }
 
 TEST_CASE_TEMPLATE("barriers are for all threads, at one place", Arch, sm80, gfx942) {
@@ -186,12 +213,10 @@ TEST_CASE_TEMPLATE("what a warp does together, all its lanes do", Arch, sm80, gf
   faulty<Arch>(fault_kind::divergent_collective, "vote", diverges([] { leaf::any(true); }));
   faulty<Arch>(fault_kind::divergent_collective, "which has ended", diverges([] {}));
   faulty<Arch>(fault_kind::divergent_collective, "which waits in a barrier", diverges([] { leaf::barrier(); }));
-  faulty<Arch>(fault_kind::invalid, "all lanes must have one value", [](const simulated<Arch>& machine) {
-    machine.launch({}, {leaf::lanes}, 0, [&] { leaf::uniform(leaf::thread()); });
-  });
-  faulty<Arch>(fault_kind::invalid, "with mask", [](const simulated<Arch>& machine) {
-    machine.launch({}, {leaf::lanes}, 0, [&] { leaf::shuffle_xor(1.0f, leaf::lanes); });
-  });
+  faulty<Arch>(fault_kind::invalid, "all lanes must have one value",
+               [](const simulated<Arch>& machine) { machine.launch({}, {leaf::lanes}, 0, [&] { leaf::uniform(leaf::thread()); }); });
+  faulty<Arch>(fault_kind::invalid, "with mask",
+               [](const simulated<Arch>& machine) { machine.launch({}, {leaf::lanes}, 0, [&] { leaf::shuffle_xor(1.0f, leaf::lanes); }); });
   // A launch that was given up leaves the machine usable.
   const simulated<Arch> machine;
   diverges([] {})(machine);
@@ -260,14 +285,17 @@ TEST_CASE("a copy of fewer bytes fills with zeros, and reads no more") {
       leaf::copy_16(at, in.data() + 8 * t, bytes);
       leaf::commit();
       leaf::wait<0>();
-      for (std::uint32_t i = 0; i < 8; ++i) CHECK(leaf::load_shared<std::uint16_t>(at + 2 * i) == (static_cast<int>(2 * i) < bytes ? 7 : 0));
+      for (std::uint32_t i = 0; i < 8; ++i)
+        CHECK(leaf::load_shared<std::uint16_t>(at + 2 * i) == (static_cast<int>(2 * i) < bytes ? 7 : 0));
     });
   });
   faulty<sm80>(fault_kind::out_of_bounds, "'in'", [](const simulated<sm80>& machine) {
     using leaf = simulated<sm80>::leaf;
     const std::vector<std::uint16_t> in(16 * 8);
     machine.readable(in.data(), 20, "in");
-    machine.launch({}, {32}, 512, [&] { leaf::copy_16(leaf::shared() + static_cast<std::uint32_t>(16 * leaf::thread()), in.data() + 8 * (leaf::thread() % 2)); });
+    machine.launch({}, {32}, 512, [&] {
+      leaf::copy_16(leaf::shared() + static_cast<std::uint32_t>(16 * leaf::thread()), in.data() + 8 * (leaf::thread() % 2));
+    });
     CHECK(machine.report().unawaited == 16);  // the other lanes' were refused
   });
 }
@@ -278,7 +306,8 @@ TEST_CASE("a launch that no device could begin, and what a body throws") {
   CHECK_THROWS_WITH_AS(machine.launch({0}, {32}, 0, [] {}), doctest::Contains("[grid]"), tenon::error);
   CHECK_THROWS_WITH_AS(machine.launch({}, {32}, 200'000, [] {}), doctest::Contains("at most 166912"), tenon::error);
   CHECK_THROWS_WITH_AS(machine.launch({2}, {32}, 0, [] { throw tenon::error("mine"); }), "mine", tenon::error);
-  CHECK_THROWS_WITH_AS(machine.launch({}, {32}, 0, [&] { machine.launch({}, {32}, 0, [] {}); }), doctest::Contains("inside a kernel"), tenon::error);
+  CHECK_THROWS_WITH_AS(machine.launch({}, {32}, 0, [&] { machine.launch({}, {32}, 0, [] {}); }), doctest::Contains("inside a kernel"),
+                       tenon::error);
 }
 
 }  // namespace

@@ -24,10 +24,13 @@ struct place {
 };
 
 // Read off the figures of the PTX ISA, chapter 'Matrix Fragments for mma.m16n8k16 with floating point type': T is the lane.
-constexpr place published_a[] = {{0, 0, 0, 0}, {0, 1, 0, 1}, {1, 0, 0, 2}, {3, 1, 0, 7}, {0, 4, 0, 8}, {3, 5, 0, 15}, {4, 0, 1, 0}, {31, 1, 7, 7}, {28, 4, 7, 8},
-                                 {0, 2, 8, 0}, {3, 3, 8, 7}, {0, 6, 8, 8}, {3, 7, 8, 15}, {28, 2, 15, 0}, {31, 7, 15, 15}};
-constexpr place published_b[] = {{0, 0, 0, 0}, {0, 1, 1, 0}, {1, 0, 2, 0}, {3, 1, 7, 0}, {0, 2, 8, 0}, {3, 3, 15, 0}, {4, 0, 0, 1}, {28, 0, 0, 7}, {31, 1, 7, 7}, {31, 3, 15, 7}};
-constexpr place published_d[] = {{0, 0, 0, 0}, {0, 1, 0, 1}, {1, 0, 0, 2}, {3, 1, 0, 7}, {4, 0, 1, 0}, {31, 1, 7, 7}, {0, 2, 8, 0}, {3, 3, 8, 7}, {28, 2, 15, 0}, {31, 3, 15, 7}};
+constexpr place published_a[] = {{0, 0, 0, 0},  {0, 1, 0, 1}, {1, 0, 0, 2},  {3, 1, 0, 7},   {0, 4, 0, 8},
+                                 {3, 5, 0, 15}, {4, 0, 1, 0}, {31, 1, 7, 7}, {28, 4, 7, 8},  {0, 2, 8, 0},
+                                 {3, 3, 8, 7},  {0, 6, 8, 8}, {3, 7, 8, 15}, {28, 2, 15, 0}, {31, 7, 15, 15}};
+constexpr place published_b[] = {{0, 0, 0, 0},  {0, 1, 1, 0}, {1, 0, 2, 0},  {3, 1, 7, 0},  {0, 2, 8, 0},
+                                 {3, 3, 15, 0}, {4, 0, 0, 1}, {28, 0, 0, 7}, {31, 1, 7, 7}, {31, 3, 15, 7}};
+constexpr place published_d[] = {{0, 0, 0, 0},  {0, 1, 0, 1}, {1, 0, 0, 2}, {3, 1, 0, 7},   {4, 0, 1, 0},
+                                 {31, 1, 7, 7}, {0, 2, 8, 0}, {3, 3, 8, 7}, {28, 2, 15, 0}, {31, 3, 15, 7}};
 
 TEST_CASE("mma.m16n8k16: the executor's table has the published values") {
   for (const place& p : published_a) CHECK((mma::row_a(p.lane, p.element) == p.row && mma::column_a(p.lane, p.element) == p.column));
@@ -116,7 +119,9 @@ struct matrices {
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < columns; ++c) {
         double sum = static_cast<double>(d[static_cast<std::size_t>(r * columns + c)]);
-        for (int k = 0; k < depth; ++k) sum += static_cast<double>(a[static_cast<std::size_t>(r * depth + k)]) * static_cast<double>(b[static_cast<std::size_t>(k * columns + c)]);
+        for (int k = 0; k < depth; ++k)
+          sum += static_cast<double>(a[static_cast<std::size_t>(r * depth + k)]) *
+                 static_cast<double>(b[static_cast<std::size_t>(k * columns + c)]);
         if (std::fabs(sum - static_cast<double>(got[static_cast<std::size_t>(r * columns + c)])) > 1e-5) return false;
       }
     return true;
@@ -133,8 +138,10 @@ void check_product(int depth, Multiply&& multiply) {
     const int lane = simulated<Arch>::leaf::thread();
     std::uint32_t a[A::elements / 2], b[B::elements / 2];
     float d[D::elements];
-    for (int i = 0; i < A::elements / 2; ++i) a[i] = simulated<Arch>::leaf::pack_bf16(m.at_a(A::at(lane, 2 * i)), m.at_a(A::at(lane, 2 * i + 1)));
-    for (int i = 0; i < B::elements / 2; ++i) b[i] = simulated<Arch>::leaf::pack_bf16(m.at_b(B::at(lane, 2 * i)), m.at_b(B::at(lane, 2 * i + 1)));
+    for (int i = 0; i < A::elements / 2; ++i)
+      a[i] = simulated<Arch>::leaf::pack_bf16(m.at_a(A::at(lane, 2 * i)), m.at_a(A::at(lane, 2 * i + 1)));
+    for (int i = 0; i < B::elements / 2; ++i)
+      b[i] = simulated<Arch>::leaf::pack_bf16(m.at_b(B::at(lane, 2 * i)), m.at_b(B::at(lane, 2 * i + 1)));
     for (int i = 0; i < D::elements; ++i) d[i] = m.at_d(D::at(lane, i));
     multiply(a, b, d);
     for (int i = 0; i < D::elements; ++i) got[static_cast<std::size_t>(D::at(lane, i).row * D::columns + D::at(lane, i).column)] = d[i];
@@ -154,7 +161,8 @@ void mfma(const std::uint32_t (&a)[2], const std::uint32_t (&b)[2], float (&d)[s
 TEST_CASE("matrix instructions multiply") {
   namespace nvidia = fragments::sm80;
   namespace amd = fragments::gfx942;
-  check_product<sm80, nvidia::mma_a, nvidia::mma_b, nvidia::mma_d>(16, [](auto& a, auto& b, auto& d) { simulated<sm80>::leaf::mma(d, a, b[0], b[1]); });
+  check_product<sm80, nvidia::mma_a, nvidia::mma_b, nvidia::mma_d>(
+      16, [](auto& a, auto& b, auto& d) { simulated<sm80>::leaf::mma(d, a, b[0], b[1]); });
   check_product<gfx942, amd::mfma_32_a, amd::mfma_32_b, amd::mfma_32_d>(8, mfma<atoms::gfx942::floats16>);
   check_product<gfx942, amd::mfma_16_a, amd::mfma_16_b, amd::mfma_16_d>(16, mfma<atoms::gfx942::floats4>);
 }
@@ -166,7 +174,8 @@ TEST_CASE("ldmatrix delivers four matrices, and their transposes") {
   machine.launch({}, {32}, 512, [] {
     const auto lane = static_cast<std::uint32_t>(leaf::thread());
     const auto row = leaf::shared() + (lane * 7 % 32) * 16;
-    for (std::uint32_t c = 0; c < 8; ++c) leaf::store_shared<std::uint16_t>(row + 2 * c, static_cast<std::uint16_t>(100 * (lane / 8) + 10 * (lane % 8) + c));
+    for (std::uint32_t c = 0; c < 8; ++c)
+      leaf::store_shared<std::uint16_t>(row + 2 * c, static_cast<std::uint16_t>(100 * (lane / 8) + 10 * (lane % 8) + c));
     leaf::sync_warp();
     std::uint32_t straight[4], transposed[4];
     leaf::load_matrices(straight, row);

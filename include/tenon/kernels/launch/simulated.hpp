@@ -35,8 +35,10 @@ class simulated {
   template <class Body>
   void launch(simulation::extent grid, simulation::extent block, std::size_t shared_bytes, const Body& body) const {
     if (shared_bytes > Arch::shared_limit)
-      throw error("[shared_bytes] of launch is ", shared_bytes, ": a block of ", leaf::name, " has at most ", Arch::shared_limit, ". Fix: smaller tiles or fewer stages.");
-    device_->run(grid, block, shared_bytes, [](const void* call) { (*static_cast<const Body*>(call))(); }, &body);
+      throw error("[shared_bytes] of launch is ", shared_bytes, ": a block of ", leaf::name, " has at most ", Arch::shared_limit,
+                  ". Fix: smaller tiles or fewer stages.");
+    device_->run(
+        grid, block, shared_bytes, [](const void* call) { (*static_cast<const Body*>(call))(); }, &body);
   }
 
   /// Lets kernels read [data, data + bytes), or write it too. `called`: its name in reports. Until `forget`.
@@ -47,6 +49,29 @@ class simulated {
     device_->memory().add(data, bytes, called, simulation::access::writable, what);
   }
   void forget(const void* data) const { device_->memory().forget(data); }
+
+  /// Memory that is registered while this lives.
+  class memory {
+   public:
+    explicit memory(const simulated& machine) : machine_(machine) {}
+    memory(const memory&) = delete;
+    memory& operator=(const memory&) = delete;
+    ~memory() {
+      for (int i = 0; i < count_; ++i) machine_.forget(all_[i]);
+    }
+    void readable(const void* data, std::size_t bytes, const char* called) const { machine_.readable(data, bytes, called), keep(data); }
+    void writable(void* data, std::size_t bytes, const char* called) const { machine_.writable(data, bytes, called), keep(data); }
+
+   private:
+    void keep(const void* data) const {
+      if (count_ == most) throw error("[memory] of a simulated machine holds at most ", most, " arrays. Fix: a second one.");
+      all_[count_++] = data;
+    }
+    static constexpr int most = 16;
+    const simulated& machine_;
+    mutable const void* all_[most];
+    mutable int count_ = 0;
+  };
 
   /// What the launches so far did and did wrong.
   const simulation::report& report() const { return device_->report(); }

@@ -18,15 +18,20 @@ inline void report_conflict(executor& e, const conflict& found, bool write, site
   const int thread = e.me().thread, with = static_cast<int>(found.with);
   const auto here = [&] { return (write ? "write at " : "read at ") + e.at(at, thread); };
   switch (found.kind) {
-    case conflict::none: return;
+    case conflict::none:
+      return;
     case conflict::unwritten:
-      return e.fail(fault_kind::uninitialised, at, 0, -1, [&] { return here() + " of " + where_shared(found.byte) + ", which no thread has written"; });
+      return e.fail(fault_kind::uninitialised, at, 0, -1,
+                    [&] { return here() + " of " + where_shared(found.byte) + ", which no thread has written"; });
     case conflict::in_flight:
-      return e.fail(fault_kind::skipped_await, at, found.at, with,
-                    [&] { return here() + " of " + where_shared(found.byte) + ", which the copy issued at " + e.at(found.at, with) + " may still write. Fix: wait for it, then a barrier"; });
+      return e.fail(fault_kind::skipped_await, at, found.at, with, [&] {
+        return here() + " of " + where_shared(found.byte) + ", which the copy issued at " + e.at(found.at, with) +
+               " may still write. Fix: wait for it, then a barrier";
+      });
     default:
       return e.fail(fault_kind::race, at, found.at, with, [&] {
-        return here() + " and " + (found.kind == conflict::race_read_write ? "read at " : "write at ") + e.at(found.at, with) + " of " + where_shared(found.byte) + " are not ordered. Fix: a barrier between them";
+        return here() + " and " + (found.kind == conflict::race_read_write ? "read at " : "write at ") + e.at(found.at, with) + " of " +
+               where_shared(found.byte) + " are not ordered. Fix: a barrier between them";
       });
   }
 }
@@ -36,13 +41,15 @@ inline bool allowed_shared(executor& e, std::uint32_t address, std::size_t bytes
   if (address < shared_base || address - shared_base + bytes > e.shared_bytes()) {
     e.fail(fault_kind::out_of_bounds, at, 0, -1, [&] {
       return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at byte " +
-             std::to_string(static_cast<std::int64_t>(address) - shared_base) + " of " + std::to_string(e.shared_bytes()) + " of shared memory";
+             std::to_string(static_cast<std::int64_t>(address) - shared_base) + " of " + std::to_string(e.shared_bytes()) +
+             " of shared memory";
     });
     return false;
   }
   if (address % bytes == 0) return true;
   e.fail(fault_kind::misaligned, at, 0, -1, [&] {
-    return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at byte " + std::to_string(address - shared_base) + " of shared memory";
+    return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at byte " +
+           std::to_string(address - shared_base) + " of shared memory";
   });
   return false;
 }
@@ -50,7 +57,10 @@ inline bool allowed_shared(executor& e, std::uint32_t address, std::size_t bytes
 inline bool allowed_global(executor& e, const void* pointer, std::size_t bytes, std::size_t alignment, bool write, site_id at) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
   const char* verb = write ? "write" : "read";
-  const auto here = [&] { return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at " + e.memory().describe(address); };
+  const auto here = [&] {
+    return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at " +
+           e.memory().describe(address);
+  };
   region* r = e.memory().find(address, bytes);
   if (r == nullptr || (write && !r->writable)) {
     e.fail(fault_kind::out_of_bounds, at, 0, -1, [&] { return here() + (r == nullptr ? "" : ", which is read-only"); });
@@ -63,7 +73,9 @@ inline bool allowed_global(executor& e, const void* pointer, std::size_t bytes, 
   if (!e.checked()) return true;
   const std::size_t first = address - r->first;
   const std::uint32_t block = e.linear_block() + 1;
-  bool unwritten = false, raced = false;
+  const accessor by = e.as(e.me(), at);
+  bool unwritten = false;
+  global_write raced;
   if (!r->written.empty()) {
     for (std::size_t i = first; i < first + bytes; ++i) {
       unwritten |= !write && r->written[i] == 0;
@@ -72,12 +84,17 @@ inline bool allowed_global(executor& e, const void* pointer, std::size_t bytes, 
   }
   if (r->writable) {
     for (std::size_t i = first; i < first + bytes; ++i) {
-      raced |= r->block[i] != 0 && r->block[i] != block;
-      if (write) r->block[i] = block;
+      global_write& last = r->writes[i];
+      if (last.block != 0 && (last.block != block || (last.thread != by.thread && last.time >= e.since(last.thread, by)))) raced = last;
+      if (write) last = {block, by.now, static_cast<std::uint16_t>(by.thread), at};
     }
   }
   if (unwritten) e.fail(fault_kind::uninitialised, at, 0, -1, [&] { return here() + ", which nobody has written"; });
-  if (raced) e.fail(fault_kind::race, at, 0, -1, [&] { return here() + ", which another block of this launch wrote"; });
+  if (raced.block != 0)
+    e.fail(fault_kind::race, at, raced.at, raced.thread, [&] {
+      return here() + ", which " + (raced.block != block ? "another block of this launch" : "another thread") + " wrote at " +
+             e.at(raced.at, raced.thread) + (raced.block != block ? "" : ". Fix: a barrier between them");
+    });
   return true;
 }
 
@@ -138,7 +155,8 @@ inline void copy_16(std::uint32_t to, const void* from, int kept, const site& wh
   executor& e = *executor::current();
   const site_id at = e.place(where);
   if (kept < 0 || kept > 16)
-    return e.fail(fault_kind::invalid, at, 0, -1, [&] { return "copy at " + e.at(at, e.me().thread) + " of " + std::to_string(kept) + " bytes: 0 to 16 are allowed"; });
+    return e.fail(fault_kind::invalid, at, 0, -1,
+                  [&] { return "copy at " + e.at(at, e.me().thread) + " of " + std::to_string(kept) + " bytes: 0 to 16 are allowed"; });
   if (!access_detail::allowed_shared(e, to, 16, "copy", at)) return;
   if (kept > 0 && !access_detail::allowed_global(e, from, static_cast<std::size_t>(kept), 16, false, at)) return;
   const std::uint32_t offset = to - shared_base;
@@ -147,7 +165,8 @@ inline void copy_16(std::uint32_t to, const void* from, int kept, const site& wh
     e.log({offset, at, 16, true, instruction::async_copy});
     if (kept > 0) e.log({reinterpret_cast<std::uintptr_t>(from), at, 16, false, instruction::async_copy});
   }
-  const flight copy{e.shared() + offset, kept > 0 ? static_cast<const std::byte*>(from) : nullptr, static_cast<std::uint32_t>(kept), e.me().groups, at};
+  const flight copy{e.shared() + offset, kept > 0 ? static_cast<const std::byte*>(from) : nullptr, static_cast<std::uint32_t>(kept),
+                    e.me().groups, at};
   if (e.how().copies == copies::eager) copy.arrive();
   e.me().flights.push_back(copy);
 }

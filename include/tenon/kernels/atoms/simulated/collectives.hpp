@@ -23,7 +23,10 @@ inline std::uint32_t shuffle_xor(std::uint32_t value, int mask, const site& wher
     for (int l = 0; l < e.warp_size(); ++l) {
       operands& o = *static_cast<operands*>(all[l]);
       if (o.mask <= 0 || o.mask >= e.warp_size())
-        return e.fail(fault_kind::invalid, e.me().at, 0, -1, [&] { return "shuffle at " + e.at(e.me().at, e.me().thread) + " with mask " + std::to_string(o.mask) + ": 1 to " + std::to_string(e.warp_size() - 1) + " are allowed"; });
+        return e.fail(fault_kind::invalid, e.me().at, 0, -1, [&] {
+          return "shuffle at " + e.at(e.me().at, e.me().thread) + " with mask " + std::to_string(o.mask) + ": 1 to " +
+                 std::to_string(e.warp_size() - 1) + " are allowed";
+        });
       o.got = static_cast<operands*>(all[l ^ o.mask])->value;
     }
   });
@@ -48,7 +51,8 @@ inline int uniform(int value, const site& where) {
       int& mine = *static_cast<int*>(all[l]);
       if (mine != first)
         e.fail(fault_kind::invalid, e.me().at, 0, l, [&] {
-          return "uniform at " + e.at(e.me().at, e.me().thread) + " of " + std::to_string(first) + " in lane 0 and " + std::to_string(mine) + " in lane " + std::to_string(l) + ": all lanes must have one value";
+          return "uniform at " + e.at(e.me().at, e.me().thread) + " of " + std::to_string(first) + " in lane 0 and " +
+                 std::to_string(mine) + " in lane " + std::to_string(l) + ": all lanes must have one value";
         });
       mine = first;
     }

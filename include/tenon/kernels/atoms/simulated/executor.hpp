@@ -59,7 +59,14 @@ class executor {
   simulation::report& counts() { return report_; }
   shared_shadow& shadow() { return shadow_; }
 
-  accessor as(const lane& l, site_id at) const { return {static_cast<std::uint32_t>(l.thread), warps_[static_cast<std::size_t>(l.warp)].start, block_start_, now_, at}; }
+  accessor as(const lane& l, site_id at) const {
+    return {static_cast<std::uint32_t>(l.thread), warps_[static_cast<std::size_t>(l.warp)].start, block_start_, now_, at};
+  }
+  /// Since when accesses of `other` are not ordered with those of `by`.
+  std::uint32_t since(std::uint32_t other, const accessor& by) const {
+    return other / static_cast<std::uint32_t>(warp_size_) == by.thread / static_cast<std::uint32_t>(warp_size_) ? by.warp_start
+                                                                                                                : by.block_start;
+  }
   lane& lane_of(int warp, int index) { return lanes_[static_cast<std::size_t>(warps_[static_cast<std::size_t>(warp)].first + index)]; }
   void log(const request& r) {
     if (checked()) warps_[static_cast<std::size_t>(me().warp)].requests.add(me().index, r);
@@ -109,7 +116,8 @@ class executor {
     std::string text = words();
     text += "; block " + std::to_string(linear_block());
     keys_.push_back({kind, where, other});
-    report_.faults.push_back({kind, std::move(text), sites_.at(where), sites_.at(other), static_cast<int>(linear_block()), me().thread, other_thread});
+    report_.faults.push_back(
+        {kind, std::move(text), sites_.at(where), sites_.at(other), static_cast<int>(linear_block()), me().thread, other_thread});
     simulated_fault(report_.faults.back().what.c_str());
   }
   std::string at(site_id place, int thread) const { return sites_.text(place) + " (thread " + std::to_string(thread) + ")"; }
@@ -139,7 +147,8 @@ class executor {
       const lane& other = lanes_[static_cast<std::size_t>(w.first + i)];
       if (other.what == last.what && other.at == last.at) continue;
       fail(fault_kind::divergent_collective, last.at, other.at, other.thread, [&] {
-        return std::string(name(last.what)) + " at " + at(last.at, last.thread) + " meets " + name(other.what) + " at " + at(other.at, other.thread) + " of the same warp";
+        return std::string(name(last.what)) + " at " + at(last.at, last.thread) + " meets " + name(other.what) + " at " +
+               at(other.at, other.thread) + " of the same warp";
       });
       return other.what == last.what;
     }

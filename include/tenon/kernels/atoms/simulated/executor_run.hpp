@@ -33,7 +33,8 @@ inline void executor::prepare(extent block, std::size_t shared_bytes) {
 
 inline void executor::run(extent grid, extent block, std::size_t shared_bytes, void (*body)(const void*), const void* argument) {
   if (block.x < 1 || block.y < 1 || block.z < 1 || block.size() > 1024 || block.size() % warp_size_ != 0)
-    throw error("[block] of launch has ", block.size(), " threads: it must be a multiple of ", warp_size_, " up to 1024. Fix: change its size.");
+    throw error("[block] of launch has ", block.size(), " threads: it must be a multiple of ", warp_size_,
+                " up to 1024. Fix: change its size.");
   if (grid.x < 1 || grid.y < 1 || grid.z < 1) throw error("[grid] of launch is empty. Fix: launch at least one block.");
   if (current() != nullptr) throw error("[launch] of a simulated machine inside a kernel. Fix: launch from the host.");
   prepare(block, shared_bytes);
@@ -105,8 +106,9 @@ inline void executor::stuck() {
   if (waits == nullptr) {  // some at a barrier, the others have ended
     for (const lane& l : lanes_) (l.state == lane_state::at_barrier ? waits : elsewhere) = &l;
     running_ = &lanes_[static_cast<std::size_t>(waits->thread)];
-    fail(fault_kind::divergent_barrier, waits->at, 0, elsewhere->thread,
-         [&] { return "barrier at " + at(waits->at, waits->thread) + " waits for thread " + std::to_string(elsewhere->thread) + ", which has ended"; });
+    fail(fault_kind::divergent_barrier, waits->at, 0, elsewhere->thread, [&] {
+      return "barrier at " + at(waits->at, waits->thread) + " waits for thread " + std::to_string(elsewhere->thread) + ", which has ended";
+    });
     return pass_barrier();
   }
   for (const lane& l : lanes_)
@@ -114,7 +116,8 @@ inline void executor::stuck() {
   running_ = &lanes_[static_cast<std::size_t>(waits->thread)];
   const bool ended = elsewhere->state == lane_state::ended;
   fail(fault_kind::divergent_collective, waits->at, ended ? site_id{0} : elsewhere->at, elsewhere->thread, [&] {
-    return std::string(name(waits->what)) + " at " + at(waits->at, waits->thread) + " waits for thread " + std::to_string(elsewhere->thread) + " of the same warp, which " +
+    return std::string(name(waits->what)) + " at " + at(waits->at, waits->thread) + " waits for thread " +
+           std::to_string(elsewhere->thread) + " of the same warp, which " +
            (ended ? std::string("has ended") : "waits in a barrier at " + sites_.text(elsewhere->at));
   });
   given_up_ = true;

@@ -59,7 +59,8 @@ class stack_pool {
     release();
     const std::size_t each = bytes + page;
     void* at = ::mmap(nullptr, count * each, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) throw error("not enough address space: ", count, " simulated threads need ", each / 1024, " KiB each. Fix: a smaller stack_kib.");
+    if (at == MAP_FAILED)
+      throw error("not enough address space: ", count, " simulated threads need ", each / 1024, " KiB each. Fix: a smaller stack_kib.");
     base_ = static_cast<std::byte*>(at), count_ = count, bytes_ = bytes, page_ = page;
     for (std::size_t i = 0; i < count; ++i) ::mprotect(base_ + i * each, page, PROT_NONE);
   }
@@ -97,16 +98,17 @@ class fiber {
     stack.size = bytes;
     stack.sp = bottom + bytes;
     const boost::context::preallocated place(stack.sp, stack.size, stack);
-    ::new (static_cast<void*>(inner_)) boost::context::fiber(std::allocator_arg, place, no_stacks{}, [this, entry, argument](boost::context::fiber&& from) {
-      outer_ = std::move(from);
-      entered(nullptr);
-      entry(argument);
+    ::new (static_cast<void*>(inner_))
+        boost::context::fiber(std::allocator_arg, place, no_stacks{}, [this, entry, argument](boost::context::fiber&& from) {
+          outer_ = std::move(from);
+          entered(nullptr);
+          entry(argument);
 #if defined(TENON_TSAN)
-      __tsan_switch_to_fiber(owner_, 0);
+          __tsan_switch_to_fiber(owner_, 0);
 #endif
-      leave(nullptr, outer_bottom_, outer_bytes_);
-      return std::move(outer_);
-    });
+          leave(nullptr, outer_bottom_, outer_bytes_);
+          return std::move(outer_);
+        });
     alive_ = true;
   }
 

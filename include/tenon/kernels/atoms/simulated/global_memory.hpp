@@ -1,6 +1,7 @@
 #pragma once
 // The global memory of a simulated machine: host memory that a launch has registered. An access elsewhere is out of bounds;
-// reads need bytes that were written; blocks of one launch are not ordered, so what one wrote no other may touch.
+// reads need bytes that were written; what a thread wrote another may touch after a barrier between them, and another block of the same
+// launch never.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <tenon/core/config.hpp>
+#include <tenon/kernels/atoms/simulated/site.hpp>
 
 TENON_KERNELS_BEGIN
 namespace simulation {
@@ -16,13 +17,20 @@ namespace simulation {
 enum class access : std::uint8_t { read_only, writable };
 enum class content : std::uint8_t { initialised, uninitialised };
 
+/// Who wrote a byte last in this launch: 1 + the block, the thread, and when.
+struct global_write {
+  std::uint32_t block = 0, time = 0;
+  std::uint16_t thread = 0;
+  site_id at = 0;
+};
+
 /// One registered array.
 struct region {
   std::string name;
   std::uintptr_t first, last;  // [first, last)
   bool writable;
-  std::vector<std::uint8_t> written;   // per byte; empty: all of it
-  std::vector<std::uint32_t> block;    // per byte of a writable region: 1 + the block that wrote it in this launch
+  std::vector<std::uint8_t> written;  // per byte; empty: all of it
+  std::vector<global_write> writes;   // per byte of a writable region
 };
 
 class global_memory {
@@ -30,9 +38,10 @@ class global_memory {
   /// Registers [data, data + bytes), which must stay valid until `forget`; again with the same address: replaces it.
   void add(const void* data, std::size_t bytes, const char* called, access how, content what) {
     forget(data);
-    region r{called, reinterpret_cast<std::uintptr_t>(data), reinterpret_cast<std::uintptr_t>(data) + bytes, how == access::writable, {}, {}};
+    region r{called, reinterpret_cast<std::uintptr_t>(data), reinterpret_cast<std::uintptr_t>(data) + bytes, how == access::writable, {},
+             {}};
     if (what == content::uninitialised) r.written.assign(bytes, 0);
-    if (r.writable) r.block.assign(bytes, 0);
+    if (r.writable) r.writes.assign(bytes, {});
     regions_.push_back(static_cast<region&&>(r));
     last_ = regions_.size() - 1;
   }
@@ -43,7 +52,7 @@ class global_memory {
   }
   void clear() { regions_.clear(), last_ = 0; }
   void begin_launch() {
-    for (region& r : regions_) r.block.assign(r.block.size(), 0);
+    for (region& r : regions_) r.writes.assign(r.writes.size(), {});
   }
 
   /// The region that holds all of [at, at + bytes), or null.

@@ -43,7 +43,9 @@ struct leaf {
   static float shuffle_xor(float value, int mask, site where = site::current()) {
     return bit_cast<float>(simulation::shuffle_xor(bit_cast<std::uint32_t>(value), mask, where));
   }
-  static std::uint32_t shuffle_xor(std::uint32_t value, int mask, site where = site::current()) { return simulation::shuffle_xor(value, mask, where); }
+  static std::uint32_t shuffle_xor(std::uint32_t value, int mask, site where = site::current()) {
+    return simulation::shuffle_xor(value, mask, where);
+  }
   static bool any(bool here, site where = site::current()) { return simulation::any(here, where); }
   static int uniform(int value, site where = site::current()) { return simulation::uniform(value, where); }
 

@@ -74,7 +74,8 @@ class shared_shadow {
         else if (c.writer != by.thread && c.write_time != 0 && c.write_time >= since(c.writer, by))
           found = {conflict::race_write_write, c.writer, c.write_site, i};
         else if (c.read_time != 0 && c.read_time >= by.block_start &&
-                 (c.warps || (other_reader && c.reader / warp_ != by.thread / warp_) || (c.read_time >= by.warp_start && (other_reader || c.lanes))))
+                 (c.warps || (other_reader && c.reader / warp_ != by.thread / warp_) ||
+                  (c.read_time >= by.warp_start && (other_reader || c.lanes))))
           found = {conflict::race_read_write, c.reader, c.read_site, i};
       }
       stamp(c, by);
@@ -100,7 +101,9 @@ class shared_shadow {
     std::uint16_t writer : 12 = 0, written : 1 = 0, pending : 1 = 0;
     std::uint16_t reader : 12 = 0, lanes : 1 = 0, warps : 1 = 0;  // lanes, warps: others of this warp, of other warps read too
   };
-  std::uint32_t since(std::uint32_t other, const accessor& by) const { return other / warp_ == by.thread / warp_ ? by.warp_start : by.block_start; }
+  std::uint32_t since(std::uint32_t other, const accessor& by) const {
+    return other / warp_ == by.thread / warp_ ? by.warp_start : by.block_start;
+  }
   static void stamp(cell& c, const accessor& by) { c.writer = by.thread & 0xfff, c.write_time = by.now, c.write_site = by.at; }
 
   std::vector<cell> cells_;

@@ -48,7 +48,8 @@ class site_table {
  private:
   static constexpr std::size_t size = 8192;
   static bool same(const site& a, const site& b) {
-    return a.line() == b.line() && a.column() == b.column() && (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
+    return a.line() == b.line() && a.column() == b.column() &&
+           (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
   }
   std::vector<site> sites_;
   std::vector<site_id> buckets_;

@@ -11,11 +11,17 @@ struct leaf_simulated : simulation::leaf<32> {
   static constexpr const char* name = "simulated sm80";
   using site = simulation::site;
 
-  static void load_matrices(std::uint32_t (&to)[4], address row, site where = site::current()) { simulation::load_matrices<false>(to, row, where); }
-  static void load_matrices_transposed(std::uint32_t (&to)[4], address row, site where = site::current()) { simulation::load_matrices<true>(to, row, where); }
+  static void load_matrices(std::uint32_t (&to)[4], address row, site where = site::current()) {
+    simulation::load_matrices<false>(to, row, where);
+  }
+  static void load_matrices_transposed(std::uint32_t (&to)[4], address row, site where = site::current()) {
+    simulation::load_matrices<true>(to, row, where);
+  }
 
   static void copy_16(address to, const void* from, site where = site::current()) { simulation::copy_16(to, from, 16, where); }
-  static void copy_16(address to, const void* from, int bytes, site where = site::current()) { simulation::copy_16(to, from, bytes, where); }
+  static void copy_16(address to, const void* from, int bytes, site where = site::current()) {
+    simulation::copy_16(to, from, bytes, where);
+  }
   static void commit() { simulation::commit_copies(); }
   template <int Pending>
   static void wait() {
