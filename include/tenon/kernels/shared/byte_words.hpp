@@ -35,11 +35,11 @@ struct byte_words {
     constexpr int group = Shape.byte_panels;
     const std::byte* slab[group];
     floats total[group];
-    unroll<group>([&](auto p) TENON_LAMBDA { total[p] = Leaf::zero(), slab[p] = packed[p]; });
+    unroll<group>([&](int p) TENON_LAMBDA { total[p] = Leaf::zero(), slab[p] = packed[p]; });
     for (index at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++x)
-        unroll<group>([&](auto p) TENON_LAMBDA { total[p] = dot_packed<Format>(slab[p] + at, step, *x, total[p]); });
-    unroll<group>([&](auto p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
+        unroll<group>([&](int p) TENON_LAMBDA { total[p] = dot_packed<Format>(slab[p] + at, step, *x, total[p]); });
+    unroll<group>([&](int p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
   }
 
   /// Tiles of tokens; Tiled: through matrix registers. sums [token][panels][16].
@@ -122,33 +122,33 @@ struct byte_words {
                        bool first) noexcept {
     constexpr bool halves = How == panel::correction::offset_32_halves;
     floats total[Rows][Panels];
-    each_sum<Rows, Panels>([&](auto r, auto p)
+    each_sum<Rows, Panels>([&](int r, int p)
                                TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
     for (index blocks = depth / 32, b = 0; b < blocks; ++b, ++x, ++w) {
       unroll<halves ? 2 : 1>([&](auto half) TENON_LAMBDA {
         ints sum[Rows][Panels];
-        each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { sum[r][p] = start<How>(*x, row + r, half); });
-        unroll<halves ? 4 : 8>([&](auto i) TENON_LAMBDA {
-          constexpr int quad = 4 * half + i;
+        each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA { sum[r][p] = start<How>(*x, row + r, half); });
+        unroll<halves ? 4 : 8>([&](int i) TENON_LAMBDA {
+          const int quad = 4 * half + i;
           typename Leaf::bytes column[Panels];
-          unroll<Panels>([&](auto p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p * blocks].q[quad]); });
-          unroll<Rows>([&](auto r) TENON_LAMBDA {
+          unroll<Panels>([&](int p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p * blocks].q[quad]); });
+          unroll<Rows>([&](int r) TENON_LAMBDA {
             const auto value = Leaf::broadcast_int(x->q[row + r] + 4 * quad);
-            unroll<Panels>([&](auto p)
+            unroll<Panels>([&](int p)
                                TENON_LAMBDA { sum[r][p] = Leaf::template dot<panel::largest_quantum(How)>(sum[r][p], column[p], value); });
           });
         });
-        each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA {
+        each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA {
           const auto scale = Leaf::mul(Leaf::load(w[p * blocks].scale[half]), Leaf::broadcast(x->scale[row + r]));
           total[r][p] = Leaf::fma(Leaf::to_floats(sum[r][p]), scale, total[r][p]);
         });
       });
       if constexpr (How == panel::correction::least)
-        each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA {
+        each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA {
           total[r][p] = Leaf::fma(Leaf::load(w[p * blocks].least), Leaf::broadcast(x->total[row + r]), total[r][p]);
         });
     }
-    each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+    each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
   }
 
   // Bytes through matrix registers: a tile of 16 tokens with one panel at a time. Depth: the values that share a scale.
@@ -161,7 +161,7 @@ struct byte_words {
     const index blocks = depth / 32, units = blocks * halves;
     for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
       floats total[token_tile];
-      unroll<token_tile>([&](auto r)
+      unroll<token_tile>([&](int r)
                              TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
       // Unit u, in tiles and products [Odd]: issued one ahead, so that tiles work while vectors add up the one before.
       const auto issue = [&](auto odd, index u) TENON_LAMBDA {
@@ -172,16 +172,16 @@ struct byte_words {
         tiles::template dot_bytes<odd, 2 + odd, 4 + odd>();
         tiles::template store<odd>(products[odd], 64);
       };
-      const auto add = [&](auto odd, index u) TENON_LAMBDA {
+      const auto add = [&](int odd, index u) TENON_LAMBDA {
         const index b = u / halves, half = u % halves;
         const auto scale = Leaf::load(w[b].scale[half]);
-        unroll<token_tile>([&](auto r) TENON_LAMBDA {
+        unroll<token_tile>([&](int r) TENON_LAMBDA {
           total[r] =
               Leaf::fma(Leaf::to_floats(Leaf::load_ints(products[odd][r])), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
         });
         if constexpr (How == panel::correction::least) {
           const auto least = Leaf::load(w[b].least);
-          unroll<token_tile>([&](auto r) TENON_LAMBDA { total[r] = Leaf::fma(least, Leaf::broadcast(x[b].total[r]), total[r]); });
+          unroll<token_tile>([&](int r) TENON_LAMBDA { total[r] = Leaf::fma(least, Leaf::broadcast(x[b].total[r]), total[r]); });
         }
       };
       constexpr std::integral_constant<int, 0> even;
@@ -193,7 +193,7 @@ struct byte_words {
         if (u + 2 < units) issue(even, u + 2);
         add(odd, u + 1);
       }
-      unroll<token_tile>([&](auto r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
+      unroll<token_tile>([&](int r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
     }
   }
 };

@@ -26,15 +26,15 @@ struct float_words {
   static void one(const std::byte* const* packed, index depth, const float* x, float* sums) noexcept {
     constexpr int group = Shape.float_panels;
     floats total[group];
-    unroll<group>([&](auto p) TENON_LAMBDA { total[p] = Leaf::zero(); });
+    unroll<group>([&](int p) TENON_LAMBDA { total[p] = Leaf::zero(); });
     for (index at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; ++step, x += panel::step_depth)
-        unroll<group>([&](auto p) TENON_LAMBDA {
-          Format::template weights<Leaf>(packed[p] + at, step, [&](auto i, const floats& w) TENON_LAMBDA {
+        unroll<group>([&](int p) TENON_LAMBDA {
+          Format::template weights<Leaf>(packed[p] + at, step, [&](int i, const floats& w) TENON_LAMBDA {
             total[p] = Leaf::fma(w, Leaf::broadcast(x[i]), total[p]);
           });
         });
-    unroll<group>([&](auto p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
+    unroll<group>([&](int p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
   }
 
   /// Tokens is 1 or token_tile, as x is arranged. sums [token][panels][16]; `unpacked` is of unpacked_bytes.
@@ -63,7 +63,7 @@ struct float_words {
     float* at = to;
     for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; ++step, at += panel::step_depth * 16)
-        Format::template weights<Leaf>(slab, step, [&](auto i, const floats& w) TENON_LAMBDA { Leaf::store(at + i * 16, w); });
+        Format::template weights<Leaf>(slab, step, [&](int i, const floats& w) TENON_LAMBDA { Leaf::store(at + i * 16, w); });
     return to;
   }
 
@@ -72,19 +72,19 @@ struct float_words {
   template <int Rows, int Panels, int Tokens>
   static void multiply(const float* const* weights, index depth, const float* x, float* sums, bool first) noexcept {
     floats total[Rows][Panels];
-    each_sum<Rows, Panels>([&](auto r, auto p)
+    each_sum<Rows, Panels>([&](int r, int p)
                                TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
     const float* w[Panels];
-    unroll<Panels>([&](auto p) TENON_LAMBDA { w[p] = weights[p]; });
+    unroll<Panels>([&](int p) TENON_LAMBDA { w[p] = weights[p]; });
     for (index k = 0; k < depth; ++k, x += Tokens) {
       floats column[Panels];
-      unroll<Panels>([&](auto p) TENON_LAMBDA { column[p] = Leaf::load(w[p] + k * 16); });
-      unroll<Rows>([&](auto r) TENON_LAMBDA {
+      unroll<Panels>([&](int p) TENON_LAMBDA { column[p] = Leaf::load(w[p] + k * 16); });
+      unroll<Rows>([&](int r) TENON_LAMBDA {
         const auto value = Leaf::broadcast(x[r]);
-        unroll<Panels>([&](auto p) TENON_LAMBDA { total[r][p] = Leaf::fma(column[p], value, total[r][p]); });
+        unroll<Panels>([&](int p) TENON_LAMBDA { total[r][p] = Leaf::fma(column[p], value, total[r][p]); });
       });
     }
-    each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+    each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
   }
 };
 

@@ -40,7 +40,7 @@ struct f32 {
   static constexpr int depth = 64, bytes = 4096;
   template <class L, class F>
   TENON_INLINE static void weights(const std::byte* slab, int step, F&& f) {
-    unroll<step_depth>([&](auto i)
+    unroll<step_depth>([&](int i)
                            TENON_LAMBDA { f(i, L::load(reinterpret_cast<const float*>(slab) + (step * step_depth + i) * columns)); });
   }
 };
@@ -50,7 +50,7 @@ struct f16 {
   static constexpr int depth = 64, bytes = 2048;
   template <class L, class F>
   TENON_INLINE static void weights(const std::byte* slab, int step, F&& f) {
-    unroll<step_depth>([&](auto i) TENON_LAMBDA { f(i, L::from_f16(slab + (step * step_depth + i) * columns * 2)); });
+    unroll<step_depth>([&](int i) TENON_LAMBDA { f(i, L::from_f16(slab + (step * step_depth + i) * columns * 2)); });
   }
 };
 /// [32][16][2]: pairs along the depth, the operand of a bf16 dot product.
@@ -59,10 +59,10 @@ struct bf16 {
   static constexpr int depth = 64, bytes = 2048;
   template <class L, class F>
   TENON_INLINE static void weights(const std::byte* slab, int step, F&& f) {
-    unroll<step_depth / 2>([&](auto i) TENON_LAMBDA {
+    unroll<step_depth / 2>([&](int i) TENON_LAMBDA {
       const auto pairs = L::load_bytes(slab + detail::line(step * step_depth / 2 + i));
-      f(std::integral_constant<int, 2 * i>{}, L::template half_as_float<0>(pairs));
-      f(std::integral_constant<int, 2 * i + 1>{}, L::template half_as_float<1>(pairs));
+      f(2 * i, L::template half_as_float<0>(pairs));
+      f(2 * i + 1, L::template half_as_float<1>(pairs));
     });
   }
 };
@@ -73,7 +73,7 @@ struct e4m3 {
   template <class L, class F>
   TENON_INLINE static void weights(const std::byte* slab, int step, F&& f) {
     const auto scale = L::load(reinterpret_cast<const float*>(slab + 1024) + step / 2 * columns);
-    unroll<step_depth>([&](auto i) TENON_LAMBDA { f(i, L::mul(scale, L::from_e4m3(slab + (step * step_depth + i) * columns))); });
+    unroll<step_depth>([&](int i) TENON_LAMBDA { f(i, L::mul(scale, L::from_e4m3(slab + (step * step_depth + i) * columns))); });
   }
 };
 
@@ -93,7 +93,7 @@ struct integer_format {
     unroll<4>([&](auto quad) TENON_LAMBDA {
       const auto q = Format::template quanta<L, quad>(slab, step);
       unroll<4>([&](auto i) TENON_LAMBDA {
-        f(std::integral_constant<int, 4 * quad + i>{}, L::fma(L::template byte_as_float<i>(q), scale, least));
+        f(4 * quad + i, L::fma(L::template byte_as_float<i>(q), scale, least));
       });
     });
   }

@@ -38,7 +38,7 @@ void fetch_ahead(const panel_group& group, index depth, index from, index stretc
 /// Calls f(row, panel) for every accumulator of a microkernel.
 template <int Rows, int Panels, class F>
 TENON_INLINE void each_sum(F&& f) {
-  unroll<Rows>([&](auto r) TENON_LAMBDA { unroll<Panels>([&](auto p) TENON_LAMBDA { f(r, p); }); });
+  unroll<Rows>([&](int r) TENON_LAMBDA { unroll<Panels>([&](int p) TENON_LAMBDA { f(r, p); }); });
 }
 
 TENON_KERNELS_END

@@ -51,8 +51,8 @@ struct rounded_words {
     for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; ++step, at += panel::step_depth * 32) {
         floats even;
-        Format::template weights<Leaf>(slab, step, [&](auto i, const floats& w) TENON_LAMBDA {
-          if constexpr (i % 2 == 0)
+        Format::template weights<Leaf>(slab, step, [&](int i, const floats& w) TENON_LAMBDA {
+          if (i % 2 == 0)
             even = w;
           else
             Leaf::store_bytes(at + i / 2 * 64, Leaf::pair_bf16(even, w));
@@ -66,16 +66,16 @@ struct rounded_words {
   template <int Rows, int Panels, int Tokens>
   static void multiply(const std::byte* const* weights, index depth, const std::byte* x, float* sums, bool first) noexcept {
     floats total[Rows][Panels];
-    each_sum<Rows, Panels>([&](auto r, auto p)
+    each_sum<Rows, Panels>([&](int r, int p)
                                TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
     const std::byte* w[Panels];
-    unroll<Panels>([&](auto p) TENON_LAMBDA { w[p] = weights[p]; });
+    unroll<Panels>([&](int p) TENON_LAMBDA { w[p] = weights[p]; });
     for (index k = 0; k < depth; k += 2, x += k % 32 == 0 ? Tokens * 64 - 60 : 4) {
       typename Leaf::bytes column[Panels];
-      unroll<Panels>([&](auto p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p] + k * 32); });
-      unroll<Rows>([&](auto r) TENON_LAMBDA {
+      unroll<Panels>([&](int p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p] + k * 32); });
+      unroll<Rows>([&](int r) TENON_LAMBDA {
         const auto value = Leaf::broadcast_int(x + r * 64);
-        unroll<Panels>([&](auto p) TENON_LAMBDA {
+        unroll<Panels>([&](int p) TENON_LAMBDA {
           if constexpr (Leaf::bf16_dot) {
             total[r][p] = Leaf::dot_bf16(total[r][p], column[p], value);
           } else {
@@ -85,7 +85,7 @@ struct rounded_words {
         });
       });
     }
-    each_sum<Rows, Panels>([&](auto r, auto p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+    each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
   }
 
   // The same through matrix registers: sums in tiles 0 to 2, x in 3, weights in 4 to 6.

@@ -13,8 +13,12 @@ void gated_matmul_panels(const packed_matrix& gate, const packed_matrix& up, con
   each_group<Words, Form>(first, last, [&](index panel, index live) TENON_LAMBDA {
     multiply_group<Words, Form>(gate, panel, live, x, gate_sums, unpacked);
     multiply_group<Words, Form>(up, panel, live, x, up_sums, unpacked);
-    drain<Words, Form>(panel, live, x.tokens, out,
-                       [&](index at, index, float) TENON_LAMBDA { return unit.open(gate_sums[at], up_sums[at]); });
+    drain<Words, Form>(panel, live, x.tokens, out, [&](auto& lanes, index at, index, const float*, auto) TENON_LAMBDA {
+      alignas(64) float ups[panel::columns];
+      __builtin_memcpy(lanes, gate_sums + at, sizeof lanes);
+      __builtin_memcpy(ups, up_sums + at, sizeof ups);
+      for (int c = 0; c < panel::columns; ++c) lanes[c] = unit.open(lanes[c], ups[c]);
+    });
   });
 }
 

@@ -41,18 +41,23 @@ TENON_INLINE void each_group(index first, index last, Body&& body) {
   for (; first < last; first += count) body(first, last - first < count ? last - first : count);
 }
 
-/// Writes f(sums, row, token) for the rows of a group that exist. sums [token][panels][16]. f is scalar; both compilers vectorise it.
+/// For every token and panel of a group, f(lanes, at, row, to, live) leaves in lanes what the `live` outputs at `to` become; `at` is
+/// where the sums [token][panels][16] of these lanes begin, `row` the row of w of the first. Lanes are a local array and loops over
+/// them have constant trip counts: so both compilers vectorise them at -O2, whatever else the pointers might overlap.
 template <class Words, class Form, class F>
-TENON_INLINE void drain(index first_panel, index live, index tokens, const view<float, 2>& out, F&& f) {
+TENON_INLINE void drain(index first_panel, index panels, index tokens, const view<float, 2>& out, F&& f) {
   for (index t = 0; t < tokens; ++t)
-    for (int p = 0; p < live; ++p) {
+    for (index p = 0; p < panels; ++p) {
       const index row = (first_panel + p) * panel::columns, at = (t * Words::template panels<Form> + p) * panel::columns;
+      const index left = out.extent[1] - row;
+      alignas(64) float lanes[panel::columns];
       float* to = &out(t, row);
-      if (row + panel::columns <= out.extent[1]) {
-        TENON_INDEPENDENT
-        for (int c = 0; c < panel::columns; ++c) to[c] = f(at + c, row + c, to[c]);
+      if (left >= panel::columns) {
+        f(lanes, at, row, to, std::integral_constant<int, panel::columns>{});
+        __builtin_memcpy(to, lanes, sizeof lanes);
       } else {
-        for (int c = 0; row + c < out.extent[1]; ++c) to[c] = f(at + c, row + c, to[c]);
+        f(lanes, at, row, to, static_cast<int>(left));
+        for (index c = 0; c < left; ++c) to[c] = lanes[c];
       }
     }
 }
@@ -63,14 +68,13 @@ void matmul_panels(const packed_matrix& w, const arranged& x, const float* bias,
                    index last, float* sums, std::byte* unpacked) noexcept {
   each_group<Words, Form>(first, last, [&](index panel, index live) TENON_LAMBDA {
     multiply_group<Words, Form>(w, panel, live, x, sums, unpacked);
-    if (bias == nullptr && !add)
-      return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float) TENON_LAMBDA { return sums[at]; });
-    if (bias == nullptr)
-      return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index, float had) TENON_LAMBDA { return had + sums[at]; });
-    if (!add)
-      return drain<Words, Form>(panel, live, x.tokens, out, [&](index at, index row, float) TENON_LAMBDA { return sums[at] + bias[row]; });
-    drain<Words, Form>(panel, live, x.tokens, out,
-                       [&](index at, index row, float had) TENON_LAMBDA { return had + (sums[at] + bias[row]); });
+    drain<Words, Form>(panel, live, x.tokens, out, [&](auto& lanes, index at, index row, const float* to, auto count) TENON_LAMBDA {
+      __builtin_memcpy(lanes, sums + at, sizeof lanes);
+      if (bias != nullptr)
+        for (int c = 0; c < count; ++c) lanes[c] += bias[row + c];
+      if (add)
+        for (int c = 0; c < count; ++c) lanes[c] += to[c];
+    });
   });
 }
 
