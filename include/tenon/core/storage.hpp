@@ -12,6 +12,8 @@ namespace tenon {
 
 /// A format of stored weights. The blocks are those of GGUF v3.
 enum class storage : std::uint8_t { f32, f16, bf16, e4m3, i8, q8_0, q4_0, q4_1, q4_k, q6_k };
+inline constexpr storage every_storage[] = {storage::f32,  storage::f16,  storage::bf16, storage::e4m3, storage::i8,
+                                            storage::q8_0, storage::q4_0, storage::q4_1, storage::q4_k, storage::q6_k};
 
 // The blocks. `decode(b, out)` gives the `values` floats of one block, in the order of the row.
 namespace blocks {

@@ -70,6 +70,7 @@ struct decoder<Spec, true> {
   using facts = detail::stack_facts<typename detail::blocks_of<Spec>::type>;
   static constexpr bool assembles = true;
   static constexpr decoder_spec shape = Spec::shape;
+  static constexpr form_set forms = forms_of(Spec::precision);
   static constexpr bool tied = shape.tied_head == head::tied;
 
   /// Learned numbers; a tied head is counted once.

@@ -11,6 +11,7 @@ template <class Spec>
 struct gated_mlp {
   static constexpr const char* norm_name = "ffn_norm.weight";
   static constexpr index width = Spec::shape.width, hidden_width = Spec::gate.hidden;
+  static constexpr form_set forms = forms_of(Spec::precision);
 
   struct weights {
     matrix_parameter gate, up, down;
@@ -42,9 +43,9 @@ struct gated_mlp {
   template <class Machine>
   static void forward(const pass<Machine>& now, const weights& w, state<Machine>&, view<const float, 2> in, view<float, 2> stream) {
     const view<float, 2> hidden = activations.in(now.activations, 0, now.tokens);
-    gated_matmul(now.machine, in, w.gate, w.up, Spec::gate, hidden, now.scratch);
+    gated_matmul<forms>(now.machine, in, w.gate, w.up, Spec::gate, hidden, now.scratch);
     const product down[] = {{.weights = w.down, .out = stream, .how = finish::add}};
-    matmul(now.machine, hidden, down, now.scratch);
+    matmul<forms>(now.machine, hidden, down, now.scratch);
   }
 };
 

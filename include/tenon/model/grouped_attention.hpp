@@ -17,6 +17,7 @@ struct grouped_attention {
   static constexpr index width = Spec::shape.width;
   static constexpr index query_width = spec.query_heads * spec.head_dim, kv_width = spec.kv_heads * spec.head_dim;
   static constexpr heads shape{.query = spec.query_heads, .kv = spec.kv_heads, .dim = spec.head_dim, .dim_v = spec.head_dim};
+  static constexpr form_set forms = forms_of(Spec::precision);
   using cache_number = typename decltype(Spec::precision)::cache;
 
   struct weights {
@@ -64,13 +65,13 @@ struct grouped_attention {
     const product projections[] = {{.weights = w.query, .out = part(query), .bias = w.query_bias.data},
                                    {.weights = w.key, .out = part(key), .bias = w.key_bias.data},
                                    {.weights = w.value, .out = part(value), .bias = w.value_bias.data}};
-    matmul(now.machine, in, projections, now.scratch);
+    matmul<forms>(now.machine, in, projections, now.scratch);
     rotate(now.machine, Spec::position, by_head(query, spec.query_heads), now.first);
     rotate(now.machine, Spec::position, by_head(key, spec.kv_heads), now.first);
     append(now.machine, cache, by_head(key, spec.kv_heads), by_head(value, spec.kv_heads), now.first);
     attend<spec.head_dim, spec.head_dim>(now.machine, by_head(query, spec.query_heads), cache, by_head(mixed, spec.query_heads), Spec::mask, Spec::score, now.scratch);
     const product output[] = {{.weights = w.output, .out = stream, .how = finish::add}};
-    matmul(now.machine, part(mixed), output, now.scratch);
+    matmul<forms>(now.machine, part(mixed), output, now.scratch);
   }
 };
 

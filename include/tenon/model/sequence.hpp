@@ -109,7 +109,7 @@ class sequence {
     const auto& weights = model_->weights;
     rms_norm(model_->machine, x, weights.final_gain.data, Decoder::shape.epsilon, x);
     const product head[] = {{.weights = weights.head, .out = out}};
-    matmul(model_->machine, x, head, scratch_);
+    matmul<Decoder::forms>(model_->machine, x, head, scratch_);
   }
 
   view<float, 2> logits() { return {reinterpret_cast<float*>(arena_.data()) + Decoder::logits_offset, 1, Decoder::shape.vocabulary}; }

@@ -9,11 +9,12 @@
 
 namespace tenon {
 
-/// The arithmetic of a product's multiplications. Sums are fp32 (int8: exact int32 within 32 values, then fp32).
+/// The arithmetic of a product's multiplications. Sums are fp32 (int8, int8x2: exact int32 within 32 values, then fp32).
 enum class compute : std::uint8_t {
   fp32,  ///< activations and weights as fp32
   bf16,  ///< both rounded to bf16
   int8,  ///< activations quantised to int8 with one scale per 32 values, as each product starts; integer blocks stay as stored
+  int8x2,  ///< the same with two int8 per activation, a high and a low one: 15 bits for twice the dots
 };
 
 /// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.
@@ -33,10 +34,13 @@ struct precision_policy {
 
 /// fp32 everywhere, whatever the file holds: the precision of the tests' oracles.
 inline constexpr precision_policy<float> full_precision{.floats = compute::fp32, .integers = compute::fp32};
-/// Weights as the file has them: int8 dots where they are integers, fp32 where they are floats; a bf16 cache.
-inline constexpr precision_policy<bf16> as_stored{.floats = compute::fp32, .integers = compute::int8};
+/// Weights as the file has them: int8 dots where they are integers, with 15 bits per activation, fp32 where they are floats; a
+/// bf16 cache.
+inline constexpr precision_policy<bf16> as_stored{.floats = compute::fp32, .integers = compute::int8x2};
 /// As `as_stored`, with float weights multiplied as bf16: twice the rate where the CPU's bf16 dot is a full-rate instruction.
-inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .integers = compute::int8};
+inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .integers = compute::int8x2};
+/// As `as_stored`, with 8 bits per activation: the precision of llama.cpp, and up to twice as fast where products are the limit.
+inline constexpr precision_policy<bf16> int8_products{.floats = compute::fp32, .integers = compute::int8};
 
 /// Names an arithmetic for every storage and a number for the cache.
 template <class P>

@@ -46,9 +46,9 @@ constexpr index block_tokens(index depth) {
 // One worker's sums (twice, for a gate) and unpacked weights.
 template <class Words>
 constexpr std::size_t worker_sums(index tokens) {
-  constexpr int widest = Words::template panels < activation::plain >> Words::template panels<activation::quantised>
+  constexpr int widest = Words::template panels < activation::plain >> Words::template panels<activation::quantised<1>>
                              ? Words::template panels<activation::plain>
-                             : Words::template panels<activation::quantised>;
+                             : Words::template panels<activation::quantised<1>>;
   const index most = tokens < most_tokens ? tokens : most_tokens;
   return round_up(static_cast<std::size_t>(most), 16) * 16 * sizeof(float) * widest;
 }
@@ -99,6 +99,11 @@ void share(const Machine& machine, index all, index work, index tokens, std::byt
   });
 }
 
+template <form_set Forms>
+void check(form which) {
+  if ((Forms & set_of(which)) == 0)
+    throw error("[matmul] was compiled without the arithmetic that its weights were packed for. Fix: name its form in Forms.");
+}
 inline void check(const view<const float, 2>& x, const packed_matrix& w, const view<float, 2>& out) {
   if (x.extent[1] != w.depth)
     throw error("[matmul] x has ", x.extent[1], " columns but the weights have depth ", w.depth, ". Fix: pass x of [token, depth].");
@@ -157,20 +162,23 @@ std::size_t matmul_scratch(const Machine& machine, index tokens, index depth) {
 }
 
 /// Several products of one x [token, depth], which share its arrangement and one parallel region. Zero tokens are fine.
-/// Throws tenon::error where shapes do not match; out must not overlap x.
-template <class Machine, int Count>
+/// `Forms` (forms_of a precision) are all that the products may take: fewer compile faster. Throws tenon::error where shapes do not
+/// match or a product takes another form; out must not overlap x.
+template <form_set Forms = every_form, class Machine, int Count>
 void matmul(const Machine& machine, view<const float, 2> x, const product (&products)[Count], std::byte* scratch) {
   using Words = typename Machine::atoms::product;
-  for (const product& p : products) kernel_detail::check(x, p.weights, p.out);
+  for (const product& p : products) {
+    kernel_detail::check<Forms>(form_of(p.weights.kind, p.weights.how));
+    kernel_detail::check(x, p.weights, p.out);
+  }
   const index tokens = x.extent[0], depth = x.extent[1];
   std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
-  constexpr form forms[] = {form::plain, form::rounded, form::quantised};
-  for (const form which : forms) {
+  for (const form which : {form::plain, form::rounded, form::int8, form::int8x2}) {
     index panels = 0;
     for (const product& p : products)
       if (form_of(p.weights.kind, p.weights.how) == which) panels += kernel_detail::panel_count(p.weights.rows);
     if (panels == 0) continue;
-    with_form(which, [&](auto form_type) {
+    with_form<Forms>(which, [&](auto form_type) {
       using Form = decltype(form_type);
       const index step = kernel_detail::block_tokens<Form>(depth);
       for (index first = 0; first < tokens; first += step) {
@@ -193,8 +201,8 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
 }
 
 /// out = open(x gate^T, x up^T) [token, row], in one parallel region and without writing either product.
-/// Gate: a policy with `float open(float gate, float up)`. Throws tenon::error where shapes do not match.
-template <class Machine, class Gate>
+/// Gate: a policy with `float open(float gate, float up)`; Forms as in matmul. Throws tenon::error where shapes do not match.
+template <form_set Forms = every_form, class Machine, class Gate>
 void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit,
                   view<float, 2> out, std::byte* scratch) {
   using Words = typename Machine::atoms::product;
@@ -202,9 +210,10 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   kernel_detail::check(x, up, out);
   const form a = form_of(gate.kind, gate.how), b = form_of(up.kind, up.how);
   const form which = a == b ? a : form::plain;  // any panels can be multiplied in fp32
+  kernel_detail::check<Forms>(which);
   const index tokens = x.extent[0], depth = x.extent[1], panels = kernel_detail::panel_count(gate.rows);
   std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
-  with_form(which, [&](auto form_type) {
+  with_form<Forms>(which, [&](auto form_type) {
     using Form = decltype(form_type);
     const index step = kernel_detail::block_tokens<Form>(depth);
     for (index first = 0; first < tokens; first += step) {

@@ -11,20 +11,20 @@
 
 namespace tenon::reference {
 
-/// What compute::int8 makes of up to 32 values: q = x * (127 / amax), to the nearest integer, ties to even, in float; each value is
-/// then amax / 127 * q. A block with an infinity or NaN becomes NaN; amax below 2^-120 gives zeros.
-inline void quantise(const float* x, index count, double* out) {
+/// What integer products make of up to 32 values: q = x * (largest / amax), to the nearest integer, ties to even, in float; each value
+/// is then amax / largest * q. A block with an infinity or NaN becomes NaN; amax below 2^-110 gives zeros.
+inline void quantise(const float* x, index count, float largest, double* out) {
   std::uint32_t peak = 0;
   for (index i = 0; i < count; ++i) {
     const std::uint32_t bits = std::bit_cast<std::uint32_t>(x[i]) & 0x7fffffffu;
     peak = bits > peak ? bits : peak;
   }
   const float amax = std::bit_cast<float>(peak);
-  const bool finite = peak < 0x7f800000u, tiny = peak < 0x03800000u;
+  const bool finite = peak < 0x7f800000u, tiny = peak < 0x08800000u;
   for (index i = 0; i < count; ++i)
     out[i] = !finite ? static_cast<double>(std::bit_cast<float>(0x7fc00000u))
              : tiny  ? 0.0
-                     : static_cast<double>(amax / 127.0f) * static_cast<double>(__builtin_rintf(x[i] * (127.0f / amax)));
+                     : static_cast<double>(amax / largest) * static_cast<double>(__builtin_rintf(x[i] * (largest / amax)));
 }
 
 /// out[token, row] = sum over k of x[token, k] w[row, k] + bias[row] (bias may be null), with x and w as `how` sees them. `row` and
@@ -34,8 +34,8 @@ inline void matmul(const view<const float, 2>& x, const stored_matrix& w, comput
   for (index t = 0; t < x.extent[0]; ++t) {
     for (index k = 0; k < w.columns; k += 32) {
       const index count = w.columns - k < 32 ? w.columns - k : 32;
-      if (how == compute::int8) {
-        quantise(&x(t, k), count, token + k);
+      if (how == compute::int8 || how == compute::int8x2) {
+        quantise(&x(t, k), count, how == compute::int8 ? 127.0f : 16256.0f, token + k);
         continue;
       }
       for (index i = k; i < k + count; ++i)

@@ -60,11 +60,13 @@ struct rounded {
   }
 };
 
-/// 32 values of each of `Tokens` rows as int8 with one scale per row: x = scale q, q in [-127, 127], scale = amax / 127.
-/// A block with an infinity or NaN has a NaN scale; one whose amax is below 2^-120 counts as zeros.
-template <int Tokens>
+/// 32 values of each of `Tokens` rows as integers with one scale per row: x = scale q. One byte each: q in [-127, 127], scale =
+/// amax / 127. Two: q = 128 high + low, high in [-127, 127], low in [-64, 63], scale = amax / 16256.
+/// A block with an infinity or NaN has a NaN scale; one whose amax is below 2^-110 counts as zeros.
+template <int Tokens, int Bytes>
 struct alignas(64) quantised_block {
-  std::int8_t q[Tokens][32];
+  static constexpr float largest = Bytes == 1 ? 127.0f : 16256.0f;
+  std::int8_t q[Bytes][Tokens][32];  ///< the high bytes come first
   float scale[Tokens];
   float total[Tokens];              ///< scale * sum of q: what a minimum of the weights is multiplied by
   std::int32_t less_128[Tokens];    ///< -128 * sum of q: where integer sums start when quanta are offset by 128
@@ -72,15 +74,18 @@ struct alignas(64) quantised_block {
   std::int32_t less_32[2][Tokens];  ///< -32 * sum of q, of each half of the block
 };
 
-/// Quantised to int8: quantised_block<Tokens> [depth / 32].
+/// Quantised to one or two bytes: quantised_block<Tokens, Bytes> [depth / 32].
+template <int Bytes>
 struct quantised {
+  template <int Tokens>
+  using block = quantised_block<Tokens, Bytes>;
   static constexpr std::size_t bytes(int tokens, index depth) {
-    return static_cast<std::size_t>(depth / 32) * (tokens == 1 ? sizeof(quantised_block<1>) : sizeof(quantised_block<16>));
+    return static_cast<std::size_t>(depth / 32) * (tokens == 1 ? sizeof(block<1>) : sizeof(block<16>));
   }
 
   template <class L, int Tokens>
   TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
-    auto* blocks = reinterpret_cast<quantised_block<Tokens>*>(tile);
+    auto* blocks = reinterpret_cast<block<Tokens>*>(tile);
     for (int row = 0; row < Tokens; ++row) {
       const float* from = row < count ? &x(first + row, 0) : nullptr;
       for (index b = 0; b < depth / 32; ++b) {
@@ -98,19 +103,27 @@ struct quantised {
 
  private:
   template <class L, int Tokens>
-  TENON_INLINE static void quantise(const float* x, int row, quantised_block<Tokens>& to) {
+  TENON_INLINE static void quantise(const float* x, int row, block<Tokens>& to) {
     const auto low = L::load(x), high = L::load(x + 16);
     const std::uint32_t peak = L::peak_bits(low, high);
-    const bool finite = peak < 0x7f800000u, tiny = peak < 0x03800000u;
+    const bool finite = peak < 0x7f800000u, tiny = peak < 0x08800000u;
     const float largest = std::bit_cast<float>(peak);
-    const auto inverse = L::broadcast(finite && !tiny ? 127.0f / largest : 0.0f);
+    const auto inverse = L::broadcast(finite && !tiny ? to.largest / largest : 0.0f);
     const auto zero = L::zero_ints();
     const auto first = finite ? L::round(L::mul(low, inverse)) : zero, second = finite ? L::round(L::mul(high, inverse)) : zero;
-    L::store_narrow(to.q[row], first);
-    L::store_narrow(to.q[row] + 16, second);
+    if constexpr (Bytes == 1) {
+      L::store_narrow(to.q[0][row], first);
+      L::store_narrow(to.q[0][row] + 16, second);
+    } else {
+      const auto above = L::over_128(first), beyond = L::over_128(second);
+      L::store_narrow(to.q[0][row], above);
+      L::store_narrow(to.q[0][row] + 16, beyond);
+      L::store_narrow(to.q[1][row], L::less_128_times(first, above));
+      L::store_narrow(to.q[1][row] + 16, L::less_128_times(second, beyond));
+    }
     const std::int32_t sums[2] = {L::sum(first), L::sum(second)};
     const std::int32_t sum = sums[0] + sums[1];
-    to.scale[row] = finite ? (tiny ? 0.0f : largest / 127.0f) : std::bit_cast<float>(0x7fc00000u);
+    to.scale[row] = finite ? (tiny ? 0.0f : largest / to.largest) : std::bit_cast<float>(0x7fc00000u);
     to.total[row] = to.scale[row] * static_cast<float>(sum);
     to.less_128[row] = -128 * sum;
     to.less_8[row] = -8 * sum;
@@ -118,6 +131,12 @@ struct quantised {
     to.less_32[1][row] = -32 * sums[1];
   }
 };
+
+/// The bytes per activation of a quantised form, 0 of the others.
+template <class Form>
+inline constexpr int bytes_of = 0;
+template <int Bytes>
+inline constexpr int bytes_of<quantised<Bytes>> = Bytes;
 
 }  // namespace activation
 TENON_KERNELS_END

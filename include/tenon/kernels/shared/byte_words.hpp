@@ -1,6 +1,7 @@
 #pragma once
-// Products of quantised bytes. Integer sums are exact within a scale group; then sum = fma(float(integer), scale * x_scale, sum), and,
-// where a format has minima, sum = fma(least, x_total, sum): the same through dots and through matrix registers, bit for bit.
+// Products of quantised weights with activations of one or two bytes. Integer sums are exact within a scale group; then sum =
+// fma(float(integer), scale * x_scale, sum), and, where a format has minima, sum = fma(least, x_total, sum): the same through dots and
+// through matrix registers, bit for bit. Two bytes cost twice the dots: 128 times the sum of the high ones starts that of the low ones.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +22,27 @@ struct alignas(64) byte_block {
   float least[16];
 };
 
-template <class Leaf, product_shape Shape>
+/// `depth` values of one panel; quanta as they are or, for matrix registers, with their offset subtracted: signed bytes.
+template <class Leaf, class Format, bool Signed>
+void unpack_bytes(const std::byte* slab, index depth, byte_block* to) noexcept {
+  for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
+    for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++to) {
+      unroll<2>([&](auto half) TENON_LAMBDA {
+        unroll<4>([&](auto quad) TENON_LAMBDA {
+          auto q = Format::template quanta<Leaf, quad>(slab, step + half);
+          if constexpr (Signed && Format::offset != 0) q = Leaf::less(q, Format::offset);
+          Leaf::store_bytes(to->q[4 * half + quad], q);
+        });
+        Leaf::store(to->scale[half], Format::template scale<Leaf>(slab, step + half));
+      });
+      if constexpr (Format::how == panel::correction::least) Leaf::store(to->least, Format::template least<Leaf>(slab, step));
+    }
+}
+
+template <class Leaf, product_shape Shape, int Bytes>
 struct byte_words {
+  template <int Tokens>
+  using x_block = activation::quantised_block<Tokens, Bytes>;
   using floats = typename Leaf::floats;
   using ints = typename Leaf::ints;
   /// The depth that is unpacked at a time: three panels then stay in the first-level cache.
@@ -31,7 +51,7 @@ struct byte_words {
 
   /// One token: quanta are unpacked in registers. sums [panels][16].
   template <class Format>
-  static void one(const std::byte* const* packed, index depth, const activation::quantised_block<1>* x, float* sums) noexcept {
+  static void one(const std::byte* const* packed, index depth, const x_block<1>* x, float* sums) noexcept {
     constexpr int group = Shape.byte_panels;
     const std::byte* slab[group];
     floats total[group];
@@ -48,7 +68,7 @@ struct byte_words {
                    index tokens, float* sums, byte_block* unpacked) noexcept {
     constexpr int group = Shape.byte_panels, rows = Tiled ? token_tile : Shape.byte_rows,
                   tile_deep = How == panel::correction::offset_32_halves ? 16 : 32;
-    const auto* blocks = reinterpret_cast<const activation::quantised_block<token_tile>*>(x);
+    const auto* blocks = reinterpret_cast<const x_block<token_tile>*>(x);
     if constexpr (Tiled)
       Leaf::tiles::configure({{16, 64}, {16, 64}, {16, tile_deep}, {16, tile_deep}, {tile_deep / 4, 64}, {tile_deep / 4, 64}, {}});
     for (index from = 0; from < depth; from += stretch) {
@@ -66,27 +86,10 @@ struct byte_words {
     if constexpr (Tiled) Leaf::tiles::release();
   }
 
-  /// `depth` values of one panel; quanta as they are or, for matrix registers, with their offset subtracted: signed bytes.
-  template <class Format, bool Signed>
-  static void unpack(const std::byte* slab, index depth, byte_block* to) noexcept {
-    for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
-      for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++to) {
-        unroll<2>([&](auto half) TENON_LAMBDA {
-          unroll<4>([&](auto quad) TENON_LAMBDA {
-            auto q = Format::template quanta<Leaf, quad>(slab, step + half);
-            if constexpr (Signed && Format::offset != 0) q = Leaf::less(q, Format::offset);
-            Leaf::store_bytes(to->q[4 * half + quad], q);
-          });
-          Leaf::store(to->scale[half], Format::template scale<Leaf>(slab, step + half));
-        });
-        if constexpr (Format::how == panel::correction::least) Leaf::store(to->least, Format::template least<Leaf>(slab, step));
-      }
-  }
-
  private:
   // Where an integer sum starts, so that the offset of the quanta costs nothing.
   template <panel::correction How, int Tokens>
-  TENON_INLINE static ints start(const activation::quantised_block<Tokens>& x, int row, int half) {
+  TENON_INLINE static ints start(const x_block<Tokens>& x, int row, int half) {
     using panel::correction;
     if constexpr (How == correction::offset_128) return Leaf::broadcast_int(x.less_128 + row);
     if constexpr (How == correction::offset_8) return Leaf::broadcast_int(x.less_8 + row);
@@ -96,21 +99,28 @@ struct byte_words {
 
   // One block of 32 values of one packed panel with one token.
   template <class Format>
-  TENON_INLINE static floats dot_packed(const std::byte* slab, int step, const activation::quantised_block<1>& x, floats total) {
+  TENON_INLINE static floats dot_packed(const std::byte* slab, int step, const x_block<1>& x, floats total) {
     constexpr bool halves = Format::how == panel::correction::offset_32_halves;
     const auto scaled = [&](const ints& sum, int at) TENON_LAMBDA {
       total = Leaf::fma(Leaf::to_floats(sum), Leaf::mul(Format::template scale<Leaf>(slab, at), Leaf::broadcast(x.scale[0])), total);
     };
-    ints sum = start<Format::how>(x, 0, 0);
+    ints sum[Bytes];  // the last of them starts with the correction
     unroll<2>([&](auto half) TENON_LAMBDA {
-      if constexpr (halves && half == 1) sum = start<Format::how>(x, 0, 1);
+      if constexpr (halves || half == 0) {
+        sum[0] = Leaf::zero_ints();
+        sum[Bytes - 1] = start<Format::how>(x, 0, half);
+      }
       unroll<4>([&](auto quad) TENON_LAMBDA {
-        sum = Leaf::template dot<panel::largest_quantum(Format::how)>(sum, Format::template quanta<Leaf, quad>(slab, step + half),
-                                                                      Leaf::broadcast_int(x.q[0] + 16 * half + 4 * quad));
+        const auto quanta = Format::template quanta<Leaf, quad>(slab, step + half);
+        for (int byte = 0; byte < Bytes; ++byte)
+          sum[byte] = Leaf::template dot<panel::largest_quantum(Format::how)>(sum[byte], quanta,
+                                                                              Leaf::broadcast_int(x.q[byte][0] + 16 * half + 4 * quad));
       });
-      if constexpr (halves) scaled(sum, step + half);
+      if constexpr (halves || half == 1) {
+        if constexpr (Bytes == 2) sum[1] = Leaf::plus_128_times(sum[1], sum[0]);
+        scaled(sum[Bytes - 1], step + half);
+      }
     });
-    if constexpr (!halves) scaled(sum, step);
     if constexpr (Format::how == panel::correction::least)
       total = Leaf::fma(Format::template least<Leaf>(slab, step), Leaf::broadcast(x.total[0]), total);
     return total;
@@ -118,7 +128,7 @@ struct byte_words {
 
   // Rows tokens of a tile with w[Panels][depth / 32].
   template <panel::correction How, int Rows, int Panels>
-  static void multiply(const byte_block* w, index depth, const activation::quantised_block<token_tile>* x, int row, float* sums,
+  static void multiply(const byte_block* w, index depth, const x_block<token_tile>* x, int row, float* sums,
                        bool first) noexcept {
     constexpr bool halves = How == panel::correction::offset_32_halves;
     floats total[Rows][Panels];
@@ -127,15 +137,25 @@ struct byte_words {
     for (index blocks = depth / 32, b = 0; b < blocks; ++b, ++x, ++w) {
       unroll<halves ? 2 : 1>([&](auto half) TENON_LAMBDA {
         ints sum[Rows][Panels];
-        each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA { sum[r][p] = start<How>(*x, row + r, half); });
-        unroll<halves ? 4 : 8>([&](int i) TENON_LAMBDA {
-          const int quad = 4 * half + i;
-          typename Leaf::bytes column[Panels];
-          unroll<Panels>([&](int p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p * blocks].q[quad]); });
-          unroll<Rows>([&](int r) TENON_LAMBDA {
-            const auto value = Leaf::broadcast_int(x->q[row + r] + 4 * quad);
-            unroll<Panels>([&](int p)
-                               TENON_LAMBDA { sum[r][p] = Leaf::template dot<panel::largest_quantum(How)>(sum[r][p], column[p], value); });
+        unroll<Bytes>([&](auto byte) TENON_LAMBDA {
+          each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA {
+            if constexpr (byte + 1 < Bytes)
+              sum[r][p] = Leaf::zero_ints();
+            else if constexpr (Bytes == 1)
+              sum[r][p] = start<How>(*x, row + r, half);
+            else
+              sum[r][p] = Leaf::plus_128_times(start<How>(*x, row + r, half), sum[r][p]);
+          });
+          unroll<halves ? 4 : 8>([&](int i) TENON_LAMBDA {
+            const int quad = 4 * half + i;
+            typename Leaf::bytes column[Panels];
+            unroll<Panels>([&](int p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p * blocks].q[quad]); });
+            unroll<Rows>([&](int r) TENON_LAMBDA {
+              const auto value = Leaf::broadcast_int(x->q[byte][row + r] + 4 * quad);
+              unroll<Panels>([&](int p) TENON_LAMBDA {
+                sum[r][p] = Leaf::template dot<panel::largest_quantum(How)>(sum[r][p], column[p], value);
+              });
+            });
           });
         });
         each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA {
@@ -153,11 +173,11 @@ struct byte_words {
 
   // Bytes through matrix registers: a tile of 16 tokens with one panel at a time. Depth: the values that share a scale.
   template <panel::correction How, int Depth>
-  static void multiply_tile(const byte_block* w, index depth, const activation::quantised_block<token_tile>* x, float* sums,
+  static void multiply_tile(const byte_block* w, index depth, const x_block<token_tile>* x, float* sums,
                             bool first) noexcept {
     using tiles = typename Leaf::tiles;
     constexpr int halves = 32 / Depth;
-    alignas(64) std::int32_t products[2][token_tile][16];
+    alignas(64) std::int32_t products[2][Bytes][token_tile][16];
     const index blocks = depth / 32, units = blocks * halves;
     for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
       floats total[token_tile];
@@ -166,18 +186,22 @@ struct byte_words {
       // Unit u, in tiles and products [Odd]: issued one ahead, so that tiles work while vectors add up the one before.
       const auto issue = [&](auto odd, index u) TENON_LAMBDA {
         const index b = u / halves, half = u % halves;
-        tiles::template zero<odd>();
-        tiles::template load<2 + odd>(x[b].q[0] + half * 16, 32);
         tiles::template load<4 + odd>(w[b].q[half * 4], 64);
-        tiles::template dot_bytes<odd, 2 + odd, 4 + odd>();
-        tiles::template store<odd>(products[odd], 64);
+        unroll<Bytes>([&](auto byte) TENON_LAMBDA {
+          constexpr int with = Bytes == 1 ? odd : byte;
+          tiles::template zero<with>();
+          tiles::template load<2 + with>(x[b].q[byte][0] + half * 16, 32);
+          tiles::template dot_bytes<with, 2 + with, 4 + odd>();
+          tiles::template store<with>(products[odd][byte], 64);
+        });
       };
       const auto add = [&](int odd, index u) TENON_LAMBDA {
         const index b = u / halves, half = u % halves;
         const auto scale = Leaf::load(w[b].scale[half]);
         unroll<token_tile>([&](int r) TENON_LAMBDA {
-          total[r] =
-              Leaf::fma(Leaf::to_floats(Leaf::load_ints(products[odd][r])), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
+          ints sum = Leaf::load_ints(products[odd][Bytes - 1][r]);
+          if constexpr (Bytes == 2) sum = Leaf::plus_128_times(sum, Leaf::load_ints(products[odd][0][r]));
+          total[r] = Leaf::fma(Leaf::to_floats(sum), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
         });
         if constexpr (How == panel::correction::least) {
           const auto least = Leaf::load(w[b].least);

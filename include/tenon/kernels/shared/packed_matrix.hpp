@@ -23,21 +23,39 @@ struct packed_matrix {
 };
 
 /// Which activations a product takes.
-enum class form { plain, rounded, quantised };
+enum class form { plain, rounded, int8, int8x2 };
+/// A set of forms, by bit: products are only compiled for those that can come.
+using form_set = unsigned;
+inline constexpr form_set every_form = 15;
+TENON_INLINE constexpr form_set set_of(form which) { return 1u << static_cast<unsigned>(which); }
 
-/// int8 products are for integer storage; asked of floats they are done in fp32.
+/// Integer products are for integer storage; asked of floats they are done in fp32.
 TENON_INLINE constexpr form form_of(storage kind, compute how) {
   const bool real = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16 || kind == storage::e4m3;
   if (how == compute::bf16) return form::rounded;
-  return how == compute::int8 && !real ? form::quantised : form::plain;
+  if (real || how == compute::fp32) return form::plain;
+  return how == compute::int8 ? form::int8 : form::int8x2;
 }
 
-/// Calls f(form) with the type of the form.
-template <class F>
-TENON_INLINE decltype(auto) with_form(form which, F&& f) {
-  if (which == form::quantised) return f(activation::quantised{});
-  if (which == form::rounded) return f(activation::rounded{});
-  return f(activation::plain{});
+/// The forms that products under a precision policy take, whatever a file's tensors are stored as. Two products that meet under a gate
+/// and differ in form are done in fp32, so it is always among them.
+template <precision_like Precision>
+consteval form_set forms_of(const Precision& precision) {
+  form_set all = set_of(form::plain);
+  for (const storage kind : every_storage) all |= set_of(form_of(kind, precision.products(kind)));
+  return all;
+}
+
+/// Calls f(form) with the type of the form, which is one of `Forms`.
+template <form_set Forms = every_form, class F>
+TENON_INLINE void with_form(form which, F&& f) {
+  const auto call = [&](auto type, form its) TENON_LAMBDA {
+    if (which == its) f(type);
+  };
+  if constexpr ((Forms & set_of(form::plain)) != 0) call(activation::plain{}, form::plain);
+  if constexpr ((Forms & set_of(form::rounded)) != 0) call(activation::rounded{}, form::rounded);
+  if constexpr ((Forms & set_of(form::int8)) != 0) call(activation::quantised<1>{}, form::int8);
+  if constexpr ((Forms & set_of(form::int8x2)) != 0) call(activation::quantised<2>{}, form::int8x2);
 }
 
 /// Calls f(format) with the type of the panels that `kind` packed for `how` has.

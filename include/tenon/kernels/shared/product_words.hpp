@@ -20,14 +20,15 @@ struct product_words {
   using leaf = Leaf;
   using as_floats = float_words<Leaf, Shape>;
   using as_rounded = rounded_words<Leaf, Shape>;
-  using as_bytes = byte_words<Leaf, Shape>;
+  template <int Bytes>
+  using as_bytes = byte_words<Leaf, Shape, Bytes>;
   static constexpr int tile = token_tile;  ///< tokens per tile of arranged x, where there is more than one
   /// Panels that the words take at once.
   template <class Form>
-  static constexpr int panels = std::is_same_v<Form, activation::quantised> ? Shape.byte_panels : Shape.float_panels;
+  static constexpr int panels = activation::bytes_of<Form> != 0 ? Shape.byte_panels : Shape.float_panels;
   /// The bytes of a worker's buffer for unpacked weights.
   static constexpr std::size_t unpacked_bytes =
-      as_bytes::unpacked_bytes > as_floats::unpacked_bytes ? as_bytes::unpacked_bytes : as_floats::unpacked_bytes;
+      as_bytes<1>::unpacked_bytes > as_floats::unpacked_bytes ? as_bytes<1>::unpacked_bytes : as_floats::unpacked_bytes;
   static_assert(unpacked_bytes >= as_rounded::unpacked_bytes);
 
   /// sums[token][panels][16] = the product of `tokens` arranged tokens with a group of panels. `unpacked`: unpacked_bytes.
@@ -35,12 +36,13 @@ struct product_words {
   static void multiply(const std::byte* const (&packed)[panels<Form>], index depth, const std::byte* x, index tokens, float* sums,
                        std::byte* unpacked) noexcept {
     const panel_group group{packed, Format::depth, Format::bytes};
-    if constexpr (std::is_same_v<Form, activation::quantised>) {
+    if constexpr (constexpr int bytes = activation::bytes_of<Form>; bytes != 0) {
+      using words = as_bytes<bytes>;
       if (tokens == 1)
-        return as_bytes::template one<Format>(packed, depth, reinterpret_cast<const activation::quantised_block<1>*>(x), sums);
+        return words::template one<Format>(packed, depth, reinterpret_cast<const activation::quantised_block<1, bytes>*>(x), sums);
       with_tiles(tokens > 4, [&](auto tiled) {
-        as_bytes::template many<Format::how, tiled>(group, &as_bytes::template unpack<Format, tiled>, depth, x, tokens, sums,
-                                                    reinterpret_cast<byte_block*>(unpacked));
+        words::template many<Format::how, tiled>(group, &unpack_bytes<Leaf, Format, tiled>, depth, x, tokens, sums,
+                                                 reinterpret_cast<byte_block*>(unpacked));
       });
     } else if constexpr (std::is_same_v<Form, activation::rounded>) {
       if constexpr (!std::is_same_v<Format, panel::f32> && !std::is_same_v<Format, panel::f16>)  // those are packed as bf16

@@ -28,7 +28,7 @@ void multiply_group(const packed_matrix& w, index first, index live, const arran
   const auto multiply = [&](auto format) {
     Words::template multiply<decltype(format), Form>(group, x.depth, x.tiles, x.tokens, sums, unpacked);
   };
-  if constexpr (std::is_same_v<Form, activation::quantised>)
+  if constexpr (activation::bytes_of<Form> != 0)
     with_integer_panel(w.kind, multiply);
   else
     with_panel(w.kind, w.how, multiply);

@@ -108,6 +108,15 @@ struct avx2_leaf {
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(x, _mm_shuffle_epi32(x, 0xb1))));
   }
   TENON_INLINE static ints round(floats x) { return {_mm256_cvtps_epi32(x.low), _mm256_cvtps_epi32(x.high)}; }
+  TENON_INLINE static ints over_128(ints x) {
+    return each(x, [](__m256i part) TENON_LAMBDA { return _mm256_srai_epi32(_mm256_add_epi32(part, _mm256_set1_epi32(64)), 7); });
+  }
+  TENON_INLINE static ints less_128_times(ints x, ints high) {
+    return {_mm256_sub_epi32(x.low, _mm256_slli_epi32(high.low, 7)), _mm256_sub_epi32(x.high, _mm256_slli_epi32(high.high, 7))};
+  }
+  TENON_INLINE static ints plus_128_times(ints x, ints high) {
+    return {_mm256_add_epi32(x.low, _mm256_slli_epi32(high.low, 7)), _mm256_add_epi32(x.high, _mm256_slli_epi32(high.high, 7))};
+  }
   TENON_INLINE static void store_narrow(std::int8_t* to, ints x) {
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.low, x.high), 0xd8);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));

@@ -122,6 +122,11 @@ struct avx512_leaf {
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(x, _mm_shuffle_epi32(x, 0xb1))));
   }
   TENON_INLINE static ints round(floats x) { return _mm512_maskz_cvtps_epi32(all, x); }
+  TENON_INLINE static ints over_128(ints x) {
+    return _mm512_maskz_srai_epi32(all, _mm512_add_epi32(x, _mm512_set1_epi32(64)), 7);
+  }
+  TENON_INLINE static ints less_128_times(ints x, ints high) { return _mm512_sub_epi32(x, _mm512_maskz_slli_epi32(all, high, 7)); }
+  TENON_INLINE static ints plus_128_times(ints x, ints high) { return _mm512_add_epi32(x, _mm512_maskz_slli_epi32(all, high, 7)); }
   TENON_INLINE static void store_narrow(std::int8_t* to, ints x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_maskz_cvtepi32_epi8(all, x));
   }

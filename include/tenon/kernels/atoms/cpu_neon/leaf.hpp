@@ -143,6 +143,15 @@ struct neon_leaf {
   TENON_INLINE static ints round(const floats& x) {
     return each<ints>([&](int i) TENON_LAMBDA { return vcvtnq_s32_f32(x.at[i]); });
   }
+  TENON_INLINE static ints over_128(const ints& x) {
+    return each<ints>([&](int i) TENON_LAMBDA { return vrshrq_n_s32(x.at[i], 7); });
+  }
+  TENON_INLINE static ints less_128_times(const ints& x, const ints& high) {
+    return each<ints>([&](int i) TENON_LAMBDA { return vmlsq_n_s32(x.at[i], high.at[i], 128); });
+  }
+  TENON_INLINE static ints plus_128_times(const ints& x, const ints& high) {
+    return each<ints>([&](int i) TENON_LAMBDA { return vmlaq_n_s32(x.at[i], high.at[i], 128); });
+  }
   TENON_INLINE static void store_narrow(std::int8_t* to, const ints& x) {
     const int16x8_t low = vcombine_s16(vmovn_s32(x.at[0]), vmovn_s32(x.at[1])), high = vcombine_s16(vmovn_s32(x.at[2]), vmovn_s32(x.at[3]));
     vst1q_s8(to, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));

@@ -131,6 +131,24 @@ struct scalar_leaf {
     for (int i = 0; i < 16; ++i) out.at[i / 4][i % 4] = static_cast<std::int32_t>(__builtin_rintf(x.at[i / 4][i % 4]));
     return out;
   }
+  /// The nearest multiple of 128, over 128: for |x| at most 16256 in [-127, 127], with a rest in [-64, 63].
+  TENON_INLINE static ints over_128(const ints& x) {
+    ints out;
+    for (int i = 0; i < 4; ++i) out.at[i] = (x.at[i] + 64) >> 7;
+    return out;
+  }
+  /// x - 128 times high.
+  TENON_INLINE static ints less_128_times(const ints& x, const ints& high) {
+    ints out;
+    for (int i = 0; i < 4; ++i) out.at[i] = x.at[i] - high.at[i] * 128;
+    return out;
+  }
+  /// x + 128 times high.
+  TENON_INLINE static ints plus_128_times(const ints& x, const ints& high) {
+    ints out;
+    for (int i = 0; i < 4; ++i) out.at[i] = x.at[i] + high.at[i] * 128;
+    return out;
+  }
   TENON_INLINE static void store_narrow(std::int8_t* to, const ints& x) {
     for (int i = 0; i < 16; ++i) to[i] = static_cast<std::int8_t>(x.at[i / 4][i % 4]);
   }
