@@ -50,17 +50,18 @@ void add(const cpu& machine, storage kind, compute how, index tokens) {
   static std::unique_ptr<cold_matrix> matrix;
   static std::string alive;
   const std::string title = std::string("matmul/") + name(kind) +
-                            (how == compute::int8   ? "/int8"
-                             : how == compute::bf16 ? "/bf16"
-                                                    : "/fp32");
+                            (how == compute::int8     ? "/int8"
+                             : how == compute::int8x2 ? "/int8x2"
+                             : how == compute::bf16   ? "/bf16"
+                                                      : "/fp32");
   const auto x = std::make_shared<std::vector<float>>(static_cast<std::size_t>(tokens * cold_matrix::depth), 0.5f);
   const auto out = std::make_shared<std::vector<float>>(static_cast<std::size_t>(tokens * cold_matrix::rows));
   const auto scratch = std::make_shared<buffer>(matmul_scratch(machine, tokens, cold_matrix::depth));
   const double values = static_cast<double>(cold_matrix::rows * cold_matrix::depth), count = static_cast<double>(tokens);
-  const auto unit = how == compute::int8   ? bench::arithmetic::int8
-                    : how == compute::bf16 ? bench::arithmetic::bf16
-                                           : bench::arithmetic::fp32;
-  const bench::work todo{.operations = 2 * values * count,
+  const auto unit = how == compute::int8 || how == compute::int8x2 ? bench::arithmetic::int8
+                    : how == compute::bf16                         ? bench::arithmetic::bf16
+                                                                   : bench::arithmetic::fp32;
+  const bench::work todo{.operations = (how == compute::int8x2 ? 4 : 2) * values * count,
                          .bytes = static_cast<double>(packed_bytes(machine, kind, how, cold_matrix::rows, cold_matrix::depth)),
                          .kind = unit,
                          .items = count};
@@ -84,6 +85,7 @@ int main(int count, char** words) {
   };
   constexpr form forms[] = {{storage::f32, compute::fp32},  {storage::bf16, compute::fp32}, {storage::bf16, compute::bf16},
                             {storage::f16, compute::fp32},  {storage::q8_0, compute::int8}, {storage::q4_0, compute::int8},
+                            {storage::q8_0, compute::int8x2}, {storage::q4_0, compute::int8x2}, {storage::q4_1, compute::int8x2},
                             {storage::q4_1, compute::int8}, {storage::q4_k, compute::int8}, {storage::q6_k, compute::int8},
                             {storage::q8_0, compute::bf16}, {storage::q4_1, compute::bf16}, {storage::q4_1, compute::fp32}};
   const int all = cpu().threads();

@@ -27,7 +27,7 @@ struct qwen_8_blocks : zoo::r1_distill_qwen_1_5b {
 constexpr index prompt_tokens = 512, answer_tokens = 128;
 
 bench::arithmetic arithmetic_of(compute how) {
-  return how == compute::int8 ? bench::arithmetic::int8 : how == compute::bf16 ? bench::arithmetic::bf16 : bench::arithmetic::fp32;
+  return how == compute::int8 || how == compute::int8x2 ? bench::arithmetic::int8 : how == compute::bf16 ? bench::arithmetic::bf16 : bench::arithmetic::fp32;
 }
 
 template <class Decoder, class Machine>
