@@ -20,6 +20,19 @@ struct small_cache : tenon::zoo::smollm2_135m {
 };
 static_assert(decoder<small_cache>::cache_bytes_per_token == 30 * 2 * 3 * (64 + 4));
 
+// DeepSeek-V3's scale of the softmax, 192^-0.5 (0.1 ln 40 + 1)^2, reaches the kernel, alone and ahead of other scores.
+struct deepseek_positions : small_spec {
+  static constexpr tenon::attention_spec attention{.query_heads = 4, .kv_heads = 2, .head_dim = 192};
+  static constexpr auto position = tenon::rotary{.theta = 1e4f, .dims = 64, .pairing = tenon::interleaved, .scaling = tenon::yarn{.factor = 40, .original = 4096, .mscale = 1, .mscale_all_dim = 1}};
+};
+struct deepseek_positions_capped : deepseek_positions {
+  static constexpr auto score = tenon::soft_cap{.cap = 30};
+};
+template <class Spec>
+constexpr bool scaled_as_v3 = tenon::factor_of(tenon::grouped_attention<Spec>::score) > 0.135233f && tenon::factor_of(tenon::grouped_attention<Spec>::score) < 0.135235f;
+static_assert(scaled_as_v3<deepseek_positions> && scaled_as_v3<deepseek_positions_capped>);
+static_assert(tenon::factor_of(tenon::grouped_attention<small_spec>::score) == 0);
+
 TEST_CASE("activations do not overlap and begin on cache lines") {
   constexpr tenon::activation_plan plan{10, 24, 64};
   float* const none = nullptr;

@@ -18,6 +18,17 @@ struct grouped_attention {
   static constexpr index query_width = spec.query_heads * spec.head_dim, kv_width = spec.kv_heads * spec.head_dim;
   static constexpr heads shape{.query = spec.query_heads, .kv = spec.kv_heads, .dim = spec.head_dim, .dim_v = spec.head_dim};
   static constexpr form_set forms = forms_of(Spec::precision);
+  /// The spec's score; what YaRN asks of the softmax's scale is in its factor.
+  static constexpr auto score = [] {
+    constexpr double more = Spec::position.score_factor();
+    if constexpr (more == 1) {
+      return Spec::score;
+    } else {
+      constexpr float asked = factor_of(Spec::score);
+      constexpr double plain = asked != 0 ? static_cast<double>(asked) : exp2(-0.5 * log(static_cast<double>(spec.head_dim)) * 1.44269504088896340736);
+      return with_factor(Spec::score, static_cast<float>(plain * more));
+    }
+  }();
   using cache_number = typename decltype(Spec::precision)::cache;
 
   struct weights {
@@ -69,7 +80,7 @@ struct grouped_attention {
     rotate(now.machine, Spec::position, by_head(query, spec.query_heads), now.first);
     rotate(now.machine, Spec::position, by_head(key, spec.kv_heads), now.first);
     append(now.machine, cache, by_head(key, spec.kv_heads), by_head(value, spec.kv_heads), now.first);
-    attend<spec.head_dim, spec.head_dim>(now.machine, by_head(query, spec.query_heads), cache, by_head(mixed, spec.query_heads), Spec::mask, Spec::score, now.scratch);
+    attend<spec.head_dim, spec.head_dim>(now.machine, by_head(query, spec.query_heads), cache, by_head(mixed, spec.query_heads), Spec::mask, score, now.scratch);
     const product output[] = {{.weights = w.output, .out = stream, .how = finish::add}};
     matmul<forms>(now.machine, part(mixed), output, now.scratch);
   }

@@ -126,6 +126,7 @@ concept rotation_like = requires(const P& p, index i) {
   { p.turned(i) } -> std::same_as<index>;
   { p.frequency(i, i) } -> std::same_as<double>;
   { p.amplitude() } -> std::same_as<double>;
+  { p.score_factor() } -> std::same_as<double>;
 };
 static_assert(rotation_like<rotary<>> && rotation_like<rotary<llama3>> && rotation_like<rotary<yarn>> && rotation_like<no_rotation>);
 

@@ -55,6 +55,19 @@ TENON_BOTH TENON_INLINE constexpr float factor_of(const S& s) {
     return 0;
 }
 
+/// The same score with `factor` for the factor of q . k.
+template <score S>
+constexpr auto with_factor(const S& s, float factor) {
+  if constexpr (std::is_same_v<S, scaled>) {
+    return scaled{.factor = factor};
+  } else if constexpr (requires { s.first; s.second; }) {
+    const auto first = with_factor(s.first, factor);
+    return chain<std::remove_const_t<decltype(first)>, decltype(s.second)>{first, s.second};
+  } else {
+    return chain<scaled, S>{scaled{.factor = factor}, s};
+  }
+}
+
 /// The derivative of a score in s, at s: its own `slope(s, p)` where it has one, else by dual numbers.
 template <machine_float T, score S>
 TENON_BOTH TENON_INLINE constexpr T slope_of(const S& score_policy, T s, position p) {
