@@ -48,7 +48,7 @@ int main(int count, char** words) try {
   const auto begin = std::chrono::steady_clock::now();
   const auto options = chat_options::parse(count, words);
   if (options.what == chat_options::help) return tenon::print(chat_options::usage), 0;
-  if (options.what == chat_options::version) return std::printf("tenon_chat %d.%d.%d\n", TENON_VERSION_MAJOR, TENON_VERSION_MINOR, TENON_VERSION_PATCH), 0;
+  if (options.what == chat_options::version) return std::printf("tenon_chat %d.%d.%d\n", TENON_VERSION / 10000, TENON_VERSION / 100 % 100, TENON_VERSION % 100), 0;
 
   using namespace tenon::zoo;
   tenon::load_any<tenon::decoder<smollm2>, tenon::decoder<r1_distill_qwen_1_5b>, tenon::decoder<r1_distill_qwen_7b>, tenon::decoder<r1_distill_llama_8b>>(

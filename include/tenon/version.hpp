@@ -1,5 +1,3 @@
 #pragma once
-/// The version of tenon. CMakeLists.txt reads these three lines: they are the only place that says it.
-#define TENON_VERSION_MAJOR 0
-#define TENON_VERSION_MINOR 1
-#define TENON_VERSION_PATCH 0
+/// The version of tenon: 10000 major + 100 minor + patch. CMakeLists.txt reads this line: it is the only place that says it.
+#define TENON_VERSION 100

@@ -27,9 +27,9 @@ case $way in
   package)
     cmake -S "$source" -B "$work/tenon" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DTENON_TESTS=OFF -DTENON_BENCHES=OFF -DTENON_EXAMPLES=OFF
     cmake --install "$work/tenon" --prefix "$work/prefix"
-    version=$(sed -n 's/^#define TENON_VERSION_[A-Z]* //p' "$source/include/tenon/version.hpp" | paste -sd.)
-    major=${version%%.*} rest=${version#*.}
-    minor=${rest%%.*}
+    number=$(sed -n 's/^#define TENON_VERSION //p' "$source/include/tenon/version.hpp")
+    major=$((number / 10000)) minor=$((number / 100 % 100))
+    version=$major.$minor.$((number % 100))
     expect_right package -DCMAKE_PREFIX_PATH="$work/prefix" -DWANTED="$version" -DPARTS="text;bench"
     for wrong in "$major.$((minor + 1))" "$((major + 1)).0"; do
       rm -rf "$work/build"

@@ -16,45 +16,46 @@
 
 #include <tenon/core/config.hpp>
 
-// One row per instruction set: name here, name to the compiler (x86) or bit of AT_HWCAP (Arm), macro of the compiler, prose.
+// One row per instruction set: its processors, name here, name to the compiler (x86) or bit of AT_HWCAP, those of AT_HWCAP2 32 higher (Arm), macro of the compiler, prose.
 // In the order in which processors came to have them.
-#define TENON_INSTRUCTION_ROWS(x86, arm)                                                \
-  x86(sse4_2, "sse4.2", __SSE4_2__, "SSE 4.2")                                          \
-  x86(popcnt, "popcnt", __POPCNT__, "POPCNT")                                           \
-  x86(avx, "avx", __AVX__, "AVX")                                                       \
-  x86(f16c, "f16c", __F16C__, "F16C")                                                   \
-  x86(fma, "fma", __FMA__, "FMA")                                                       \
-  x86(avx2, "avx2", __AVX2__, "AVX2")                                                   \
-  x86(bmi, "bmi", __BMI__, "BMI")                                                       \
-  x86(bmi2, "bmi2", __BMI2__, "BMI2")                                                   \
-  x86(lzcnt, "lzcnt", __LZCNT__, "LZCNT")                                               \
-  x86(movbe, "movbe", __MOVBE__, "MOVBE")                                               \
-  x86(avx512f, "avx512f", __AVX512F__, "AVX-512 F")                                     \
-  x86(avx512cd, "avx512cd", __AVX512CD__, "AVX-512 CD")                                 \
-  x86(avx512bw, "avx512bw", __AVX512BW__, "AVX-512 BW")                                 \
-  x86(avx512dq, "avx512dq", __AVX512DQ__, "AVX-512 DQ")                                 \
-  x86(avx512vl, "avx512vl", __AVX512VL__, "AVX-512 VL")                                 \
-  x86(avx512vnni, "avx512vnni", __AVX512VNNI__, "AVX-512 VNNI")                         \
-  x86(avx512vbmi, "avx512vbmi", __AVX512VBMI__, "AVX-512 VBMI")                         \
-  x86(avx512vbmi2, "avx512vbmi2", __AVX512VBMI2__, "AVX-512 VBMI2")                     \
-  x86(avx512ifma, "avx512ifma", __AVX512IFMA__, "AVX-512 IFMA")                         \
-  x86(avx512bitalg, "avx512bitalg", __AVX512BITALG__, "AVX-512 BITALG")                 \
-  x86(avx512vpopcntdq, "avx512vpopcntdq", __AVX512VPOPCNTDQ__, "AVX-512 VPOPCNTDQ")     \
-  x86(gfni, "gfni", __GFNI__, "GFNI")                                                   \
-  x86(avx512bf16, "avx512bf16", __AVX512BF16__, "AVX-512 BF16")                         \
-  x86(avx512fp16, "avx512fp16", __AVX512FP16__, "AVX-512 FP16")                         \
-  x86(avxvnni, "avxvnni", __AVXVNNI__, "AVX-VNNI")                                      \
-  x86(amx_tile, "amx-tile", __AMX_TILE__, "AMX")                                        \
-  x86(amx_int8, "amx-int8", __AMX_INT8__, "AMX INT8")                                   \
-  x86(amx_bf16, "amx-bf16", __AMX_BF16__, "AMX BF16")                                   \
-  arm(dotprod, 1ul << 20, __ARM_FEATURE_DOTPROD, "the dot product instructions")
+#define TENON_INSTRUCTION_ROWS(row)                                                      \
+  row(x86, sse4_2, "sse4.2", __SSE4_2__, "SSE 4.2")                                      \
+  row(x86, popcnt, "popcnt", __POPCNT__, "POPCNT")                                       \
+  row(x86, avx, "avx", __AVX__, "AVX")                                                   \
+  row(x86, f16c, "f16c", __F16C__, "F16C")                                               \
+  row(x86, fma, "fma", __FMA__, "FMA")                                                   \
+  row(x86, avx2, "avx2", __AVX2__, "AVX2")                                               \
+  row(x86, bmi, "bmi", __BMI__, "BMI")                                                   \
+  row(x86, bmi2, "bmi2", __BMI2__, "BMI2")                                               \
+  row(x86, lzcnt, "lzcnt", __LZCNT__, "LZCNT")                                           \
+  row(x86, movbe, "movbe", __MOVBE__, "MOVBE")                                           \
+  row(x86, avx512f, "avx512f", __AVX512F__, "AVX-512 F")                                 \
+  row(x86, avx512cd, "avx512cd", __AVX512CD__, "AVX-512 CD")                             \
+  row(x86, avx512bw, "avx512bw", __AVX512BW__, "AVX-512 BW")                             \
+  row(x86, avx512dq, "avx512dq", __AVX512DQ__, "AVX-512 DQ")                             \
+  row(x86, avx512vl, "avx512vl", __AVX512VL__, "AVX-512 VL")                             \
+  row(x86, avx512vnni, "avx512vnni", __AVX512VNNI__, "AVX-512 VNNI")                     \
+  row(x86, avx512vbmi, "avx512vbmi", __AVX512VBMI__, "AVX-512 VBMI")                     \
+  row(x86, avx512vbmi2, "avx512vbmi2", __AVX512VBMI2__, "AVX-512 VBMI2")                 \
+  row(x86, avx512ifma, "avx512ifma", __AVX512IFMA__, "AVX-512 IFMA")                     \
+  row(x86, avx512bitalg, "avx512bitalg", __AVX512BITALG__, "AVX-512 BITALG")             \
+  row(x86, avx512vpopcntdq, "avx512vpopcntdq", __AVX512VPOPCNTDQ__, "AVX-512 VPOPCNTDQ") \
+  row(x86, gfni, "gfni", __GFNI__, "GFNI")                                               \
+  row(x86, avx512bf16, "avx512bf16", __AVX512BF16__, "AVX-512 BF16")                     \
+  row(x86, avx512fp16, "avx512fp16", __AVX512FP16__, "AVX-512 FP16")                     \
+  row(x86, avxvnni, "avxvnni", __AVXVNNI__, "AVX-VNNI")                                  \
+  row(x86, amx_tile, "amx-tile", __AMX_TILE__, "AMX")                                    \
+  row(x86, amx_int8, "amx-int8", __AMX_INT8__, "AMX INT8")                               \
+  row(x86, amx_bf16, "amx-bf16", __AMX_BF16__, "AMX BF16")                               \
+  row(arm, dotprod, 1ul << 20, __ARM_FEATURE_DOTPROD, "the dot product instructions") \
+  row(arm, i8mm, 1ul << (32 + 13), __ARM_FEATURE_MATMUL_INT8, "the int8 matrix instructions")
 
 namespace tenon {
 
 /// The instruction sets that a compiler may use without being asked, as its flags allow.
 enum class instruction : std::uint8_t {
-#define TENON_ROW(name, known_as, macro, prose) name,
-  TENON_INSTRUCTION_ROWS(TENON_ROW, TENON_ROW)
+#define TENON_ROW(kind, name, known_as, macro, prose) name,
+  TENON_INSTRUCTION_ROWS(TENON_ROW)
 #undef TENON_ROW
 };
 
@@ -88,9 +89,9 @@ consteval instructions compiled_for() {
   instructions out;
   // The text of a macro's expansion: "1" where the compiler defines it, its own name, which begins with '_', where not.
 #define TENON_TEXT(macro) #macro
-#define TENON_ROW(name, known_as, macro, prose) \
+#define TENON_ROW(kind, name, known_as, macro, prose) \
   if (TENON_TEXT(macro)[0] != '_') out = out | instruction::name;
-  TENON_INSTRUCTION_ROWS(TENON_ROW, TENON_ROW)
+  TENON_INSTRUCTION_ROWS(TENON_ROW)
 #undef TENON_ROW
 #undef TENON_TEXT
   return out;
@@ -99,21 +100,18 @@ consteval instructions compiled_for() {
 /// The instructions that the processor has and the system lets programs use.
 TENON_INLINE instructions processor_instructions() {
   instructions out;
-#define TENON_X86(name, known_as, macro, prose) \
-  if (TENON_X86_HAS(known_as)) out = out | instruction::name;
-#define TENON_ARM(name, known_as, macro, prose) \
-  if (TENON_ARM_HAS(known_as)) out = out | instruction::name;
-  TENON_INSTRUCTION_ROWS(TENON_X86, TENON_ARM)
-#undef TENON_X86
-#undef TENON_ARM
+#define TENON_ROW(kind, name, known_as, macro, prose) \
+  if (TENON_HAS_##kind(known_as)) out = out | instruction::name;
+  TENON_INSTRUCTION_ROWS(TENON_ROW)
+#undef TENON_ROW
   return out;
 }
 
 /// What a program built for `needed` says on a processor that has `present`: nothing where all is there.
 TENON_INLINE constexpr arch_sentence missing_instructions(instructions needed, instructions present) {
   constexpr const char* names[] = {
-#define TENON_ROW(name, known_as, macro, prose) prose,
-      TENON_INSTRUCTION_ROWS(TENON_ROW, TENON_ROW)
+#define TENON_ROW(kind, name, known_as, macro, prose) prose,
+      TENON_INSTRUCTION_ROWS(TENON_ROW)
 #undef TENON_ROW
   };
   constexpr int count = sizeof names / sizeof names[0];

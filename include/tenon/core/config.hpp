@@ -28,48 +28,46 @@
 #define TENON_INDEPENDENT
 #endif
 
-// The instruction set of this translation unit, as a name. Everything compiled for it lives in an inline namespace of
+// tenon's major version and the instruction set of this translation unit, as one name. Everything compiled for it lives in an inline namespace of
 // that name, so that objects built with different -march never share a body (the linker would keep one of them).
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #if defined(__AMX_INT8__) && defined(__AMX_BF16__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
-#define TENON_ISA avx512_vnni_bf16_amx
+#define TENON_ISA v0_avx512_vnni_bf16_amx
 #elif defined(__AVX512VNNI__) && defined(__AVX512BF16__)
-#define TENON_ISA avx512_vnni_bf16
+#define TENON_ISA v0_avx512_vnni_bf16
 #elif defined(__AVX512VNNI__)
-#define TENON_ISA avx512_vnni
+#define TENON_ISA v0_avx512_vnni
 #else
-#define TENON_ISA avx512
+#define TENON_ISA v0_avx512
 #endif
 #elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-#define TENON_ISA avx2
+#define TENON_ISA v0_avx2
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #if defined(__ARM_FEATURE_DOTPROD) && defined(__ARM_FEATURE_MATMUL_INT8)
-#define TENON_ISA neon_dotprod_i8mm
+#define TENON_ISA v0_neon_dotprod_i8mm
 #elif defined(__ARM_FEATURE_DOTPROD)
-#define TENON_ISA neon_dotprod
+#define TENON_ISA v0_neon_dotprod
 #else
-#define TENON_ISA neon
+#define TENON_ISA v0_neon
 #endif
 #elif defined(__AVX__)
-#define TENON_ISA avx
+#define TENON_ISA v0_avx
 #else
-#define TENON_ISA scalar
+#define TENON_ISA v0_scalar
 #endif
 
 // Whether the running processor has an instruction set: by the compiler's name for it (x86) or its bit of AT_HWCAP (Arm).
 #if defined(__x86_64__) && !defined(__HIP_DEVICE_COMPILE__)
-#define TENON_X86_HAS(name) (__builtin_cpu_init(), __builtin_cpu_supports(name) != 0)
-#define TENON_ARM_HAS(bit) false
+#define TENON_HAS_x86(name) (__builtin_cpu_init(), __builtin_cpu_supports(name) != 0)
+#define TENON_HAS_arm(bit) false
 #elif defined(__aarch64__) && !defined(__HIP_DEVICE_COMPILE__)
-#define TENON_X86_HAS(name) false
-#define TENON_ARM_HAS(bit) ((::getauxval(AT_HWCAP) & (bit)) != 0)
+#define TENON_HAS_x86(name) false
+#define TENON_HAS_arm(bit) (((::getauxval(AT_HWCAP) & 0xffffffffu) | ::getauxval(AT_HWCAP2) << 32) & (bit)) != 0
 #else
-#define TENON_X86_HAS(name) false
-#define TENON_ARM_HAS(bit) false
+#define TENON_HAS_x86(name) false
+#define TENON_HAS_arm(bit) false
 #endif
 
-// Opens and closes `namespace tenon` with the instruction set as an inline namespace: kernels/ and launch/ only.
-#define TENON_JOIN_(a, b) a##_##b
-#define TENON_JOIN(a, b) TENON_JOIN_(a, b)
-#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_JOIN(v0, TENON_ISA) {
+// Opens and closes `namespace tenon` with that name as an inline namespace: kernels/ and launch/ only.
+#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_ISA {
 #define TENON_KERNELS_END } }

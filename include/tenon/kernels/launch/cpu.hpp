@@ -6,20 +6,12 @@
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include <tenon/kernels/atoms/cpu_avx512/machine.hpp>
-#define TENON_BEST_CPU cpu_avx512
 #endif
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include <tenon/kernels/atoms/cpu_avx2/machine.hpp>
-#ifndef TENON_BEST_CPU
-#define TENON_BEST_CPU cpu_avx2
-#endif
 #endif
 #if defined(__ARM_NEON) && defined(__aarch64__)
 #include <tenon/kernels/atoms/cpu_neon/machine.hpp>
-#define TENON_BEST_CPU cpu_neon
-#endif
-#ifndef TENON_BEST_CPU
-#define TENON_BEST_CPU cpu_scalar
 #endif
 
 #ifdef _OPENMP
@@ -73,15 +65,17 @@ using cpu_scalar = basic_cpu<atoms::cpu_scalar>;
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 using cpu_avx2 = basic_cpu<atoms::cpu_avx2>;
 #endif
+/// The best of the machines that this translation unit is compiled for.
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 using cpu_avx512 = basic_cpu<atoms::cpu_avx512>;
-#endif
-#if defined(__ARM_NEON) && defined(__aarch64__)
+using cpu = cpu_avx512;
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+using cpu = cpu_avx2;
+#elif defined(__ARM_NEON) && defined(__aarch64__)
 using cpu_neon = basic_cpu<atoms::cpu_neon>;
+using cpu = cpu_neon;
+#else
+using cpu = cpu_scalar;
 #endif
-/// The best of the machines that this translation unit is compiled for.
-using cpu = basic_cpu<atoms::TENON_BEST_CPU>;
 
 TENON_KERNELS_END
-
-#undef TENON_BEST_CPU
