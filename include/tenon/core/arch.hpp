@@ -16,7 +16,8 @@
 
 #include <tenon/core/config.hpp>
 
-// One row per instruction set: its processors, name here, name to the compiler (x86) or bit of AT_HWCAP, those of AT_HWCAP2 32 higher (Arm), macro of the compiler, prose.
+// One row per instruction set: its processors, name here, name to the compiler (x86) or bit of AT_HWCAP, those of AT_HWCAP2 being 32
+// higher (Arm), macro of the compiler, prose.
 // In the order in which processors came to have them.
 #define TENON_INSTRUCTION_ROWS(row)                                                      \
   row(x86, sse4_2, "sse4.2", __SSE4_2__, "SSE 4.2")                                      \

@@ -56,13 +56,13 @@
 #define TENON_ISA v0_scalar
 #endif
 
-// Whether the running processor has an instruction set: by the compiler's name for it (x86) or its bit of AT_HWCAP (Arm).
+// Whether the running processor has an instruction set: by the compiler's name for it (x86) or its bit (Arm, core/arch.hpp).
 #if defined(__x86_64__) && !defined(__HIP_DEVICE_COMPILE__)
 #define TENON_HAS_x86(name) (__builtin_cpu_init(), __builtin_cpu_supports(name) != 0)
 #define TENON_HAS_arm(bit) false
 #elif defined(__aarch64__) && !defined(__HIP_DEVICE_COMPILE__)
 #define TENON_HAS_x86(name) false
-#define TENON_HAS_arm(bit) (((::getauxval(AT_HWCAP) & 0xffffffffu) | ::getauxval(AT_HWCAP2) << 32) & (bit)) != 0
+#define TENON_HAS_arm(bit) ((((::getauxval(AT_HWCAP) & 0xffffffffu) | ::getauxval(AT_HWCAP2) << 32) & (bit)) != 0)
 #else
 #define TENON_HAS_x86(name) false
 #define TENON_HAS_arm(bit) false
