@@ -19,8 +19,8 @@ if(TENON_SANITIZE)
   set(sanitizer_flags -fsanitize=${TENON_SANITIZE} -fno-omit-frame-pointer -g1)
   if(TENON_SANITIZE MATCHES "undefined")
     list(APPEND sanitizer_flags -fno-sanitize-recover=all)
-    # For programs full of unrolled kernels: these checks before every access make them three times as long to compile. Bounds,
-    # and overflow stay, and so do these in the rooms that read what comes from outside.
+    # For programs full of unrolled kernels: these checks before every access make them three times as long to compile. Out-of-bounds
+    # memory and overflow are still caught, and the rooms that read what comes from outside keep all checks.
     set(tenon_fewer_checks -fno-sanitize=null,alignment,object-size -fno-sanitize-address-use-after-scope)
   endif()
   if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
