@@ -24,16 +24,18 @@ struct float_words {
   /// One token: weights go from memory through registers. sums [panels][16].
   template <class Format>
   static void one(const std::byte* const* packed, index depth, const float* x, float* sums) noexcept {
-    constexpr int group = Shape.float_panels;
+    constexpr int group = Shape.float_panels, steps = Format::depth / panel::step_depth;
     floats total[group];
     unroll<group>([&](int p) TENON_LAMBDA { total[p] = Leaf::zero(); });
     for (index at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
-      for (int step = 0; step < Format::depth / panel::step_depth; ++step, x += panel::step_depth)
+      for (int step = 0; step < steps; ++step, x += panel::step_depth) {
+        fetch_slab_ahead<group, Format::bytes, steps>(packed, at, end, step);
         unroll<group>([&](int p) TENON_LAMBDA {
           Format::template weights<Leaf>(packed[p] + at, step, [&](int i, const floats& w) TENON_LAMBDA {
             total[p] = Leaf::fma(w, Leaf::broadcast(x[i]), total[p]);
           });
         });
+      }
     unroll<group>([&](int p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
   }
 

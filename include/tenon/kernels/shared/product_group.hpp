@@ -35,6 +35,16 @@ void fetch_ahead(const panel_group& group, index depth, index from, index stretc
     for (index line = lines * at / parts; line < to; ++line) __builtin_prefetch(group.at(p, next) + line * 64, 0, 2);
 }
 
+/// While one token goes through slabs `at` bytes into panels of `pitch` bytes, what lies 4 KiB ahead comes into the first-level cache:
+/// part `part` of `Parts` of a slab. A processor's own prefetcher stops at the end of a page. The next group's panels follow these.
+template <int Panels, int SlabBytes, int Parts>
+TENON_INLINE void fetch_slab_ahead(const std::byte* const* packed, index at, index pitch, int part) noexcept {
+  constexpr int lines = SlabBytes / 64;
+  const index near = at + 4096, ahead = near < pitch ? near : near + (Panels - 1) * pitch;
+  for (int line = lines * part / Parts; line < lines * (part + 1) / Parts; ++line)
+    unroll<Panels>([&](int p) TENON_LAMBDA { __builtin_prefetch(packed[p] + ahead + line * 64, 0, 3); });
+}
+
 /// Calls f(row, panel) for every accumulator of a microkernel.
 template <int Rows, int Panels, class F>
 TENON_INLINE void each_sum(F&& f) {
