@@ -10,12 +10,13 @@ TENON_KERNELS_BEGIN
 /// Live keys [lo, hi) of a tile.
 struct span {
   int lo = 0, hi = 0;
-  TENON_INLINE bool empty() const { return lo >= hi; }
+  TENON_BOTH TENON_INLINE bool empty() const { return lo >= hi; }
 };
 
 /// The policies of one tile of rows. Row r is query `first_query + r / group`, head `first_head + r % group`; columns are
-/// keys, absolute. Keys from `length` on do not exist: no mask is asked about them.
-template <class Mask, class Score>
+/// keys, absolute. Keys from `length` on do not exist: no mask is asked about them. Group repeats `group` for machines that cannot
+/// afford to divide (0: whatever it is).
+template <class Mask, class Score, int Group = 0>
 struct meaning {
   Mask mask;
   Score score;
@@ -23,25 +24,26 @@ struct meaning {
 
   static constexpr bool plain = plain_score<Score>;
 
-  TENON_INLINE int query(int row) const { return first_query + row / group; }
-  TENON_INLINE int head(int row) const { return first_head + row % group; }
+  TENON_BOTH TENON_INLINE int query(int row) const { return first_query + row / (Group != 0 ? Group : group); }
+  TENON_BOTH TENON_INLINE int head(int row) const { return first_head + row % (Group != 0 ? Group : group); }
 
   /// Of rows [r0, r1) and keys [c0, c1), neither empty. One body: it is asked in many places, never per score.
-  cover covers(int r0, int r1, int c0, int c1) const {
+  TENON_BOTH cover covers(int r0, int r1, int c0, int c1) const {
     if (c0 >= length) return cover::none;
     const cover inside = tenon::covers(mask, tile{query(r0), query(r1 - 1) + 1, c0, c1 < length ? c1 : length, batch});
     return c1 > length && inside == cover::all ? cover::some : inside;
   }
-  TENON_INLINE bool keep(int row, int key) const { return keeps(at(row, 0), key); }
-  TENON_INLINE float operator()(float s, int row, int key) const { return adjust(s, at(row, 0), key); }
+  TENON_BOTH TENON_INLINE bool keep(int row, int key) const { return keeps(at(row, 0), key); }
+  TENON_BOTH TENON_INLINE float operator()(float s, int row, int key) const { return adjust(s, at(row, 0), key); }
 
   // The same for a row's position, found once: keys beyond the last are asked as the last, so that no operand is read outside.
-  TENON_INLINE position at(int row, int key) const { return {query(row), key, head(row), batch}; }
-  TENON_INLINE bool keeps(position p, int key) const {
+  TENON_BOTH TENON_INLINE position at(int row, int key) const { return {query(row), key, head(row), batch}; }
+  TENON_BOTH TENON_INLINE bool keeps(position p, int key) const {
     p.key = key < length ? key : length - 1;
     return static_cast<int>(key < length) & static_cast<int>(mask.keep(p));
   }
-  TENON_INLINE float adjust(float s, position p, int key) const {
+  template <class T>
+  TENON_BOTH TENON_INLINE T adjust(T s, position p, int key) const {
     p.key = key < length ? key : length - 1;
     return score.adjust(s, p);
   }

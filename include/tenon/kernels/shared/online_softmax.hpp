@@ -16,7 +16,7 @@ TENON_KERNELS_BEGIN
 template <int Rows>
 struct row_values {
   alignas(64) float at[Rows];
-  TENON_INLINE void fill(float value) {
+  TENON_BOTH TENON_INLINE void fill(float value) {
     for (int r = 0; r < Rows; ++r) at[r] = value;
   }
 };
@@ -27,63 +27,80 @@ struct merge_factors {
   row_values<Rows> left, right;
 };
 
-/// Rows of softmax.
-template <int Rows>
+/// How softmax computes on a processor. Machines with other arithmetic bring a struct with the same names.
+struct natural_scores {
+  static constexpr float base = log2_e;  ///< bits per unit of score
+  /// Up to here scores leave the reference where it is.
+  TENON_BOTH TENON_INLINE static float limit(float top) { return top; }
+  /// A score in units of e.
+  TENON_BOTH TENON_INLINE static float natural(float top) { return top; }
+  TENON_BOTH TENON_INLINE static float exp2(float x) { return tenon::exp2(x); }
+  TENON_INLINE static float log2(float x) { return __builtin_log2f(x); }
+  /// Of the rows that branch together.
+  TENON_BOTH TENON_INLINE static bool any(bool moved) { return moved; }
+};
+
+/// Rows of softmax. A score may rise above the reference as far as `limit` allows, which costs range and no precision.
+template <int Rows, class Arithmetic = natural_scores>
 struct softmax_state {
   static constexpr bool bounded = false;  // weights need the greatest score
   static constexpr float nothing = -std::numeric_limits<float>::infinity();
 
+  [[no_unique_address]] Arithmetic by;
+
   row_values<Rows> top, reference, total;
 
-  TENON_INLINE void clear() { top.fill(nothing), reference.fill(0), total.fill(0); }
+  TENON_BOTH TENON_INLINE void clear() { top.fill(nothing), reference.fill(0), total.fill(0); }
 
   /// Takes in the greatest score of the next keys. `fade` is what the sums so far are to be multiplied with; false: all 1.
-  bool raise(const row_values<Rows>& seen, row_values<Rows>& fade) {
+  TENON_BOTH bool raise(const row_values<Rows>& seen, row_values<Rows>& fade) {
     bool moved = false;
-    for (int r = 0; r < Rows; ++r) moved |= !(seen.at[r] <= top.at[r]);
-    if (!moved) return false;
+    for (int r = 0; r < Rows; ++r) moved |= !(seen.at[r] <= by.limit(top.at[r]));
+    if (!by.any(moved)) return false;
     for (int r = 0; r < Rows; ++r) {
-      const float old_top = top.at[r], new_top = seen.at[r] <= old_top ? old_top : seen.at[r];
-      const float moved_to = new_top == nothing ? 0.0f : -new_top * log2_e;
-      fade.at[r] = old_top == nothing ? 1.0f : exp2(moved_to - reference.at[r]);
+      const float old_top = top.at[r], new_top = seen.at[r] <= by.limit(old_top) ? old_top : seen.at[r];
+      const float moved_to = new_top == nothing ? 0.0f : -new_top * by.base;
+      fade.at[r] = old_top == nothing ? 1.0f : by.exp2(moved_to - reference.at[r]);
       top.at[r] = new_top;
       reference.at[r] = moved_to;
       total.at[r] *= fade.at[r];
     }
     return true;
   }
-  TENON_INLINE void add(const row_values<Rows>& sum) {
+  TENON_BOTH TENON_INLINE void add(const row_values<Rows>& sum) {
     for (int r = 0; r < Rows; ++r) total.at[r] += sum.at[r];
   }
   /// This becomes the state over the keys of both, this one's first.
-  merge_factors<Rows> merge(const softmax_state& next) {
-    merge_factors<Rows> by;
+  TENON_BOTH merge_factors<Rows> merge(const softmax_state& next) {
+    merge_factors<Rows> factors;
     for (int r = 0; r < Rows; ++r) {
       const float a = top.at[r], b = next.top.at[r], both = b <= a ? a : b;
-      const float moved_to = both == nothing ? 0.0f : -both * log2_e;
-      by.left.at[r] = a == nothing ? 0.0f : exp2(moved_to - reference.at[r]);
-      by.right.at[r] = b == nothing ? 0.0f : exp2(moved_to - next.reference.at[r]);
-      total.at[r] = total.at[r] * by.left.at[r] + next.total.at[r] * by.right.at[r];
+      const float moved_to = both == nothing ? 0.0f : -both * by.base;
+      factors.left.at[r] = a == nothing ? 0.0f : by.exp2(moved_to - reference.at[r]);
+      factors.right.at[r] = b == nothing ? 0.0f : by.exp2(moved_to - next.reference.at[r]);
+      total.at[r] = total.at[r] * factors.left.at[r] + next.total.at[r] * factors.right.at[r];
       top.at[r] = both;
       reference.at[r] = moved_to;
     }
-    return by;
+    return factors;
   }
-  /// What the sums are multiplied with at the end; 0 for a row that saw nothing. `sink`: one logit per row, or null.
-  void finish(const float* sink, row_values<Rows>& factor) const {
-    for (int r = 0; r < Rows; ++r) {
-      float denominator = total.at[r], scale = 1;
-      if (sink != nullptr) {  // in the frame of the greater of the two, so that neither overflows
-        const float logit = sink[r], frame = top.at[r] >= logit ? reference.at[r] : -logit * log2_e;
-        scale = top.at[r] == nothing ? 0.0f : exp2(frame - reference.at[r]);
-        denominator = denominator * scale + exp2(logit * log2_e + frame);
-      }
-      factor.at[r] = total.at[r] == 0 ? 0.0f : scale / denominator;
+  /// What the sums of a row are multiplied with at the end; 0 for a row that saw nothing. `sink`: its logit, or null.
+  TENON_BOTH float factor(int row, const float* sink) const {
+    float denominator = total.at[row], scale = 1;
+    if (sink != nullptr) {  // in the frame of the greater of the two, so that neither overflows
+      const float logit = *sink, frame = by.natural(top.at[row]) >= logit ? reference.at[row] : -logit * log2_e;
+      scale = top.at[row] == nothing ? 0.0f : by.exp2(frame - reference.at[row]);
+      denominator = denominator * scale + by.exp2(logit * log2_e + frame);
     }
+    return total.at[row] == 0 ? 0.0f : scale / denominator;
+  }
+  /// The same for all rows. `sink`: one logit per row, or null.
+  void finish(const float* sink, row_values<Rows>& factors) const {
+    for (int r = 0; r < Rows; ++r) factors.at[r] = factor(r, sink == nullptr ? nullptr : sink + r);
   }
   /// log sum_j exp(s_j), natural, without a sink; -inf for a row that saw nothing.
-  float log_sum_exp(int row) const {
-    return total.at[row] == 0 ? nothing : (__builtin_log2f(total.at[row]) - reference.at[row]) * ln_2;
+  TENON_BOTH float log_sum_exp(int row) const {
+    return total.at[row] == 0 ? nothing : (by.log2(total.at[row]) - reference.at[row]) * ln_2;
   }
 };
 
@@ -93,32 +110,33 @@ struct sigmoid_state {
   static constexpr bool bounded = true;
   float bias = 0;
 
-  TENON_INLINE void clear() {}
-  TENON_INLINE merge_factors<Rows> merge(const sigmoid_state&) {
+  TENON_BOTH TENON_INLINE void clear() {}
+  TENON_BOTH TENON_INLINE merge_factors<Rows> merge(const sigmoid_state&) {
     merge_factors<Rows> by;
     by.left.fill(1), by.right.fill(1);
     return by;
   }
-  TENON_INLINE void finish(const float*, row_values<Rows>& factor) const { factor.fill(1); }
+  TENON_BOTH TENON_INLINE float factor(int, const float*) const { return 1; }
+  TENON_INLINE void finish(const float*, row_values<Rows>& factors) const { factors.fill(1); }
 };
 
 /// The state that a weighting needs, its operands inside.
 template <int Rows>
-TENON_INLINE softmax_state<Rows> state_of(const softmax&) {
+TENON_BOTH TENON_INLINE softmax_state<Rows> state_of(const softmax&) {
   return {};
 }
 template <int Rows>
-TENON_INLINE softmax_state<Rows> state_of(const sink&) {
+TENON_BOTH TENON_INLINE softmax_state<Rows> state_of(const sink&) {
   return {};
 }
 template <int Rows>
-TENON_INLINE sigmoid_state<Rows> state_of(const sigmoid& w) {
+TENON_BOTH TENON_INLINE sigmoid_state<Rows> state_of(const sigmoid& w) {
   return {.bias = w.bias};
 }
 
 /// The sink logits of a weighting, per query head, or null.
 template <class Weighting>
-TENON_INLINE const float* sinks(const Weighting& w) {
+TENON_BOTH TENON_INLINE const float* sinks(const Weighting& w) {
   if constexpr (requires { w.logits; })
     return w.logits;
   else

@@ -11,13 +11,13 @@ struct traversal {
   const Meaning& mean;
   int rows, from, to, block;
 
-  TENON_INLINE int first() const { return skip(from); }
-  TENON_INLINE int next(int key) const { return skip(key + block); }
+  TENON_BOTH TENON_INLINE int first() const { return skip(from); }
+  TENON_BOTH TENON_INLINE int next(int key) const { return skip(key + block); }
   /// The end of the block at `key`.
-  TENON_INLINE int end(int key) const { return key + block < to ? key + block : to; }
+  TENON_BOTH TENON_INLINE int end(int key) const { return key + block < to ? key + block : to; }
 
  private:
-  TENON_INLINE int skip(int key) const {
+  TENON_BOTH TENON_INLINE int skip(int key) const {
     while (key < to && mean.covers(0, rows, key, end(key)) == cover::none) key += block;
     return key;
   }

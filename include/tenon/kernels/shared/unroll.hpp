@@ -11,7 +11,7 @@ namespace unroll_detail {
 
 // One level, not a recursion: compilers optimise every level of a recursion again.
 template <class F, int... At>
-TENON_INLINE constexpr void each(F& f, std::integer_sequence<int, At...>) {
+TENON_BOTH TENON_INLINE constexpr void each(F& f, std::integer_sequence<int, At...>) {
   (f(std::integral_constant<int, At>{}), ...);
 }
 
@@ -19,7 +19,7 @@ TENON_INLINE constexpr void each(F& f, std::integer_sequence<int, At...>) {
 
 /// Calls f(std::integral_constant<int, i>) for i in [0, Count).
 template <int Count, class F>
-TENON_INLINE constexpr void unroll(F&& f) {
+TENON_BOTH TENON_INLINE constexpr void unroll(F&& f) {
   unroll_detail::each(f, std::make_integer_sequence<int, Count>{});
 }
 

@@ -21,7 +21,6 @@ template <class Leaf>
 struct attention_words {
   using products = attention_products<Leaf>;
   static constexpr int group_rows = products::group_rows, block_keys = products::block_keys, key_granule = products::panel;
-  static constexpr bool may_skip = true;
   static constexpr float nothing = -std::numeric_limits<float>::infinity();
   using vector = typename Leaf::vector;
   using rows = row_values<group_rows>;
@@ -52,6 +51,9 @@ struct attention_words {
         t(s + group_rows * block_keys),
         reader(t + group_rows * block_keys, dim, dim_v) {}
 
+  /// Groups of a tile's rows, visited in turn.
+  static int groups(int rows_of_tile) { return (rows_of_tile + group_rows - 1) / group_rows; }
+  static int group_row(int group) { return group * group_rows; }
   float* held(int group) const { return q + group * group_rows * dim; }
   float* sums(int group) const { return o + group * group_rows * dim_v; }
   float* merged_sums(int group) const { return merged + group * group_rows * dim_v; }
@@ -64,6 +66,19 @@ struct attention_words {
       body(reader.read(in, key, end, path.rows > group_rows), end);
     }
   }
+
+  /// The live keys of rows [row0, row0 + count) in a block that ends at `end`.
+  template <class Block, class Meaning>
+  TENON_INLINE static span live(const Block& keys, int end, int row0, int count, const Meaning& mean) {
+    return mean.template trim<key_granule>(row0, row0 + count, keys.key0, end);
+  }
+  /// Memory is there when it is read, and a total is whole.
+  template <class Block>
+  TENON_INLINE static void await_keys(const Block&) {}
+  template <class Block>
+  TENON_INLINE static void await_values(const Block&) {}
+  template <class State>
+  TENON_INLINE static void finish(State&) {}
 
   /// The held rows of a group, times `factor`; null for a row past the last.
   void hold(int group, float factor, const float* const (&from)[group_rows]) const {

@@ -91,10 +91,10 @@ struct leaf {
   __attribute__((device)) TENON_INLINE static float exp2(float x) { return __builtin_amdgcn_exp2f(x); }
   /// The logarithm to base 2 of a normal x > 0, to 1 ulp.
   __attribute__((device)) TENON_INLINE static float log2(float x) { return __builtin_amdgcn_logf(x); }
-  /// tanh x, relative error at most 2^-11 where |x| > 2^-10, absolute 2^-21 below: gfx942 has no instruction for it.
-  __attribute__((device)) TENON_INLINE static float tanh(float x) {
-    return 1.0f - 2.0f * __builtin_amdgcn_rcpf(1.0f + exp2(x * 2.88539008177792681f));
-  }
+  /// 1 / x to 1 ulp.
+  __attribute__((device)) TENON_INLINE static float reciprocal(float x) { return __builtin_amdgcn_rcpf(x); }
+  /// tanh x, absolute error at most 2^-21.
+  __attribute__((device)) TENON_INLINE static float tanh(float x) { return 1.0f - 2.0f * reciprocal(1.0f + exp2(x * 2.88539008177792681f)); }
   /// Two floats rounded to bf16, nearest even; `low` in the low half; NaN stays NaN.
   __attribute__((device)) TENON_INLINE static std::uint32_t pack_bf16(float low, float high) {
     return __builtin_amdgcn_perm(rounded(high), rounded(low), 0x07060302u);

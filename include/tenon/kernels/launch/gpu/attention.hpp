@@ -1,0 +1,79 @@
+#pragma once
+// Attention on a GPU: what a kernel is given, and what each of its threads does. The body is a template over the words of a machine, so
+// that a __global__ function, the simulated machine and the tests of PTX run the same text. A problem is a named struct of types:
+//
+//   struct my_attention {
+//     using mask = causal; using score = scaled; using weighting = softmax; using out = bf16;
+//     static constexpr int dim = 128, group = 1;
+//   };
+//
+// Grid: x = tiles of rows, y = heads (kv heads where group > 1), z = batch. Order of summation: `sequential`, one chain over the keys.
+
+#include <tenon/core/number.hpp>
+#include <tenon/core/view.hpp>
+#include <tenon/kernels/shared/device_rows.hpp>
+#include <tenon/kernels/shared/device_scores.hpp>
+#include <tenon/kernels/shared/unroll.hpp>
+#include <tenon/kernels/skeletons/attention_forward.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// What the kernel of a problem is given. Strides count elements; every row of `dim` numbers is dense and aligned to 16 bytes.
+template <class Problem>
+struct attention_arguments {
+  using mask_type = typename Problem::mask;
+  using score_type = typename Problem::score;
+  using weighting_type = typename Problem::weighting;
+  using out_type = typename Problem::out;
+
+  const bf16* q;              ///< [batch, query, head, dim]
+  const bf16 *keys, *values;  ///< [batch, kv_head, key, dim]: keys dense, `dim` apart
+  out_type* out;              ///< [batch, query, head, dim]
+  float* log_sum_exp;         ///< [batch, query, head] dense, natural; or null
+  const int* lengths;         ///< [batch]: keys of each sequence; or null: all have `length`
+  int queries, length;        ///< of each sequence; query i stands at position length - queries + i
+  int heads, kv_heads;
+  index q_batch, q_query, q_head;        ///< strides of q
+  index out_batch, out_query, out_head;  ///< strides of out
+  index cache_batch, cache_head;         ///< strides of keys and values
+  mask_type mask;
+  score_type score;
+  weighting_type weighting;
+};
+
+/// What one thread does.
+template <class Leaf, class Words, class Problem>
+TENON_BOTH TENON_INLINE void attention_kernel(const attention_arguments<Problem>& a) {
+  constexpr int group = Problem::group, tile_queries = Words::block_rows / group;
+  using meaning_type = meaning<typename Problem::mask, typename Problem::score, group>;
+  const int batch = Leaf::block_z(), first_head = Leaf::block_y() * group, tiles = (a.queries + tile_queries - 1) / tile_queries;
+  const int first = (tiles - 1 - Leaf::block_x()) * tile_queries;  // the last rows first: under a causal mask these are the longest
+  const int queries = a.queries - first < tile_queries ? a.queries - first : tile_queries, rows = queries * group;
+  const int length = a.lengths == nullptr ? a.length : Leaf::load(a.lengths + batch);
+  const meaning_type mean{a.mask, a.score, length - a.queries + first, first_head, group, batch, length};
+
+  const float asked = factor_of(a.score), factor = asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(Problem::dim));
+  const float base = meaning_type::plain ? (factor < 0 ? -factor : factor) * log2_e : log2_e;
+  Words m(factor);
+  m.hold(device_rows<const bf16, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor < 0);
+  const index head = batch * a.cache_batch + first_head / (a.heads / a.kv_heads) * a.cache_head;
+  auto state = device_state_of<Leaf, Words::lane_rows>(a.weighting, base);
+  attention_partial(m, typename Words::source{a.keys, a.values, head, length}, mean, rows, 0, length, &state);
+
+  row_values<Words::lane_rows> by;
+  const float* learned = sinks(a.weighting);
+  const int lane = Words::lane();
+  unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
+    constexpr int r = decltype(share)::value;  // its conversion to int is a function of the host
+    const int row = m.row_of(lane, r), head_of_row = mean.head(row);
+    const float logit = learned == nullptr ? 0.0f : Leaf::load(learned + head_of_row);
+    by.at[r] = state.factor(r, learned == nullptr ? nullptr : &logit);
+    if constexpr (!decltype(state)::bounded)
+      if (a.log_sum_exp != nullptr && row < rows && Words::speaks(lane))
+        Leaf::store(a.log_sum_exp + (index{batch} * a.queries + first + row / group) * a.heads + head_of_row, state.log_sum_exp(r));
+  });
+  using out_type = typename Problem::out;
+  m.store(device_rows<out_type, group>{a.out + batch * a.out_batch + first * a.out_query + first_head * a.out_head, a.out_query, a.out_head}, rows, by);
+}
+
+TENON_KERNELS_END

@@ -1,0 +1,19 @@
+#pragma once
+// Attention on NVIDIA GPUs: the words of sm_80 with their tile. A kernel is three lines of a .cu file:
+//
+//   __global__ void __launch_bounds__(nvidia_attention<leaf, my_attention>::threads) kernel(const __grid_constant__ attention_arguments<my_attention> a) {
+//     attention_kernel<leaf, nvidia_attention<leaf, my_attention>>(a);
+//   }
+
+#include <tenon/kernels/atoms/sm80/attention.hpp>
+#include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/tuning/sm80.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
+template <class Leaf, class Problem>
+using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention(Problem::dim).warps, tuning::sm80::attention(Problem::dim).row_tiles,
+                                                      tuning::sm80::attention(Problem::dim).keys>;
+
+TENON_KERNELS_END

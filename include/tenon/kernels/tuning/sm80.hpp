@@ -1,0 +1,26 @@
+#pragma once
+// Tile sizes on sm_80, with what they cost: a multiprocessor has 65536 registers, of which a thread may have 255, and 163 KB of
+// shared memory for blocks.
+
+#include <tenon/core/config.hpp>
+
+namespace tenon::tuning::sm80 {
+
+inline constexpr int registers = 65536, most_registers = 255, shared_bytes = 163 * 1024;
+
+/// A tile of attention: Warps warps of row_tiles x 16 rows, and `keys` keys at a time.
+struct attention_tile {
+  int warps, row_tiles, keys;
+};
+
+/// The tile for heads of `dim`. Two blocks fit a multiprocessor: one computes while the other waits.
+consteval attention_tile attention(int dim) { return dim <= 64 ? attention_tile{4, 2, 64} : attention_tile{4, 2, 64}; }
+
+/// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight.
+consteval int registers_of(attention_tile t, int dim) { return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16; }
+consteval int shared_bytes_of(attention_tile t, int dim) { return (t.warps * t.row_tiles * 16 + 2 * t.keys) * dim * 2; }
+
+static_assert(registers_of(attention(64), 64) <= most_registers && registers_of(attention(128), 128) <= most_registers);
+static_assert(2 * shared_bytes_of(attention(128), 128) <= shared_bytes && 2 * attention(128).warps * 32 * 256 <= registers);
+
+}  // namespace tenon::tuning::sm80

@@ -1,0 +1,22 @@
+# Kernels for GPUs, compiled for each machine, their use of registers checked, and the PTX of sm_80 executed on the processor by the tool
+# that TENON_PTXRUN names. No GPU is needed. What is missing is skipped and says so. Needs compile_checks.cmake.
+set(TENON_PTXRUN "$ENV{TENON_PTXRUN}" CACHE PATH "Folder of the PTX executor: libptxrun.a and ptxrun.hpp; empty: its tests are skipped")
+if(TENON_PTXRUN AND NOT (EXISTS ${TENON_PTXRUN}/libptxrun.a AND EXISTS ${TENON_PTXRUN}/ptxrun.hpp))
+  message(FATAL_ERROR "TENON_PTXRUN is ${TENON_PTXRUN}, where libptxrun.a or ptxrun.hpp is missing. Fix: build the executor there, or unset it.")
+endif()
+
+foreach(kernels IN ITEMS attention)
+  add_check(gpu/sm80/${kernels} TENON_NVCC ${here}/gpu/check_sm80.sh ${here}/gpu/${kernels}.cu ${include} ${scratch}/gpu ${TENON_NVCC})
+  set_tests_properties(gpu/sm80/${kernels} PROPERTIES FIXTURES_SETUP ptx_${kernels} LABELS gpu)
+  if(TENON_PTXRUN AND TENON_NVCC)
+    add_executable(test_gpu_ptx_${kernels} gpu/ptx_${kernels}.cpp)
+    target_link_libraries(test_gpu_ptx_${kernels} PRIVATE tenon_test_main tenon_development ${TENON_PTXRUN}/libptxrun.a)
+    target_include_directories(test_gpu_ptx_${kernels} SYSTEM PRIVATE ${TENON_PTXRUN})
+    target_compile_definitions(test_gpu_ptx_${kernels} PRIVATE TENON_TEST_PTX="${scratch}/gpu/${kernels}.ptx")
+    add_test(NAME gpu/ptx/${kernels} COMMAND test_gpu_ptx_${kernels})
+    set_tests_properties(gpu/ptx/${kernels} PROPERTIES FIXTURES_REQUIRED ptx_${kernels} LABELS gpu TIMEOUT 300)
+  else()
+    add_test(NAME gpu/ptx/${kernels} COMMAND sh -c "echo 'skipped: TENON_PTXRUN is not set, or nvcc is not found'; exit 77")
+    set_tests_properties(gpu/ptx/${kernels} PROPERTIES SKIP_RETURN_CODE 77 LABELS gpu)
+  endif()
+endforeach()

@@ -1,0 +1,208 @@
+// The kernels of attention for sm_80, as the PTX that nvcc makes of them, executed and compared with the reference in double.
+#include "ptx_launch.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include <tenon/kernels/launch/nvidia/attention.hpp>
+#include <tenon/kernels/reference/attention.hpp>
+
+#include "attention_problems.hpp"
+
+namespace {
+
+using namespace tenon_test;
+using tenon::bf16;
+using tenon::view;
+
+ptx::Module& module() {
+  static ptx::Module loaded = ptx::load(TENON_TEST_PTX);
+  return loaded;
+}
+
+struct sizes {
+  int batch, queries, keys, heads, kv_heads;
+};
+
+/// Random operands of one problem, keys beyond each length NaN.
+template <class P>
+struct problem {
+  static constexpr int dim = P::dim;
+  using words = tenon::nvidia_attention<absent_leaf, P>;
+  sizes of;
+  typename P::mask mask;
+  typename P::score score;
+  typename P::weighting weighting;
+  std::vector<int> lengths;
+  ptx::Buffer<bf16> q, k, v;
+  ptx::Buffer<typename P::out> out;
+  ptx::Buffer<float> log_sum_exp;
+  ptx::Buffer<int> device_lengths;
+
+  problem(sizes s, typename P::mask m, typename P::score sc, typename P::weighting w, std::vector<int> lens = {}, float spread = 1.5f)
+      : of(s), mask(m), score(sc), weighting(w), lengths(std::move(lens)), q(count(s.queries, s.heads), "q"), k(count(s.keys, s.kv_heads), "keys"),
+        v(count(s.keys, s.kv_heads), "values"), out(count(s.queries, s.heads), "out"), log_sum_exp(count(s.queries, s.heads) / dim, "log_sum_exp"),
+        device_lengths(static_cast<std::size_t>(s.batch), "lengths") {
+    std::mt19937 random(static_cast<unsigned>(s.queries * 1000 + s.keys));
+    std::normal_distribution<float> normal;
+    for (bf16& x : q) x = bf16(spread * normal(random));
+    for (auto* all : {&k, &v})
+      for (std::size_t i = 0; i < all->size(); ++i) {
+        const auto row = static_cast<int>(i / dim);
+        (*all)[i] = bf16(row % s.keys < length(row / s.keys / s.kv_heads) ? normal(random) : std::numeric_limits<float>::quiet_NaN());
+      }
+    for (int b = 0; b < s.batch; ++b) device_lengths[static_cast<std::size_t>(b)] = length(b);
+  }
+  std::size_t count(int rows, int heads) const { return static_cast<std::size_t>(of.batch) * static_cast<std::size_t>(rows) * static_cast<std::size_t>(heads) * dim; }
+  int length(int b) const { return lengths.empty() ? of.keys : lengths[static_cast<std::size_t>(b)]; }
+
+  tenon::attention_arguments<P> arguments() {
+    tenon::attention_arguments<P> a{};
+    a.q = q.data(), a.keys = k.data(), a.values = v.data(), a.out = out.data(), a.log_sum_exp = log_sum_exp.data();
+    a.lengths = lengths.empty() ? nullptr : device_lengths.data();
+    a.queries = of.queries, a.length = of.keys, a.heads = of.heads, a.kv_heads = of.kv_heads;
+    a.q_head = a.out_head = dim, a.q_query = a.out_query = of.heads * dim, a.q_batch = a.out_batch = a.q_query * of.queries;
+    a.cache_head = of.keys * dim, a.cache_batch = a.cache_head * of.kv_heads;
+    a.mask = mask, a.score = score, a.weighting = weighting;
+    return a;
+  }
+  ptx::Report run(const char* kernel, const ptx::Options& way) {
+    std::memset(static_cast<void*>(out.data()), 0xff, out.size() * sizeof(out[0]));
+    const int tile_queries = words::block_rows / P::group;
+    const ptx::Dim3 grid{static_cast<unsigned>((of.queries + tile_queries - 1) / tile_queries), static_cast<unsigned>(of.heads / P::group), static_cast<unsigned>(of.batch)};
+    return launch_clean(module(), kernel, grid, words::threads, ptx::Args(arguments()), words::shared_bytes, way);
+  }
+
+  /// Relative L2 of `out` against the reference, NaN where either has one.
+  double distance() {
+    double apart = 0, size = 0;
+    for (int b = 0; b < of.batch; ++b) {
+      const tenon::index keys = length(b), heads = of.heads, queries = of.queries;
+      const auto floats = [&](const ptx::Buffer<bf16>& from, tenon::index rows, tenon::index of_rows, tenon::index all_heads, bool by_head) {
+        std::vector<float> to(static_cast<std::size_t>(rows * all_heads * dim));
+        const auto* first = from.data() + b * of_rows * all_heads * dim;
+        for (tenon::index r = 0; r < rows; ++r)
+          for (tenon::index h = 0; h < all_heads; ++h)
+            for (tenon::index d = 0; d < dim; ++d)
+              to[static_cast<std::size_t>((r * all_heads + h) * dim + d)] = static_cast<float>(first[by_head ? (h * of_rows + r) * dim + d : (r * all_heads + h) * dim + d]);
+        return to;
+      };
+      const auto fq = floats(q, queries, queries, heads, false), fk = floats(k, keys, of.keys, of.kv_heads, true), fv = floats(v, keys, of.keys, of.kv_heads, true);
+      std::vector<double> want(static_cast<std::size_t>(queries * heads * dim));
+      tenon::reference::attend(view<const float, 3>(fq.data(), queries, heads, dim), view<const float, 3>(fk.data(), keys, of.kv_heads, dim),
+                               view<const float, 3>(fv.data(), keys, of.kv_heads, dim), view<double, 3>(want.data(), queries, heads, dim), mask, score, weighting, b);
+      for (std::size_t i = 0; i < want.size(); ++i) {
+        const double d = static_cast<double>(static_cast<float>(out[static_cast<std::size_t>(b) * want.size() + i])) - want[i];
+        apart += d * d, size += want[i] * want[i];
+      }
+    }
+    return std::sqrt(size == 0 ? apart : apart / size);
+  }
+  std::vector<char> bytes() const {
+    const char* first = reinterpret_cast<const char*>(out.data());
+    return {first, first + out.size() * sizeof(*out.data())};
+  }
+
+  /// Within 5e-3 (the rounding of weights and results to bf16), and with the same bits, in every way.
+  void check(const char* kernel) {
+    CAPTURE(kernel);
+    CAPTURE(of.queries);
+    CAPTURE(of.keys);
+    std::vector<char> first;
+    for (const ptx::Options& way : ptx_ways()) {
+      run(kernel, way);
+      if (first.empty()) {
+        first = bytes();
+        CHECK(distance() <= 5e-3);
+      }
+      CHECK(first == bytes());
+    }
+  }
+};
+
+TEST_CASE("causal: whole tiles, ragged ones, few queries over many keys, more queries than keys") {
+  for (const sizes s : {sizes{1, 128, 128, 1, 1}, sizes{1, 200, 200, 2, 1}, sizes{1, 3, 333, 2, 2}, sizes{1, 70, 20, 1, 1}, sizes{1, 1, 1, 1, 1}}) {
+    problem<causal_128>(s, {}, {}, {}).check("attention_causal_128");
+    problem<causal_64>(s, {}, {}, {}).check("attention_causal_64");
+  }
+}
+
+TEST_CASE("lengths of their own in a batch; what lies beyond them is not read") {
+  problem<causal_64>({3, 40, 150, 2, 1}, {}, {}, {}, {150, 64, 41}).check("attention_causal_64");
+}
+
+TEST_CASE("factors: a given one, and a negative one") {
+  problem<causal_128>({1, 65, 129, 1, 1}, {}, {.factor = 0.3f}, {}).check("attention_causal_128");
+  problem<causal_128>({1, 65, 129, 1, 1}, {}, {.factor = -0.05f}, {}).check("attention_causal_128");
+}
+
+TEST_CASE("a window, a soft cap and sinks; also a window that leaves rows without keys") {
+  ptx::Buffer<float> sinks(2, "sinks");
+  sinks[0] = 1.5f, sinks[1] = -40;
+  for (const int width : {1, 60, 1000})
+    problem<capped_128>({1, 129, 190, 2, 1}, tenon::causal{} & tenon::window{width}, tenon::scaled{} >> tenon::soft_cap{5}, {sinks.data()}).check("attention_capped_128");
+  problem<capped_128>({1, 80, 30, 2, 1}, tenon::causal{} & tenon::window{7}, tenon::scaled{} >> tenon::soft_cap{5}, {sinks.data()}).check("attention_capped_128");
+}
+
+TEST_CASE("documents and alibi, the heads of a group in one tile") {
+  ptx::Buffer<std::int32_t> ids(250, "ids");
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = i < 90 ? 1 : i < 91 ? 7 : i < 200 ? 2 : 3;
+  for (const sizes s : {sizes{1, 250, 250, 8, 2}, sizes{1, 9, 250, 4, 1}})
+    problem<documents_64>(s, tenon::causal{} & tenon::document{ids.data()}, tenon::scaled{} >> tenon::alibi{s.heads}, {}).check("attention_documents_64");
+}
+
+TEST_CASE("scores of +-1e4 and more: the greatest takes all") {
+  problem<causal_128>({1, 130, 130, 1, 1}, {}, {}, {}, {}, 3000.0f).check("attention_causal_128");
+}
+
+TEST_CASE("NaN and infinity stay in their rows") {
+  problem<causal_64> p({1, 140, 140, 1, 1}, {}, {}, {});
+  p.q[50 * 64 + 3] = bf16(std::numeric_limits<float>::quiet_NaN());
+  p.q[60 * 64] = bf16(std::numeric_limits<float>::infinity());
+  p.run("attention_causal_64", {});
+  for (int row = 0; row < 140; ++row) {
+    CAPTURE(row);
+    CHECK(std::isnan(static_cast<float>(p.out[static_cast<std::size_t>(row) * 64])) == (row == 50 || row == 60));
+  }
+}
+
+TEST_CASE("the log-sum-exp is that of the scores") {
+  problem<causal_64> p({1, 77, 77, 1, 1}, {}, {}, {});
+  p.run("attention_causal_64", {});
+  for (int i = 0; i < 77; ++i) {
+    double total = 0;
+    for (int j = 0; j <= i; ++j) {
+      double dot = 0;
+      for (int d = 0; d < 64; ++d) dot += static_cast<double>(static_cast<float>(p.q[static_cast<std::size_t>(i * 64 + d)])) * static_cast<double>(static_cast<float>(p.k[static_cast<std::size_t>(j * 64 + d)]));
+      total += std::exp(dot / 8);
+    }
+    CHECK(static_cast<double>(p.log_sum_exp[static_cast<std::size_t>(i)]) == doctest::Approx(std::log(total)).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("a row has the same bits alone, in a tile, and in a batch") {
+  problem<causal_64> all({1, 150, 150, 1, 1}, {}, {}, {}), last({1, 9, 150, 1, 1}, {}, {}, {});
+  std::memcpy(static_cast<void*>(last.k.data()), all.k.data(), all.k.size() * 2);
+  std::memcpy(static_cast<void*>(last.v.data()), all.v.data(), all.v.size() * 2);
+  std::memcpy(static_cast<void*>(last.q.data()), all.q.data() + 141 * 64, last.q.size() * 2);
+  all.run("attention_causal_64", {});
+  last.run("attention_causal_64", {});
+  CHECK(std::memcmp(last.out.data(), all.out.data() + 141 * 64, last.out.size() * 2) == 0);
+}
+
+TEST_CASE("2,048 tokens and 2 heads take fewer instructions than FlashAttention-2's kernel, and no bank conflicts") {
+  problem<causal_128> p({1, 2048, 2048, 2, 2}, {}, {}, {});
+  ptx::Options fast;
+  fast.check = false, fast.traffic = false;
+  const ptx::Report report = p.run("attention_causal_128", fast);
+  MESSAGE("warp instructions: ", report.instructions, ", of which matrix products: ", report.mma);
+  CHECK(report.instructions <= 2'162'360);
+  problem<causal_128> small({1, 128, 256, 1, 1}, {}, {}, {});
+  const ptx::Report counted = small.run("attention_causal_128", {});
+  for (const ptx::LineStat& line : counted.lines)
+    if (line.text.find("ldmatrix") != line.text.npos) CHECK(line.shared_waves == 4 * line.shared_requests);  // 512 bytes: four passes at least
+}
+
+}  // namespace
