@@ -5,7 +5,7 @@ if(TENON_PTXRUN AND NOT (EXISTS ${TENON_PTXRUN}/libptxrun.a AND EXISTS ${TENON_P
   message(FATAL_ERROR "TENON_PTXRUN is ${TENON_PTXRUN}, where libptxrun.a or ptxrun.hpp is missing. Fix: build the executor there, or unset it.")
 endif()
 
-foreach(kernels IN ITEMS attention)
+foreach(kernels IN ITEMS attention matmul)
   add_check(gpu/sm80/${kernels} TENON_NVCC ${here}/gpu/check_sm80.sh ${here}/gpu/${kernels}.cu ${include} ${scratch}/gpu ${TENON_NVCC})
   set_tests_properties(gpu/sm80/${kernels} PROPERTIES FIXTURES_SETUP ptx_${kernels} LABELS gpu)
   if(TENON_PTXRUN AND TENON_NVCC)

@@ -14,7 +14,7 @@ struct attention_tile {
 };
 
 /// The tile for heads of `dim`. Two blocks fit a multiprocessor: one computes while the other waits.
-consteval attention_tile attention(int dim) { return dim <= 64 ? attention_tile{4, 2, 64} : attention_tile{4, 2, 64}; }
+consteval attention_tile attention(int) { return {4, 2, 64}; }
 
 /// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight.
 consteval int registers_of(attention_tile t, int dim) { return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16; }
@@ -22,5 +22,13 @@ consteval int shared_bytes_of(attention_tile t, int dim) { return (t.warps * t.r
 
 static_assert(registers_of(attention(64), 64) <= most_registers && registers_of(attention(128), 128) <= most_registers);
 static_assert(2 * shared_bytes_of(attention(128), 128) <= shared_bytes && 2 * attention(128).warps * 32 * 256 <= registers);
+
+/// A tile of a product, and how many stages of 64 of its depth shared memory holds.
+struct matmul_tile {
+  int tokens, rows, stages;
+};
+consteval matmul_tile matmul() { return {128, 128, 3}; }
+
+static_assert(matmul().stages * (matmul().tokens + matmul().rows) * 128 <= shared_bytes);
 
 }  // namespace tenon::tuning::sm80

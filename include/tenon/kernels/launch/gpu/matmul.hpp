@@ -1,0 +1,42 @@
+#pragma once
+// Products on a GPU: what a kernel is given, and what each of its threads does, over the words of any machine. A problem is a named struct:
+// `struct my_product { using out = bf16; };`. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the
+// same whatever its tile: a token's bits do not depend on its batch.
+
+#include <tenon/kernels/shared/device_sink.hpp>
+#include <tenon/kernels/skeletons/tile_matmul.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// out [token, row] = x [token, depth] w [row, depth]^T + bias [row] + residual [token, row]. Strides count elements; those of x and w are
+/// multiples of 8 and their first elements aligned to 16 bytes. bias and residual may be null.
+template <class Problem>
+struct matmul_arguments {
+  using out_type = typename Problem::out;
+  const bf16 *x, *w;
+  out_type* out;
+  const float* bias;
+  const out_type* residual;
+  int tokens, rows, depth;
+  index x_stride, w_stride, out_stride, residual_stride;
+};
+
+/// What one thread does.
+template <class Leaf, class Words, class Problem>
+TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
+  const int row = Leaf::block_x() * Words::block_rows, token = Leaf::block_y() * Words::block_tokens;
+  Words m;
+  const typename Words::source in{a.x + token * a.x_stride, a.w + row * a.w_stride, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
+  tile_matmul(m, in, [&]() TENON_LAMBDA {
+    const int first_row = Leaf::block_x() * Words::block_rows, first_token = Leaf::block_y() * Words::block_tokens;
+    return device_sink<Leaf, typename Problem::out>{a.out + first_token * a.out_stride + first_row,
+                                                    a.bias == nullptr ? nullptr : a.bias + first_row,
+                                                    a.residual == nullptr ? nullptr : a.residual + first_token * a.residual_stride + first_row,
+                                                    a.tokens - first_token,
+                                                    a.rows - first_row,
+                                                    a.out_stride,
+                                                    a.residual_stride};
+  });
+}
+
+TENON_KERNELS_END

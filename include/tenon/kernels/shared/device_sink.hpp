@@ -1,0 +1,71 @@
+#pragma once
+// Where the sums of a product go on a GPU: with a bias, onto a residual, in the number that is stored.
+
+#include <cstdint>
+#include <type_traits>
+
+#include <tenon/core/bit_cast.hpp>
+#include <tenon/core/number.hpp>
+#include <tenon/core/view.hpp>
+#include <tenon/kernels/shared/device_bits.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// out [token, row] = sum + bias[row] + residual[token, row]. bias and residual may be null; Out: float or bf16. The first elements of out
+/// and residual are aligned to four elements.
+template <class Leaf, class Out>
+struct device_sink {
+  using bits = std::conditional_t<sizeof(Out) == 4, std::uint32_t, std::uint16_t>;  // of one number
+  using four = std::conditional_t<sizeof(Out) == 4, bits128, bits64>;
+
+  Out* out;
+  const float* bias;
+  const Out* residual;
+  int tokens, rows;  ///< of out
+  index out_stride, residual_stride;
+
+  /// The bias of rows `row` to `row` + 3; 0 where there is none.
+  TENON_BOTH TENON_INLINE void bias_of(int row, float (&to)[4]) const {
+    for (int e = 0; e < 4; ++e) to[e] = bias != nullptr && row + e < rows ? Leaf::load(bias + row + e) : 0.0f;
+  }
+  /// Stores sums of rows `row` to `row` + 3, a multiple of 4, of one token.
+  TENON_BOTH TENON_INLINE void store(int token, int row, const bits128& sums, const float (&with)[4]) const {
+    if (token >= tokens || row >= rows) return;
+    const bool whole = row + 4 <= rows && (out_stride | residual_stride) % 4 == 0;
+    float value[4];
+    for (int e = 0; e < 4; ++e) value[e] = bit_cast<float>(sums.word[e]) + with[e];
+    if (residual != nullptr) {
+      const Out* from = residual + token * residual_stride + row;
+      if (whole)
+        add(value, Leaf::load(reinterpret_cast<const four*>(from)));
+      else
+        for (int e = 0; e < 4; ++e)
+          if (row + e < rows) value[e] += number(Leaf::load(reinterpret_cast<const bits*>(from + e)));
+    }
+    Out* const to = out + token * out_stride + row;
+    const four packed = pack(value);
+    if (whole)
+      Leaf::store(reinterpret_cast<four*>(to), packed);
+    else
+      for (int e = 0; e < 4; ++e)
+        if (row + e < rows) Leaf::store(reinterpret_cast<bits*>(to + e), part(packed, e));
+  }
+
+ private:
+  static constexpr int per_word = 4 / static_cast<int>(sizeof(Out));
+
+  TENON_BOTH TENON_INLINE static float number(std::uint32_t bits_of) { return bit_cast<float>(bits_of); }
+  TENON_BOTH TENON_INLINE static float number(std::uint16_t bits_of) { return bit_cast<float>(static_cast<std::uint32_t>(bits_of) << 16); }
+  TENON_BOTH TENON_INLINE static bits part(const four& of, int e) { return static_cast<bits>(of.word[e / per_word] >> (e % per_word * 16)); }
+  TENON_BOTH TENON_INLINE static void add(float (&to)[4], const four& more) {
+    for (int e = 0; e < 4; ++e) to[e] += number(part(more, e));
+  }
+  TENON_BOTH TENON_INLINE static four pack(const float (&value)[4]) {
+    if constexpr (sizeof(Out) == 4)
+      return {{bit_cast<std::uint32_t>(value[0]), bit_cast<std::uint32_t>(value[1]), bit_cast<std::uint32_t>(value[2]), bit_cast<std::uint32_t>(value[3])}};
+    else
+      return {{Leaf::pack_bf16(value[0], value[1]), Leaf::pack_bf16(value[2], value[3])}};
+  }
+};
+
+TENON_KERNELS_END
