@@ -9,17 +9,14 @@
 #include <tenon/text/gguf_vocabulary.hpp>
 
 #include "../support/random_model.hpp"
+#include "../support/small_spec.hpp"
 #include "../support/temporary_folder.hpp"
 
-struct random_spec {
+struct random_spec : small_spec {
   static constexpr const char* name = "random";
   static constexpr tenon::decoder_spec shape{.width = 64, .blocks = 2, .vocabulary = 288, .tied_head = tenon::head::tied, .epsilon = 1e-5f};
   static constexpr tenon::attention_spec attention{.query_heads = 2, .kv_heads = 1, .head_dim = 64};
-  static constexpr auto mask = tenon::causal{};
-  static constexpr auto score = tenon::scaled{};
-  static constexpr auto position = tenon::rotary{.theta = 1e4f, .pairing = tenon::halves};
   static constexpr auto gate = tenon::swiglu{.hidden = 128};
-  static constexpr auto precision = tenon::full_precision;
 };
 
 inline constexpr const char* chatml =

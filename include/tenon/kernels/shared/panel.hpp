@@ -98,53 +98,55 @@ struct integer_format {
     });
   }
 };
-/// Quanta + 128 in 16 lines, then one line of f16 scales [2][16].
-struct q8_0 : integer_format<q8_0> {
-  static constexpr int depth = 64, bytes = 1024 + 64, offset = 128;
+/// Quanta + 128 in 16 lines.
+template <class Format>
+struct byte_format : integer_format<Format> {
+  static constexpr int depth = 64, offset = 128;
   static constexpr correction how = correction::offset_128;
   template <class L, int Quad>
   TENON_INLINE static auto quanta(const std::byte* slab, int step) {
     return L::load_bytes(slab + detail::line(4 * step + Quad));
   }
+};
+/// Nibbles in 8 lines.
+template <class Format>
+struct nibble_format : integer_format<Format> {
+  static constexpr int depth = 64;
+  template <class L, int Quad>
+  TENON_INLINE static auto quanta(const std::byte* slab, int step) {
+    return detail::nibbles<L, Quad>(slab, step);
+  }
+};
+
+/// Quanta + 128 in 16 lines, then one line of f16 scales [2][16].
+struct q8_0 : byte_format<q8_0> {
+  static constexpr int bytes = 1024 + 64;
   template <class L>
   TENON_INLINE static auto scale(const std::byte* slab, int step) {
     return L::from_f16(slab + 1024 + step / 2 * 32);
   }
 };
 /// As q8_0 with float scales [2][16].
-struct i8 : integer_format<i8> {
-  static constexpr int depth = 64, bytes = 1024 + 128, offset = 128;
-  static constexpr correction how = correction::offset_128;
-  template <class L, int Quad>
-  TENON_INLINE static auto quanta(const std::byte* slab, int step) {
-    return L::load_bytes(slab + detail::line(4 * step + Quad));
-  }
+struct i8 : byte_format<i8> {
+  static constexpr int bytes = 1024 + 128;
   template <class L>
   TENON_INLINE static auto scale(const std::byte* slab, int step) {
     return L::load(reinterpret_cast<const float*>(slab + 1024) + step / 2 * columns);
   }
 };
 /// Nibbles in 8 lines, then one line of f16 scales [2][16].
-struct q4_0 : integer_format<q4_0> {
-  static constexpr int depth = 64, bytes = 512 + 64, offset = 8;
+struct q4_0 : nibble_format<q4_0> {
+  static constexpr int bytes = 512 + 64, offset = 8;
   static constexpr correction how = correction::offset_8;
-  template <class L, int Quad>
-  TENON_INLINE static auto quanta(const std::byte* slab, int step) {
-    return detail::nibbles<L, Quad>(slab, step);
-  }
   template <class L>
   TENON_INLINE static auto scale(const std::byte* slab, int step) {
     return L::from_f16(slab + 512 + step / 2 * 32);
   }
 };
 /// Nibbles in 8 lines, then f16 scales [2][16] and f16 minima [2][16].
-struct q4_1 : integer_format<q4_1> {
-  static constexpr int depth = 64, bytes = 512 + 128, offset = 0;
+struct q4_1 : nibble_format<q4_1> {
+  static constexpr int bytes = 512 + 128, offset = 0;
   static constexpr correction how = correction::least;
-  template <class L, int Quad>
-  TENON_INLINE static auto quanta(const std::byte* slab, int step) {
-    return detail::nibbles<L, Quad>(slab, step);
-  }
   template <class L>
   TENON_INLINE static auto scale(const std::byte* slab, int step) {
     return L::from_f16(slab + 512 + step / 2 * 32);
