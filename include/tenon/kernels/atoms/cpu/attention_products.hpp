@@ -6,6 +6,7 @@
 // Every score is one chain of fma over dim and every sum one chain over keys, in order, so that no tile shape shows in the bits.
 
 #include <cstddef>
+#include <cstdint>
 
 #include <tenon/core/view.hpp>
 
@@ -98,6 +99,11 @@ struct attention_products {
       to[0] = Leaf::load(from);
   }
 
+  // For few rows memory is the limit, and its own prefetcher stops at the end of a page: what the next panels hold is asked for early.
+  static constexpr int few = 4;
+  // Bytes from a panel to the next, in the same page.
+  TENON_INLINE static index stride(const std::byte* const* at) { return static_cast<index>(reinterpret_cast<std::uintptr_t>(at[1]) - reinterpret_cast<std::uintptr_t>(at[0])); }
+
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors, class Storage>
   TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c) {
@@ -108,8 +114,13 @@ struct attention_products {
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
     left += dim * group_rows;
+    const index next = Vectors / least * stride(keys);
     for (int d = 0; d < depth; d += numbers) {
       vector right[Vectors][numbers];
+      if constexpr (Rows <= few)
+        if (d * panel * static_cast<int>(sizeof(Storage)) % 64 == 0)
+#pragma GCC unroll 16
+          for (int v = 0; v < Vectors; v += least) __builtin_prefetch(reinterpret_cast<const std::byte*>(at[v] + d * panel) + next);
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) widen<Storage>(at[v] + d * panel, right[v]);
 #pragma GCC unroll 2
@@ -122,10 +133,14 @@ struct attention_products {
     constexpr int numbers = pack<Storage>;
     vector sum[Rows][Vectors];
     take<Rows, Vectors>(sum, out + c, width);
+    const index next = stride(values);
     for (int first = lo; first < hi; first += panel) {
       const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;
       for (int key = first; key < first + panel; key += numbers, row += numbers * width) {
         vector right[Vectors][numbers];
+        if constexpr (Rows <= few)
+#pragma GCC unroll 16
+          for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage))) __builtin_prefetch(reinterpret_cast<const std::byte*>(row + at) + next);
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) widen<Storage>(row + numbers * v * Leaf::lanes, right[v]);
 #pragma GCC unroll 2
