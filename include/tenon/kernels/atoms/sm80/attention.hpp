@@ -112,7 +112,7 @@ struct attention_words {
     if (key < to)
       start(in.keys, 0, key);
     else
-      Leaf::template wait<0>(), Leaf::barrier();  // q, which would arrive later
+      Leaf::commit(), Leaf::template wait<0>(), Leaf::barrier();  // q, which would arrive later
     while (key < to) {
       block here;  // made anew: a warp that skips it keeps nothing alive
       here.key0 = key, here.next = path.next(key);
