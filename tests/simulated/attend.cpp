@@ -1,0 +1,57 @@
+// attend, called on a simulated GPU as on any machine.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include <tenon/kernels/launch/simulated_attention.hpp>
+#include <tenon/kernels/reference/attention.hpp>
+
+namespace {
+
+using namespace tenon;
+using tenon::index;  // not that of <strings.h>
+
+TEST_CASE("attend on a simulated GPU is the reference, from any number and any strides") {
+  constexpr index batch = 2, queries = 20, keys = 75, heads = 4, kv_heads = 2, dim = 64;
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> k(batch * keys * kv_heads * dim), v(k.size());
+  std::vector<bf16> q(batch * queries * heads * dim), out(q.size());
+  for (auto* all : {&k, &v})
+    for (float& x : *all) x = static_cast<float>(bf16(normal(random)));
+  std::vector<float> float_q;
+  for (bf16& x : q) float_q.push_back(static_cast<float>(x = bf16(normal(random))));
+  view<float, 4> keys_seen(k.data(), batch, keys, kv_heads, dim);  // heads outside of tokens
+  keys_seen.stride[1] = dim, keys_seen.stride[2] = keys * dim;
+
+  const simulated<sm80> machine({.schedule = simulation::schedule::random, .seed = 5});
+  attend(machine, view(q.data(), batch, queries, heads, dim), keys_seen, view(v.data(), batch, keys, kv_heads, dim),
+         view(out.data(), batch, queries, heads, dim), causal{});
+  CAPTURE(machine.report().text());
+  CHECK(machine.report().clean());
+  double apart = 0, size = 0;
+  for (index b = 0; b < batch; ++b) {
+    std::vector<double> want(queries * heads * dim);
+    reference::attend<float>(view(float_q.data(), batch, queries, heads, dim)[b], keys_seen[b],
+                             view(v.data(), batch, keys, kv_heads, dim)[b], view(want.data(), queries, heads, dim), causal{}, scaled{});
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      const double got = static_cast<double>(static_cast<float>(out[static_cast<std::size_t>(b) * want.size() + i]));
+      apart += (got - want[i]) * (got - want[i]), size += want[i] * want[i];
+    }
+  }
+  CHECK(std::sqrt(apart / size) <= 5e-3);
+}
+
+TEST_CASE("shapes that do not fit are refused") {
+  const simulated<sm80> machine;
+  std::vector<float> some(4 * 64);
+  const view<float, 4> q(some.data(), 1, 1, 3, 64), k(some.data(), 1, 1, 2, 64), narrow(some.data(), 1, 1, 1, 32);
+  CHECK_THROWS_WITH_AS(attend(machine, narrow, narrow, narrow, narrow, causal{}), doctest::Contains("64 or 128"), error);
+  CHECK_THROWS_WITH_AS(attend(machine, q, k, k, q, causal{}), doctest::Contains("must divide the 3 query heads"), error);
+  CHECK_THROWS_WITH_AS(attend(machine, q, q, k, q, causal{}), doctest::Contains("[k, v]"), error);
+  CHECK_THROWS_WITH_AS(attend(machine, q, q, q, k, causal{}), doctest::Contains("[out]"), error);
+}
+
+}  // namespace

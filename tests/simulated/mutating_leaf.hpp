@@ -1,0 +1,180 @@
+#pragma once
+// A leaf that does one thing wrong, chosen at run time: what a slip of a kernel's author would do, done below unchanged words.
+
+#include <cstdint>
+#include <utility>
+
+#include <tenon/kernels/launch/simulated.hpp>
+
+namespace tenon::testing {
+
+enum class mutation {
+  none,
+  drop_barrier,       // the n-th of each thread
+  drop_barrier_once,  // the n-th, in one warp only
+  extra_barrier,      // one warp passes one more
+  drop_sync_warp,
+  drop_wait,         // the n-th
+  wait_early,        // each wait leaves one group more
+  drop_commit,       // the n-th
+  drop_copy,         // the n-th of each thread
+  copy_elsewhere,    // 16 bytes further in shared memory
+  copy_shifted,      // from one number further in global memory: misaligned
+  copy_next_row,     // from 128 bytes further
+  no_zero_fill,      // the bytes that should be zeros keep what was there
+  swap_left,         // registers 1 and 2 of the left operand
+  swap_right,        // registers of the right operand
+  swap_sums,         // two sums change places
+  first_for_all,     // sums begin anew at the n-th product
+  swap_loaded,       // registers 1 and 2 of a matrix load
+  transpose_loaded,  // transposed loads are not, and others are
+  wrong_swizzle,     // matrix loads look at the neighbouring chunk
+  no_swizzle,        // chunks lie in order, everywhere: right and slow
+  skip_shuffle,      // of mask n: a lane keeps its own
+  wrong_shuffle,     // mask 1 becomes 2
+  swap_packed,       // high and low
+  truncate_packed,   // rounds towards zero
+  wrong_exponent,    // e^x for 2^x
+  store_elsewhere,   // global stores land one access further
+  store_shared_elsewhere,
+  load_shared_elsewhere,
+  own_uniform,      // each lane has its own
+  one_lane_leaves,  // out of a shuffle
+};
+
+/// What is wrong, and which occurrence where that matters.
+struct slip {
+  mutation what = mutation::none;
+  int n = 0;
+};
+inline slip now;
+
+template <class Base>
+struct mutating_leaf : Base {
+  using site = simulation::site;
+  using address = typename Base::address;
+
+  static bool is(mutation what) { return now.what == what; }
+  /// Whether this is the n-th call of a thread in its block, counted by the mutation's own counter.
+  static bool nth(mutation what) {
+    if (now.what != what) return false;
+    static int calls[1024], block[1024];
+    const auto t = static_cast<std::size_t>(Base::thread());
+    const int here = 1 + Base::block_x() + 1000 * (Base::block_y() + 1000 * Base::block_z());
+    if (block[t] != here || generation[t] != launches) block[t] = here, generation[t] = launches, calls[t] = 0;
+    return calls[t]++ == now.n;
+  }
+  static inline int launches = 0, generation[1024];
+
+  static void barrier(site where = site::current()) {
+    if (nth(mutation::drop_barrier)) return;
+    if (Base::thread() / Base::lanes == 0 && nth(mutation::drop_barrier_once)) return;
+    if (Base::thread() / Base::lanes == 0 && nth(mutation::extra_barrier)) Base::barrier(where);
+    Base::barrier(where);
+  }
+  static void sync_warp(site where = site::current()) {
+    if (!nth(mutation::drop_sync_warp)) Base::sync_warp(where);
+  }
+  static float shuffle_xor(float value, int mask, site where = site::current()) {
+    if (is(mutation::skip_shuffle) && mask == now.n) return value;
+    if (is(mutation::one_lane_leaves) && Base::thread() == 9) return value;
+    return Base::shuffle_xor(value, is(mutation::wrong_shuffle) && mask == now.n ? (mask == 1 ? 2 : mask / 2) : mask, where);
+  }
+  static int uniform(int value, site where = site::current()) {
+    return Base::uniform(is(mutation::own_uniform) ? value + Base::thread() % 2 : value, where);
+  }
+
+  template <class T>
+  static void store(T* to, const T& value, site where = site::current()) {
+    Base::store(is(mutation::store_elsewhere) ? to + 1 : to, value, where);
+  }
+  template <class T>
+  static T load_shared(address from, site where = site::current()) {
+    return Base::template load_shared<T>(place(is(mutation::load_shared_elsewhere) ? from ^ address{sizeof(T)} : from), where);
+  }
+  template <class T>
+  static void store_shared(address to, const T& value, site where = site::current()) {
+    Base::store_shared(place(is(mutation::store_shared_elsewhere) ? to ^ address{sizeof(T)} : to), value, where);
+  }
+  static float exp2(float x) { return Base::exp2(is(mutation::wrong_exponent) ? 1.44269504f * x : x); }
+  static std::uint32_t pack_bf16(float low, float high) {
+    if (is(mutation::swap_packed)) return Base::pack_bf16(high, low);
+    if (is(mutation::truncate_packed)) return bit_cast<std::uint32_t>(low) >> 16 | (bit_cast<std::uint32_t>(high) & 0xffff0000u);
+    return Base::pack_bf16(low, high);
+  }
+
+  /// Undoes the permutation of rows of 128 bytes where that is the mutation.
+  static address place(address at) {
+    const address from_start = at - Base::shared();
+    return is(mutation::no_swizzle) ? Base::shared() + (from_start ^ (from_start >> 7 & 7) << 4) : at;
+  }
+};
+
+/// The leaf of sm_80 with slips.
+struct mutating_sm80 : mutating_leaf<simulated<sm80>::leaf> {
+  using base = simulated<sm80>::leaf;
+
+  static void load_matrices(std::uint32_t (&to)[4], address row, site where = site::current()) { load_four(to, row, false, where); }
+  static void load_matrices_transposed(std::uint32_t (&to)[4], address row, site where = site::current()) {
+    load_four(to, row, true, where);
+  }
+
+  static void copy_16(address to, const void* from, site where = site::current()) { copy_16(to, from, 16, where); }
+  static void copy_16(address to, const void* from, int bytes, site where = site::current()) {
+    if (nth(mutation::drop_copy)) return;
+    if (is(mutation::no_zero_fill) && bytes == 0) return base::copy_16(place(to), from, 16, where);
+    const auto* const at = static_cast<const unsigned char*>(from);
+    base::copy_16(place(is(mutation::copy_elsewhere) ? to ^ 16 : to),
+                  at + (is(mutation::copy_shifted) ? 2 : 0) + (is(mutation::copy_next_row) ? 128 : 0), bytes, where);
+  }
+  static void commit() {
+    if (!nth(mutation::drop_commit)) base::commit();
+  }
+  template <int Pending>
+  static void wait() {
+    if (nth(mutation::drop_wait)) return;
+    if (is(mutation::wait_early)) return base::wait<Pending + 1>();
+    base::wait<Pending>();
+  }
+
+  static void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
+    if (nth(mutation::first_for_all))
+      for (float& sum : d) sum = 0;
+    const std::uint32_t swapped[4] = {a[0], a[2], a[1], a[3]};
+    if (is(mutation::swap_right)) std::swap(b0, b1);
+    base::mma(d, is(mutation::swap_left) ? swapped : a, b0, b1, where);
+    if (nth(mutation::swap_sums)) std::swap(d[1], d[2]);
+  }
+  static void mma_first(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
+    for (float& sum : d) sum = 0;
+    mma(d, a, b0, b1, where);
+  }
+
+ private:
+  static void load_four(std::uint32_t (&to)[4], address row, bool transposed, const site& where) {
+    const address at = place(is(mutation::wrong_swizzle) ? row ^ 16 : row);
+    if (transposed != is(mutation::transpose_loaded))
+      base::load_matrices_transposed(to, at, where);
+    else
+      base::load_matrices(to, at, where);
+    if (is(mutation::swap_loaded)) std::swap(to[1], to[2]);
+  }
+};
+
+/// The leaf of gfx942 with slips.
+struct mutating_gfx942 : mutating_leaf<simulated<gfx942>::leaf> {
+  using base = simulated<gfx942>::leaf;
+
+  template <class Sums>
+  static void mfma(Sums& d, const bits64& a, const bits64& b, site where = site::current()) {
+    if (nth(mutation::first_for_all)) d = Sums{};
+    const bits64 left{{a.word[1], a.word[0]}}, right{{b.word[1], b.word[0]}};
+    base::mfma(d, is(mutation::swap_left) ? left : a, is(mutation::swap_right) ? right : b, where);
+    if (nth(mutation::swap_sums)) {
+      const float kept = d[1];
+      d[1] = d[2], d[2] = kept;
+    }
+  }
+};
+
+}  // namespace tenon::testing

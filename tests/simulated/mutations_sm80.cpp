@@ -1,0 +1,136 @@
+// Breaks the attention kernel of sm_80 in one place at a time, below unchanged words or in what the kernel is given, and requires every
+// break to show: as a fault of the report, as a bank conflict, or as a wrong result.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+
+#include <tenon/kernels/launch/nvidia/attention.hpp>
+
+#include "attention_case.hpp"
+#include "mutating_leaf.hpp"
+
+namespace {
+
+using namespace tenon;
+using namespace tenon::testing;
+using enum mutation;
+
+struct problem {
+  using mask = window;  // its width is an operand: one off is a mask one off
+  using score = scaled;
+  using weighting = softmax;
+  using out = bf16;
+  static constexpr int dim = 64, group = 1;
+};
+using words = nvidia_attention<mutating_sm80, problem>;
+
+struct caught {
+  std::string by;  // empty: not caught
+};
+
+// 40 queries of 150 keys: three blocks of keys, the last ragged, rows beyond the last.
+struct bench {
+  attention_case<problem> c{{1, 1, 1, 40, 150}, {.width = 70}};
+  std::vector<double> want = c.reference();
+
+  template <class Change>
+  caught run(slip wrong, int less_shared, Change&& change) {
+    std::string by;
+    for (const auto landing : {simulation::copies::lazy, simulation::copies::eager}) {
+      const simulated<sm80> machine({.copies = landing});
+      auto a = c.arguments();
+      change(a);
+      now = wrong;
+      ++mutating_sm80::launches;
+      c.run<mutating_sm80, words>(machine, a, words::shared_bytes - less_shared);
+      now = {};
+      const auto add = [&](const std::string& what) { by += by.empty() ? what : by.find(what) == by.npos ? ", " + what : ""; };
+      for (const simulation::fault& f : machine.report().faults) add(name(f.kind));
+      if (machine.report().bank_conflicts != 0) add("bank conflicts");
+      if (!(c.distance(want) <= 5e-3)) add("result");
+    }
+    return {by};
+  }
+  caught run(slip wrong) {
+    return run(wrong, 0, [](auto&) {});
+  }
+};
+
+TEST_CASE("every break of the attention kernel shows") {
+  bench b;
+  REQUIRE(b.run({}).by.empty());
+
+  const struct {
+    const char* says;
+    slip wrong;
+  } slips[] = {
+      {"the 1st barrier left out", {drop_barrier, 0}},
+      {"the 2nd barrier left out", {drop_barrier, 1}},
+      {"the 3rd barrier left out", {drop_barrier, 2}},
+      {"the 4th barrier left out", {drop_barrier, 3}},
+      {"a barrier left out by one warp", {drop_barrier_once, 1}},
+      {"a barrier too many in one warp", {extra_barrier, 2}},
+      {"the 1st wait left out", {drop_wait, 0}},
+      {"the 2nd wait left out", {drop_wait, 1}},
+      {"the 3rd wait left out", {drop_wait, 2}},
+      {"waits that leave one group more", {wait_early}},
+      {"the 1st commit left out", {drop_commit, 0}},
+      {"the last commit left out", {drop_commit, 5}},
+      {"the 1st copy left out", {drop_copy, 0}},
+      {"the 9th copy left out", {drop_copy, 8}},
+      {"the 1st copy of the last values left out", {drop_copy, 28}},
+      {"copies to the neighbouring chunk", {copy_elsewhere}},
+      {"copies from one number further", {copy_shifted}},
+      {"copies from the next row", {copy_next_row}},
+      {"the left operand's registers exchanged", {swap_left}},
+      {"the right operand's registers exchanged", {swap_right}},
+      {"sums exchanged in the 30th product", {swap_sums, 29}},
+      {"sums begun anew in the 62nd product", {first_for_all, 61}},
+      {"the registers of matrix loads exchanged", {swap_loaded}},
+      {"transposed loads for straight ones", {transpose_loaded}},
+      {"the wrong swizzle in loads", {wrong_swizzle}},
+      {"no swizzle", {no_swizzle}},
+      {"the shuffle of 1 left out", {skip_shuffle, 1}},
+      {"the shuffle of 2 left out", {skip_shuffle, 2}},
+      {"the shuffle of 1 with the wrong lane", {wrong_shuffle, 1}},
+      {"a shuffle that one lane does not reach", {one_lane_leaves}},
+      {"weights packed the wrong way round", {swap_packed}},
+      {"e^x for 2^x", {wrong_exponent}},
+      {"results stored one access further", {store_elsewhere}},
+      {"results stored elsewhere in shared memory", {store_shared_elsewhere}},
+      {"results loaded from elsewhere in shared memory", {load_shared_elsewhere}},
+      {"the synchronisation between a warp's stores and loads left out", {drop_sync_warp, 1}},
+      {"a warp's number taken per lane", {own_uniform}},
+  };
+  for (const auto& s : slips) {
+    const caught found = b.run(s.wrong);
+    CAPTURE(s.says);
+    CHECK(!found.by.empty());
+    MESSAGE(std::string(s.says) << ": " << found.by);
+  }
+
+  using arguments = attention_arguments<problem>;
+  const struct {
+    const char* says;
+    int less_shared;
+    void (*change)(arguments&);
+  } changes[] = {
+      {"16 bytes of shared memory too few", 16, [](arguments&) {}},
+      {"a mask one key too wide", 0, [](arguments& a) { ++a.mask.width; }},
+      {"a mask one key too narrow", 0, [](arguments& a) { --a.mask.width; }},
+      {"a key too few", 0, [](arguments& a) { --a.length; }},
+      {"a key too many", 0, [](arguments& a) { ++a.length; }},
+      {"a query too many", 0, [](arguments& a) { ++a.queries; }},
+      {"the wrong stride of q", 0, [](arguments& a) { a.q_query += 8; }},
+      {"the wrong scale", 0, [](arguments& a) { a.score.factor = 0.12f; }},
+  };
+  for (const auto& s : changes) {
+    const caught found = b.run({}, s.less_shared, s.change);
+    CAPTURE(s.says);
+    CHECK(!found.by.empty());
+    MESSAGE(std::string(s.says) << ": " << found.by);
+  }
+}
+
+}  // namespace
