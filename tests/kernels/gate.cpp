@@ -47,4 +47,19 @@ TEST_CASE("every gate as a kernel is its double twin") {
     }
 }
 
+TEST_CASE("a gate per head") {
+  constexpr index tokens = 7, heads = 3, dim = 24;
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> gate(tokens * heads), x(tokens * heads * dim);
+  for (auto* all : {&gate, &x})
+    for (float& v : *all) v = normal(random);
+  const std::vector<double> g(gate.begin(), gate.end());
+  std::vector<double> want(x.begin(), x.end());
+  reference::open_heads(sigmoid_gate{}, view<const double, 2>(g.data(), tokens, heads), view<double, 3>(want.data(), tokens, heads, dim));
+  open_heads(cpu{}, sigmoid_gate{}, view<const float, 2>(gate.data(), tokens, heads), view<float, 3>(x.data(), tokens, heads, dim));
+  for (std::size_t i = 0; i < x.size(); ++i) CHECK(std::abs(x[i] - want[i]) <= 3e-7 * std::abs(want[i]));
+  CHECK_THROWS_AS(open_heads(cpu{}, sigmoid_gate{}, view<const float, 2>(gate.data(), heads, tokens), view<float, 3>(x.data(), tokens, heads, dim)), error);
+}
+
 }  // namespace

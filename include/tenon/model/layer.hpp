@@ -41,6 +41,12 @@ concept layer = requires(typename Layer::weights& weights, parameter_counter& co
   Layer::forward(now, weights, state, in, stream);
 };
 
+/// A layer that looks at a second input beside the stream: `read_context` makes tokens [token, context width] the context of a
+/// sequence from token `first` of the context on. Everything a block needs is still `layer`; who owns the states reads the context.
+template <class Layer, class Machine = cpu>
+concept context_layer = layer<Layer, Machine> && requires(const typename Layer::weights& weights, const pass<Machine>& now, typename Layer::template state<Machine>& state,
+                                                          view<const float, 2> tokens, index first) { Layer::read_context(now, weights, state, tokens, first); };
+
 /// A layer that can also be trained: `forward_saving` does what `forward` does and keeps in `saved` what `backward` needs;
 /// `backward` reads the gradient of its result, adds the gradient of its input to `in_gradient` and those of its parameters
 /// to `gradients`, a struct of the layer's own.

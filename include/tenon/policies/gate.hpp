@@ -84,6 +84,16 @@ struct clamped_silu {
   }
 };
 
+/// The function of a gate by itself, open(gate, 1), as a layer without gates uses it: alone{silu{}}.
+template <gate_like Gate>
+struct alone {
+  Gate gate = {};
+
+  template <number T>
+  TENON_BOTH TENON_INLINE constexpr T open(T gate_value, T) const {
+    return gate.open(gate_value, T(1));
+  }
+};
 /// A gate in a model: the gate and `hidden`, the width between the products.
 template <gate_like Gate>
 struct gated {

@@ -1,6 +1,7 @@
 #pragma once
-// The gate between the products of a feed-forward, as a kernel of its own: out[t, i] = open(gate[t, i], up[t, i]).
-// Moves 12 bytes per value. (Fused into the products: gated_matmul.) Reference: kernels/reference/gate.hpp.
+// Gates as kernels of their own: between the products of a feed-forward, out[t, i] = open(gate[t, i], up[t, i]), and on the heads
+// of attention, x[t, h, i] = open(gate[t, h], x[t, h, i]).
+// Moves 12 bytes per value, 8 with a gate per head. (Fused into the products: gated_matmul.) Reference: kernels/reference/gate.hpp.
 
 #include <tenon/kernels/launch/norm.hpp>
 #include <tenon/policies/gate.hpp>
@@ -19,6 +20,22 @@ void open_gate(const Machine& machine, const Gate& how, view<const float, 2> gat
       float* o = out.data + t * out.stride[0];
       for_values(out.extent[1], [&](index i) TENON_LAMBDA { o[i] = opening.open(g[i], u[i]); });
     }
+  });
+}
+
+/// Opens each head of x [token, head, dim] by one number of gate [token, head], in place. Last strides are 1.
+template <class Machine, gate_like Gate>
+void open_heads(const Machine& machine, const Gate& how, view<const float, 2> gate, view<float, 3> x) {
+  if (gate.extent[0] != x.extent[0] || gate.extent[1] != x.extent[1] || x.stride[2] != 1)
+    throw error("[gate] of open_heads must be [", x.extent[0], ", ", x.extent[1], "] and x dense in its last axis. Fix: one gate per token and head.");
+  const Gate opening = how;
+  for_rows(machine, x.extent[0], 2 * x.extent[1] * x.extent[2], [&](index first, index last) {
+    for (index t = first; t < last; ++t)
+      for (index h = 0; h < x.extent[1]; ++h) {
+        const float g = gate(t, h);
+        float* head = x.data + t * x.stride[0] + h * x.stride[1];
+        for_values(x.extent[2], [&](index i) TENON_LAMBDA { head[i] = opening.open(g, head[i]); });
+      }
   });
 }
 

@@ -1,0 +1,78 @@
+#pragma once
+// Cross-modal attention: queries from the stream, keys and values from a second input, such as the tokens of an image or a table.
+//   y = Wo softmax(Wq x (Wk c)^T / (temperature sqrt(head_dim))) Wv c
+// A sequence reads its context once; from then on this is a layer as any other. Tokens of the two inputs share no positions, so
+// nothing is rotated and nothing is masked. Without a context the layer adds nothing.
+
+#include <tenon/model/attention/projections.hpp>
+#include <tenon/model/attention/rules.hpp>
+
+namespace tenon {
+
+/// Grouped attention of the stream to the context that `Spec::context` describes.
+template <class Spec, bool = context_rules<Spec>::assembles>
+struct cross_attention : refused_context_layer {};
+
+template <class Spec>
+struct cross_attention<Spec, true> {
+  static constexpr const char* norm_name = "cross_attn_norm.weight";
+  static constexpr context_spec context = Spec::context;
+  using parts_of = attention_projections<Spec, context.width>;
+  using weights = typename parts_of::weights;
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    parts_of::each_parameter(w, visit,
+                             {.query = "cross_attn_q.weight", .key = "cross_attn_k.weight", .value = "cross_attn_v.weight", .output = "cross_attn_output.weight",
+                              .query_bias = "cross_attn_q.bias", .key_bias = "cross_attn_k.bias", .value_bias = "cross_attn_v.bias"});
+  }
+
+  static constexpr auto activations = parts_of::plan();
+
+  /// The keys and values of the context; `length` is 0 before it was read.
+  template <class Machine>
+  using state = typename parts_of::cache;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index) {
+    return parts_of::cache_bytes(machine, context.most_tokens);
+  }
+  template <class Machine>
+  static state<Machine> open_state(const Machine&, std::byte* memory, index) {
+    return {.data = memory, .shape = parts_of::shape, .capacity = context.most_tokens};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index) {
+    return parts_of::scratch_bytes(machine, context.most_tokens);
+  }
+
+  /// Makes `tokens` [token, context width] the context from its token `first` on; what stood there before is forgotten. Of `now`
+  /// only the machine and the memory count. Throws tenon::error for a context that is wider or longer than the spec says.
+  template <class Machine>
+  static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index first = 0) {
+    if (tokens.extent[1] != context.width) throw error("[context.width] is ", context.width, " in the spec, but the context has ", tokens.extent[1], " features. Fix: make them equal.");
+    if (first < 0 || first > cache.length || first + tokens.extent[0] > context.most_tokens)
+      throw error("[context.most_tokens] is ", context.most_tokens, ": tokens ", first, " to ", first + tokens.extent[0], " do not fit. Fix: a larger bound, or fewer tokens.");
+    for (index done = 0; done < tokens.extent[0]; done += block_tokens) {
+      const index count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
+      const auto x = parts_of::in(activations, now.activations, count);
+      const product keys[] = {{.weights = w.key, .out = parts_of::flat(x.key), .bias = w.key_bias.data}};
+      const product values[] = {{.weights = w.value, .out = parts_of::flat(x.value), .bias = w.value_bias.data}};
+      matmul<parts_of::forms>(now.machine, tokens.rows(done, count), keys, now.scratch);
+      matmul<parts_of::forms>(now.machine, tokens.rows(done, count), values, now.scratch);
+      append(now.machine, cache, x.key, x.value, first + done);
+    }
+    if (tokens.extent[0] == 0) cache.length = first;
+  }
+
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
+    constexpr int dim = parts_of::spec.head_dim;
+    const auto x = parts_of::in(activations, now.activations, now.tokens);
+    const product query[] = {{.weights = w.query, .out = parts_of::flat(x.query), .bias = w.query_bias.data}};
+    matmul<parts_of::forms>(now.machine, in, query, now.scratch);
+    const scaled score{.factor = 1.0f / (context.temperature * __builtin_sqrtf(static_cast<float>(dim)))};
+    attend<dim, dim>(now.machine, x.query, cache, x.mixed, full{}, score, now.scratch);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+};
+
+}  // namespace tenon

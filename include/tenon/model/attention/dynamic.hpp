@@ -1,0 +1,125 @@
+#pragma once
+// Dynamic attention (DAM): a generator looks at the mean of the tokens and gives each head a weight; heads that weigh less than a
+// threshold are not computed.
+//   g = W2 silu(W1 mean(x) + b1) + b2,  y = Wo [weight_h(g) attend_h(x)]_h,  weight = sigma(g) or H softmax(g)
+// Saved by a skipped head: its scores, its sums over values, its reads of the cache. Not saved: its query and its output product,
+// and its key and value, which later tokens may want. The scale of the scores is Spec::score's: scaled{} is 1/sqrt(head_dim),
+// scaled{.factor = f} any other, such as 1/sqrt(width).
+
+#include <tenon/kernels/launch/attention_heads.hpp>
+#include <tenon/model/attention/projections.hpp>
+#include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/running_mean.hpp>
+#include <tenon/model/attention/skipped.hpp>
+
+namespace tenon {
+
+/// Grouped attention whose heads `Spec::dynamic` weighs and skips.
+template <class Spec, bool = dynamic_rules<Spec>::assembles>
+struct dynamic_attention : refused_layer {};
+
+template <class Spec>
+struct dynamic_attention<Spec, true> {
+  static constexpr const char* norm_name = "attn_norm.weight";
+  using parts_of = attention_projections<Spec>;
+  static constexpr dynamic_spec own = Spec::dynamic;
+  static constexpr index width = parts_of::width, query_heads = parts_of::spec.query_heads;
+
+  struct weights : parts_of::weights {
+    matrix_parameter widen, weigh;
+    vector_parameter widen_bias, weigh_bias;
+  };
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    parts_of::each_parameter(w, visit);
+    visit(w.widen, "attn_head_weights_up.weight", 2 * width, width);
+    visit(w.widen_bias, "attn_head_weights_up.bias", 2 * width);
+    visit(w.weigh, "attn_head_weights.weight", query_heads, 2 * width);
+    visit(w.weigh_bias, "attn_head_weights.bias", query_heads);
+  }
+
+  enum slot { mean = parts_of::own, hidden, weight };
+  static constexpr auto activations = parts_of::plan(width, 2 * width, query_heads);
+
+  /// What one sequence remembers; `skipped` counts (token, head) pairs.
+  struct memory {
+    typename parts_of::cache cache;
+    running_mean mean;
+    skipped_work skipped;
+  };
+  template <class Machine>
+  using state = memory;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index capacity) {
+    return parts_of::cache_bytes(machine, capacity) + running_mean::bytes(width);
+  }
+  template <class Machine>
+  static memory open_state(const Machine& machine, std::byte* bytes, index capacity) {
+    return {.cache = {.data = bytes, .shape = parts_of::shape, .capacity = capacity},
+            .mean = {.sum = reinterpret_cast<double*>(bytes + parts_of::cache_bytes(machine, capacity)), .width = width},
+            .skipped = {}};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+    const std::size_t usual = parts_of::scratch_bytes(machine, capacity), generator = matmul_scratch(machine, block_tokens, 2 * width),
+                      chosen = attention_heads_scratch<typename parts_of::cache_number>(machine, parts_of::shape, block_tokens, capacity);
+    const std::size_t more = generator > chosen ? generator : chosen;
+    return usual > more ? usual : more;
+  }
+
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
+    constexpr int dim = parts_of::spec.head_dim;
+    const auto x = parts_of::in(activations, now.activations, now.tokens);
+    const view<const float, 2> by = head_weights_of(now, w, state.mean, in);
+    parts_of::project(now, w, in, x);
+    parts_of::turn(now, x);
+    append(now.machine, state.cache, x.key, x.value, now.first);
+    state.skipped.heads += now.tokens * query_heads;
+    state.skipped.heads_skipped +=
+        attend_heads<dim, dim>(now.machine, x.query, state.cache, x.mixed, head_choice{by, own.threshold}, Spec::mask, parts_of::score, now.scratch);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+
+  /// The weight of every head for every token of the block: [token, head].
+  template <class Machine>
+  static view<float, 2> head_weights_of(const pass<Machine>& now, const weights& w, running_mean& seen, view<const float, 2> in) {
+    const auto part = [&](slot s) { return activations.in(now.activations, s, now.tokens); };
+    if constexpr (own.mean == decides_by::tokens_seen)
+      seen.follow(now.first, in, part(mean));
+    else
+      mean_of_block(in, part(mean));
+    const product widened[] = {{.weights = w.widen, .out = part(hidden), .bias = w.widen_bias.data}};
+    matmul<parts_of::forms>(now.machine, part(mean), widened, now.scratch);
+    open_gate(now.machine, alone<silu>{}, part(hidden), part(hidden), part(hidden));
+    const product weighed[] = {{.weights = w.weigh, .out = part(weight), .bias = w.weigh_bias.data}};
+    matmul<parts_of::forms>(now.machine, part(hidden), weighed, now.scratch);
+    const view<float, 2> g = part(weight);
+    for (index t = 0; t < now.tokens; ++t) weights_of_logits<Machine>(&g(t, 0));
+    return g;
+  }
+
+ private:
+  // Templates on the machine, so that code for different instruction sets never merges.
+  template <class Machine>
+  static void weights_of_logits(float* g) {
+    if constexpr (own.weights == head_weights::sigmoid) {
+      for (index h = 0; h < query_heads; ++h) g[h] = logistic(g[h]);
+    } else {
+      float top = g[0], total = 0;
+      for (index h = 1; h < query_heads; ++h) top = g[h] > top ? g[h] : top;
+      for (index h = 0; h < query_heads; ++h) total += g[h] = exp(g[h] - top);
+      for (index h = 0; h < query_heads; ++h) g[h] *= static_cast<float>(query_heads) / total;
+    }
+  }
+  static void mean_of_block(view<const float, 2> in, view<float, 2> mean) {
+    const index tokens = in.extent[0];
+    for (index i = 0; i < width; ++i) {
+      double sum = 0;
+      for (index t = 0; t < tokens; ++t) sum += static_cast<double>(in(t, i));
+      for (index t = 0; t < tokens; ++t) mean(t, i) = static_cast<float>(sum / static_cast<double>(tokens));
+    }
+  }
+};
+
+}  // namespace tenon

@@ -1,0 +1,124 @@
+#pragma once
+// Gated sparse attention: a gate per token says how much it counts as a key; keys that hardly count are neither stored nor attended.
+//   gamma_j = sigma(w . x_j + b); keys with gamma < threshold are dropped; the scores of kept keys get log gamma added
+// Saved by a dropped key: its place in the cache, its scores for every later query, its share of every sum over values. Not saved:
+// its own projections, and its query, which attends as any other.
+
+#include <algorithm>
+#include <cstdint>
+
+#include <tenon/model/attention/projections.hpp>
+#include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/skipped.hpp>
+#include <tenon/policies/gathered.hpp>
+
+namespace tenon {
+
+/// Grouped attention over the keys that `Spec::key_gate` keeps.
+template <class Spec, bool = key_gate_rules<Spec>::assembles>
+struct gated_sparse_attention : refused_layer {};
+
+template <class Spec>
+struct gated_sparse_attention<Spec, true> {
+  static constexpr const char* norm_name = "attn_norm.weight";
+  using parts_of = attention_projections<Spec>;
+  static constexpr key_gate_spec own = Spec::key_gate;
+
+  struct weights : parts_of::weights {
+    matrix_parameter gate;
+    vector_parameter gate_bias;
+  };
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    parts_of::each_parameter(w, visit);
+    visit(w.gate, "attn_key_gate.weight", 1, parts_of::width);
+    visit(w.gate_bias, "attn_key_gate.bias", 1);
+  }
+
+  static constexpr auto activations = parts_of::plan(1);
+
+  /// What one sequence remembers: the kept keys alone, their positions, ascending, and log gamma of each.
+  struct memory {
+    typename parts_of::cache cache;  ///< cache.length: keys kept
+    std::int32_t* positions;
+    float* log_gate;
+    skipped_work skipped;
+  };
+  template <class Machine>
+  using state = memory;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index capacity) {
+    return parts_of::cache_bytes(machine, capacity) + 2 * list_bytes(capacity);
+  }
+  /// Room for the case that every key is kept; the system gives pages to those that are.
+  template <class Machine>
+  static memory open_state(const Machine& machine, std::byte* bytes, index capacity) {
+    std::byte* const lists = bytes + parts_of::cache_bytes(machine, capacity);
+    return {.cache = {.data = bytes, .shape = parts_of::shape, .capacity = capacity},
+            .positions = reinterpret_cast<std::int32_t*>(lists),
+            .log_gate = reinterpret_cast<float*>(lists + list_bytes(capacity)),
+            .skipped = {}};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+    return parts_of::scratch_bytes(machine, capacity);
+  }
+
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
+    constexpr int dim = parts_of::spec.head_dim;
+    const auto x = parts_of::in(activations, now.activations, now.tokens);
+    const view<float, 2> gate = activations.in(now.activations, parts_of::own, now.tokens);
+    parts_of::project(now, w, in, x);
+    const product gated[] = {{.weights = w.gate, .out = gate, .bias = w.gate_bias.data}};
+    matmul<parts_of::forms>(now.machine, in, gated, now.scratch);
+    parts_of::turn(now, x);
+    keep_keys(now, state, gate, x);
+
+    const int shift = static_cast<int>(now.first + now.tokens - state.cache.length);
+    const gathered_keys<std::remove_const_t<decltype(Spec::mask)>> mask{Spec::mask, state.positions, shift};
+    attend<dim, dim>(now.machine, x.query, state.cache, x.mixed, mask, over_keys(parts_of::score, state.positions, shift) >> key_bias{.values = state.log_gate}, now.scratch);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+
+  /// log sigma(z), without overflow: -infinity only where z is.
+  template <class T>
+  static T log_gate_of(T z) {
+    return (z < T(0) ? z : T(0)) - log(T(1) + exp(-abs(z)));
+  }
+
+ private:
+  static std::size_t list_bytes(index capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
+  template <class Score>
+  static auto over_keys(const Score& score, const std::int32_t* positions, int shift) {
+    if constexpr (plain_score<Score>)
+      return score;
+    else
+      return gathered_keys<Score>{score, positions, shift};
+  }
+
+  // Drops what the sequence has forgotten, moves the kept of the block's keys and values together, and appends them.
+  template <class Machine>
+  static void keep_keys(const pass<Machine>& now, memory& state, view<const float, 2> gate, const typename parts_of::parts& x) {
+    auto& cache = state.cache;
+    cache.length = std::lower_bound(state.positions, state.positions + cache.length, now.first) - state.positions;
+    index kept = 0;
+    for (index t = 0; t < now.tokens; ++t) {
+      if (logistic(gate(t, 0)) < own.threshold) continue;  // NaN is kept, and shows
+      state.positions[cache.length + kept] = static_cast<std::int32_t>(now.first + t);
+      state.log_gate[cache.length + kept] = log_gate_of(gate(t, 0));
+      if (kept != t) {
+        std::copy_n(&x.key(t, 0, 0), parts_of::kv_width, &x.key(kept, 0, 0));
+        std::copy_n(&x.value(t, 0, 0), parts_of::kv_width, &x.value(kept, 0, 0));
+      }
+      ++kept;
+    }
+    append(now.machine, cache, x.key.rows(0, kept), x.value.rows(0, kept), cache.length);
+    const index dropped = now.tokens - kept;
+    state.skipped.keys += now.tokens, state.skipped.keys_skipped += dropped;
+    state.skipped.cache_bytes_saved +=
+        static_cast<std::size_t>(dropped * parts_of::spec.kv_heads * 2 * cached_row_bytes<typename parts_of::cache_number>(parts_of::spec.head_dim));
+  }
+};
+
+}  // namespace tenon

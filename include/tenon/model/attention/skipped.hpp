@@ -1,0 +1,19 @@
+#pragma once
+// What an attention layer did not do, for whoever wants to know whether skipping pays.
+
+#include <cstddef>
+
+#include <tenon/core/view.hpp>
+
+namespace tenon {
+
+/// Counted over a sequence, in the state of the layers that skip. A caller may set it to {} to count anew.
+struct skipped_work {
+  index heads = 0;                    ///< (token, query head) pairs that were decided
+  index heads_skipped = 0;            ///< of these: neither scores nor a result
+  index keys = 0;                     ///< keys that were decided
+  index keys_skipped = 0;             ///< of these: neither stored nor attended
+  std::size_t cache_bytes_saved = 0;  ///< that the skipped keys and their values would have taken
+};
+
+}  // namespace tenon

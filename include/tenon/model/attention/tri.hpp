@@ -1,0 +1,145 @@
+#pragma once
+// Tri-attention over a stream that is cut into segments of equal length: token p is token p % length of segment p / length.
+//   y = spatial(x) + temporal(x) + channel(x)
+// spatial: attention within a segment; temporal: attention of the tokens at one place of all segments, as if x were transposed,
+// attended to and transposed back; channel: Linear(mean of the segment). Under a causal mask each looks back only: temporal at
+// earlier segments and its own, channel at the mean of the tokens of the segment so far. Under a full mask the whole stream comes in
+// one block. Rotary positions are those of the stream (spatial) and of the segments (temporal).
+// Work: T length + T^2 / length scores instead of T^2, for T tokens.
+
+#include <algorithm>
+#include <array>
+
+#include <tenon/model/attention/projections.hpp>
+#include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/running_mean.hpp>
+
+namespace tenon {
+
+/// The three attentions over segments of `Spec::segments.length` tokens.
+template <class Spec, bool = segment_rules<Spec>::assembles>
+struct tri_attention : refused_layer {};
+
+template <class Spec>
+struct tri_attention<Spec, true> {
+  static constexpr const char* norm_name = "attn_norm.weight";
+  using parts_of = attention_projections<Spec>;
+  using parts = typename parts_of::parts;
+  static constexpr index width = parts_of::width, length = Spec::segments.length;
+  static constexpr bool looks_ahead = std::same_as<std::remove_const_t<decltype(Spec::mask)>, full>;
+
+  struct weights {
+    typename parts_of::weights spatial, temporal;
+    matrix_parameter channel;
+    vector_parameter channel_bias;
+  };
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    parts_of::each_parameter(w.spatial, visit, {"spatial_q.weight", "spatial_k.weight", "spatial_v.weight", "spatial_output.weight", "spatial_q.bias", "spatial_k.bias", "spatial_v.bias"});
+    parts_of::each_parameter(w.temporal, visit,
+                             {"temporal_q.weight", "temporal_k.weight", "temporal_v.weight", "temporal_output.weight", "temporal_q.bias", "temporal_k.bias", "temporal_v.bias"});
+    visit(w.channel, "channel.weight", width, width);
+    visit(w.channel_bias, "channel.bias", width);
+  }
+
+  enum slot { turned_in = parts_of::own, mean };
+  static constexpr auto activations = parts_of::plan(width, width);
+
+  /// What one sequence remembers: keys in the order of the stream, keys by place, and the mean of its last segment.
+  struct memory {
+    typename parts_of::cache spatial;
+    std::array<typename parts_of::cache, length> temporal;  ///< [place in the segment]: one key per segment
+    running_mean mean;
+  };
+  template <class Machine>
+  using state = memory;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index capacity) {
+    return parts_of::cache_bytes(machine, capacity) + static_cast<std::size_t>(length) * parts_of::cache_bytes(machine, segments_of(capacity)) + running_mean::bytes(width);
+  }
+  template <class Machine>
+  static memory open_state(const Machine& machine, std::byte* bytes, index capacity) {
+    memory out{.spatial = {.data = bytes, .shape = parts_of::shape, .capacity = capacity}, .temporal = {}, .mean = {}};
+    bytes += parts_of::cache_bytes(machine, capacity);
+    for (auto& cache : out.temporal) {
+      cache = {.data = bytes, .shape = parts_of::shape, .capacity = segments_of(capacity)};
+      bytes += parts_of::cache_bytes(machine, segments_of(capacity));
+    }
+    out.mean = {.sum = reinterpret_cast<double*>(bytes), .width = width, .segment = length};
+    return out;
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+    return parts_of::scratch_bytes(machine, capacity);
+  }
+
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
+    if (looks_ahead && now.first != 0) throw error("[mask] is full, and the stream comes in several blocks: the first could not see the last. Fix: causal, or one block.");
+    spatial(now, w.spatial, state.spatial, in, stream);
+    temporal(now, w.temporal, state.temporal, in, stream);
+    channel(now, w, state.mean, in, stream);
+  }
+
+ private:
+  static constexpr index segments_of(index tokens) { return (tokens + length - 1) / length; }
+
+  template <class Machine>
+  static void spatial(const pass<Machine>& now, const typename parts_of::weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
+    constexpr int dim = parts_of::spec.head_dim;
+    const parts x = parts_of::in(activations, now.activations, now.tokens);
+    parts_of::project(now, w, in, x);
+    parts_of::turn(now, x);
+    append(now.machine, cache, x.key, x.value, now.first);
+    attend<dim, dim>(now.machine, x.query, cache, x.mixed, chunk{.length = static_cast<int>(length)} & Spec::mask, parts_of::score, now.scratch);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+
+  // The block's rows in the order (place, segment): each place is a sequence of its own.
+  template <class Machine>
+  static void temporal(const pass<Machine>& now, const typename parts_of::weights& w, std::array<typename parts_of::cache, length>& caches, view<const float, 2> in,
+                       view<float, 2> stream) {
+    constexpr int dim = parts_of::spec.head_dim;
+    const parts x = parts_of::in(activations, now.activations, now.tokens);
+    const view<float, 2> turned = activations.in(now.activations, turned_in, now.tokens);
+    index first_query[length + 1] = {};
+    each_row(now, [&](index place, index t, index row) {
+      std::copy_n(&in(t, 0), width, &turned(row, 0));
+      first_query[place + 1] = row + 1;
+    });
+    parts_of::project(now, w, turned, x);
+    for (index place = 0; place < length; ++place) {
+      if (first_query[place + 1] == 0) first_query[place + 1] = first_query[place];  // no token of the block is there
+      const index from = first_query[place], count = first_query[place + 1] - from, segment = (now.first + length - 1 - place) / length;
+      caches[static_cast<std::size_t>(place)].length = segment;  // what stands behind is forgotten
+      rotate(now.machine, Spec::position, x.query.rows(from, count), segment);
+      rotate(now.machine, Spec::position, x.key.rows(from, count), segment);
+    }
+    const ragged<typename parts_of::cache_number> places{caches.data(), first_query, static_cast<int>(length)};
+    append(now.machine, places, x.key, x.value);
+    attend<dim, dim>(now.machine, x.query, places, x.mixed, Spec::mask, parts_of::score, now.scratch);
+    each_row(now, [&](index, index t, index row) { std::copy_n(&x.mixed(row, 0, 0), parts_of::query_width, &x.query(t, 0, 0)); });
+    parts_of::finish(now, w, parts_of::flat(x.query), stream);
+  }
+
+  template <class Machine>
+  static void channel(const pass<Machine>& now, const weights& w, running_mean& seen, view<const float, 2> in, view<float, 2> stream) {
+    const view<float, 2> by = activations.in(now.activations, mean, now.tokens);
+    seen.follow(now.first, in, by);
+    if constexpr (looks_ahead)  // the mean that the last token of a segment has is that of the whole
+      for (index t = now.tokens - 2; t >= 0; --t)
+        if ((t + 1) % length != 0) std::copy_n(&by(t + 1, 0), width, &by(t, 0));
+    const product mixed[] = {{.weights = w.channel, .out = stream, .bias = w.channel_bias.data, .how = finish::add}};
+    matmul<parts_of::forms>(now.machine, by, mixed, now.scratch);
+  }
+
+  // Calls f(place, token of the block, row) for every row in the order (place, segment).
+  template <class Machine, class F>
+  static void each_row(const pass<Machine>& now, const F& f) {
+    index row = 0;
+    for (index place = 0; place < length; ++place)
+      for (index t = (place + length - now.first % length) % length; t < now.tokens; t += length) f(place, t, row++);
+  }
+};
+
+}  // namespace tenon
