@@ -27,21 +27,18 @@ static_assert(tenon::count_parameters<tenon::dynamic_attention<whole_block>>() =
 // The weight of every head for every token.
 template <class Spec, class Weights>
 doubles weights_of(const doubles& x, const Weights& w) {
-  const index tokens = static_cast<index>(x.size()) / width;
   doubles mean(x.size()), sum(width);
-  for (index t = 0; t < tokens; ++t)
-    for (index i = 0; i < width; ++i) mean[t * width + i] = (sum[i] += x[t * width + i]) / static_cast<double>(t + 1);
+  for (std::size_t i = 0; i < x.size(); ++i) mean[i] = (sum[i % width] += x[i]) / static_cast<double>(i / width + 1);
   if (Spec::dynamic.mean == tenon::decides_by::whole_block)
-    for (index t = 0; t < tokens; ++t)
-      for (index i = 0; i < width; ++i) mean[t * width + i] = sum[i] / static_cast<double>(tokens);
+    for (std::size_t i = 0; i < x.size(); ++i) mean[i] = sum[i % width] * width / static_cast<double>(x.size());
   doubles hidden = dense(mean, width, w["attn_head_weights_up.weight"], w["attn_head_weights_up.bias"]);
   for (double& h : hidden) h = silu_of(h);
   doubles g = dense(hidden, 2 * width, w["attn_head_weights.weight"], w["attn_head_weights.bias"]);
-  for (index t = 0; t < tokens; ++t) {
+  for (std::size_t first = 0; first < g.size(); first += query_heads) {
     double total = 0;
-    for (index h = 0; h < query_heads; ++h) total += std::exp(g[t * query_heads + h]);
-    for (index h = 0; h < query_heads; ++h) {
-      double& one = g[t * query_heads + h];
+    for (std::size_t h = 0; h < query_heads; ++h) total += std::exp(g[first + h]);
+    for (std::size_t h = 0; h < query_heads; ++h) {
+      double& one = g[first + h];
       one = Spec::dynamic.weights == tenon::head_weights::sigmoid ? logistic_of(one) : static_cast<double>(query_heads) * std::exp(one) / total;
     }
   }

@@ -72,7 +72,7 @@ std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, 
 template <int DimQK, int DimV, class Machine, cache_number Number, class Mask, class Score, class Weighting = softmax>
 index attend_heads(const Machine& machine, view<const float, 3> q, const cache_view<Number>& cache, view<float, 3> out, const head_choice& choice, const Mask& mask,
                    const Score& score, std::byte* scratch, const Weighting& weighting = {}, int batch = 0) {
-  static_assert(!requires { weighting.logits; }, "[weighting] of attend_heads has sinks per head, and heads are gathered. Fix: softmax or sigmoid.");
+  static_assert(!requires { weighting.logits; }, "[weighting] of attend_heads has one sink per head, and heads are gathered. Fix: softmax or sigmoid.");
   const heads& shape = cache.shape;
   const index tokens = q.extent[0];
   kernel_detail::check_attend(q, shape, out, DimQK, DimV);

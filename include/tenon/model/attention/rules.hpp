@@ -61,6 +61,21 @@ struct key_gate_rules {
   static constexpr bool assembles = threshold && temperature;
 };
 
+/// Of three_d_attention.
+template <class Spec>
+struct encoding_rules {
+ private:
+  static constexpr encoding_spec own = Spec::encoding;
+  static constexpr bool terms = own.terms > 0;
+  static_assert(terms, "[encoding.terms] must be positive: it is how many frequencies encode a distance. Fix: 8; or use grouped attention.");
+
+  static constexpr bool acts = own.task == task_encoding::none || std::same_as<std::remove_const_t<decltype(Spec::weighting)>, sigmoid>;
+  static_assert(acts, "[encoding.task] is the same for all keys of a query: softmax cancels it. Fix: weighting = sigmoid{...}, or no task.");
+
+ public:
+  static constexpr bool assembles = terms && acts;
+};
+
 /// Of cross_attention.
 template <class Spec>
 struct context_rules {

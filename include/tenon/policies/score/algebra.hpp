@@ -51,7 +51,7 @@ TENON_BOTH TENON_INLINE constexpr float factor_of(const S& s) {
     return s.factor;
   else if constexpr (requires { s.first; s.second; })
     return factor_of(s.first);
-  else if constexpr (requires { { s.policy } -> score; })
+  else if constexpr (requires { s.policy.adjust(1.0f, position{}); })
     return factor_of(s.policy);
   else
     return 0;
