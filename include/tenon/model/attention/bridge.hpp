@@ -22,6 +22,8 @@ struct bridge<Spec, true> {
     static constexpr decoder_spec shape{.width = narrow};
     static constexpr attention_spec attention{.query_heads = Spec::bridge.heads, .kv_heads = Spec::bridge.heads, .head_dim = narrow / Spec::bridge.heads};
     static constexpr context_spec context{.width = narrow, .most_tokens = Spec::context.most_tokens, .temperature = Spec::context.temperature};
+    static constexpr auto score = scaled{};
+    static constexpr auto position = no_rotation{};
     static constexpr auto precision = Spec::precision;
   };
   using core = cross_attention<middle>;
