@@ -10,6 +10,7 @@ template <class Spec>
 struct grouped_attention {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
+  static constexpr auto score = parts_of::score;
   using weights = typename parts_of::weights;
   template <class Visit>
   static constexpr void each_parameter(weights& w, Visit& visit) {
@@ -40,7 +41,7 @@ struct grouped_attention {
     parts_of::project(now, w, in, x);
     parts_of::turn(now, x);
     append(now.machine, cache, x.key, x.value, now.first);
-    attend<dim, dim>(now.machine, x.query, cache, x.mixed, Spec::mask, parts_of::score, now.scratch);
+    attend<dim, dim>(now.machine, x.query, cache, x.mixed, Spec::mask, score, now.scratch);
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
 };
