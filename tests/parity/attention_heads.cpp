@@ -1,4 +1,4 @@
-// Attention of chosen heads: the chosen as attend has them, bit for bit, the others zero and counted.
+// Attention of chosen heads: the chosen as attend has them, the others zero and counted.
 #include "../support/attention_problem.hpp"
 
 #include <tenon/kernels/launch/attention_heads.hpp>
@@ -11,6 +11,9 @@ using namespace testing;
 // Rows [before, keys) of the problem in one call.
 template <class Number, class Machine, class Mask, class Score = scaled, class Weighting = softmax>
 index check(const Machine& machine, const attention_problem& p, float threshold, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}) {
+  CAPTURE(p.queries);
+  CAPTURE(p.shape.query);
+  CAPTURE(threshold);
   std::mt19937 random(7);
   std::vector<float> weights(static_cast<std::size_t>(p.queries * p.shape.query));
   for (float& w : weights) w = static_cast<float>(random() % 1000) / 1000;
@@ -31,9 +34,9 @@ index check(const Machine& machine, const attention_problem& p, float threshold,
     light += weight < threshold && i % static_cast<std::size_t>(p.shape.dim_v) == 0;
   }
   CHECK(skipped == light);
-  if constexpr (plain_score<Score>)
+  if constexpr (plain_score<Score> && std::is_same_v<Weighting, softmax>)
     CHECK(same_bits(some, all));
-  else  // compilers may fuse the score's own arithmetic differently
+  else  // a score's own arithmetic may be fused differently, and a sigmoid's vectors begin elsewhere
     CHECK(distance(some, std::vector<double>(all.begin(), all.end())) < 3e-7);
   return skipped;
 }
