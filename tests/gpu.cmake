@@ -6,6 +6,8 @@ if(TENON_PTXRUN AND NOT (EXISTS ${TENON_PTXRUN}/libptxrun.a AND EXISTS ${TENON_P
 endif()
 
 foreach(kernels IN ITEMS attention matmul)
+  add_check(gpu/gfx942/${kernels} TENON_CLANG ${here}/gpu/check_gfx942.sh ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG})
+  set_tests_properties(gpu/gfx942/${kernels} PROPERTIES LABELS gpu)
   add_check(gpu/sm80/${kernels} TENON_NVCC ${here}/gpu/check_sm80.sh ${here}/gpu/${kernels}.cu ${include} ${scratch}/gpu ${TENON_NVCC})
   set_tests_properties(gpu/sm80/${kernels} PROPERTIES FIXTURES_SETUP ptx_${kernels} LABELS gpu)
   if(TENON_PTXRUN AND TENON_NVCC)

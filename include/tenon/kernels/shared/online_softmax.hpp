@@ -84,11 +84,11 @@ struct softmax_state {
     }
     return factors;
   }
-  /// What the sums of a row are multiplied with at the end; 0 for a row that saw nothing. `sink`: its logit, or null.
-  TENON_BOTH float factor(int row, const float* sink) const {
+  /// What the sums of a row are multiplied with at the end; 0 for a row that saw nothing. `sunk`: `logit` is its sink.
+  TENON_BOTH float factor(int row, bool sunk, float logit) const {
     float denominator = total.at[row], scale = 1;
-    if (sink != nullptr) {  // in the frame of the greater of the two, so that neither overflows
-      const float logit = *sink, frame = by.natural(top.at[row]) >= logit ? reference.at[row] : -logit * log2_e;
+    if (sunk) {  // in the frame of the greater of the two, so that neither overflows
+      const float frame = by.natural(top.at[row]) >= logit ? reference.at[row] : -logit * log2_e;
       scale = top.at[row] == nothing ? 0.0f : by.exp2(frame - reference.at[row]);
       denominator = denominator * scale + by.exp2(logit * log2_e + frame);
     }
@@ -96,7 +96,7 @@ struct softmax_state {
   }
   /// The same for all rows. `sink`: one logit per row, or null.
   void finish(const float* sink, row_values<Rows>& factors) const {
-    for (int r = 0; r < Rows; ++r) factors.at[r] = factor(r, sink == nullptr ? nullptr : sink + r);
+    for (int r = 0; r < Rows; ++r) factors.at[r] = factor(r, sink != nullptr, sink != nullptr ? sink[r] : 0.0f);
   }
   /// log sum_j exp(s_j), natural, without a sink; -inf for a row that saw nothing.
   TENON_BOTH float log_sum_exp(int row) const {
@@ -116,7 +116,7 @@ struct sigmoid_state {
     by.left.fill(1), by.right.fill(1);
     return by;
   }
-  TENON_BOTH TENON_INLINE float factor(int, const float*) const { return 1; }
+  TENON_BOTH TENON_INLINE float factor(int, bool, float) const { return 1; }
   TENON_INLINE void finish(const float*, row_values<Rows>& factors) const { factors.fill(1); }
 };
 

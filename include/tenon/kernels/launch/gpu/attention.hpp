@@ -67,7 +67,7 @@ TENON_BOTH TENON_INLINE void attention_kernel(const attention_arguments<Problem>
     constexpr int r = decltype(share)::value;  // its conversion to int is a function of the host
     const int row = m.row_of(lane, r), head_of_row = mean.head(row);
     const float logit = learned == nullptr ? 0.0f : Leaf::load(learned + head_of_row);
-    by.at[r] = state.factor(r, learned == nullptr ? nullptr : &logit);
+    by.at[r] = state.factor(r, learned != nullptr, logit);
     if constexpr (!decltype(state)::bounded)
       if (a.log_sum_exp != nullptr && row < rows && Words::speaks(lane))
         Leaf::store(a.log_sum_exp + (index{batch} * a.queries + first + row / group) * a.heads + head_of_row, state.log_sum_exp(r));

@@ -1,0 +1,266 @@
+#pragma once
+// The words of attention on AMD's gfx942. Called by every thread of a block of Warps waves; a wave owns 32 rows, one to a lane and to the
+// lane 32 above it. Scores and sums are kept transposed, s^T = k q^T and o^T = v^T p^T: what the first product leaves in a lane is
+// then what the second wants there. Keys and values go through registers into shared memory: while scores are computed the values
+// are on their way, while values are weighed the next keys are.
+//
+// A row's bits do not depend on its tile: sums are chains in order of the keys, and a masked key adds an exact zero. Values of masked
+// keys must be finite (0 x infinity is NaN); keys and values from `length` on are never read.
+
+#include <limits>
+
+#include <tenon/core/number.hpp>
+#include <tenon/kernels/atoms/gfx942/fragments.hpp>
+#include <tenon/kernels/atoms/gfx942/leaf.hpp>
+#include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/device_number.hpp>
+#include <tenon/kernels/shared/device_rows.hpp>
+#include <tenon/kernels/shared/device_scores.hpp>
+#include <tenon/kernels/shared/meaning.hpp>
+
+#if defined(__clang__)
+#define TENON_UNROLL _Pragma("unroll")  // of loops over registers: an index that is not a constant would put them into memory
+#else
+#define TENON_UNROLL
+#endif
+
+TENON_KERNELS_BEGIN
+namespace atoms::gfx942 {
+
+template <class Leaf, int Dim, int Warps, int Keys>
+struct attention_words {
+  static constexpr int threads = 64 * Warps, group_rows = 32, block_rows = Warps * group_rows, block_keys = Keys;
+  static constexpr float nothing = -std::numeric_limits<float>::infinity();
+  static constexpr int lane_rows = 1;
+  using rows = row_values<lane_rows>;
+  using address = typename Leaf::address;
+  using place = fragments::gfx942::mfma_32_d;
+
+  // Keys: rows of Dim numbers and 16 bytes more, so that neighbours begin in different banks. Values: for each 16 keys and half of the wave
+  // the 8 keys whose weights its lanes hold, [Dim][8].
+  static constexpr address key_bytes = Dim * 2 + 16, values_at = Keys * key_bytes;
+  static constexpr int shared_bytes = static_cast<int>(values_at) + Keys * Dim * 2;
+  // A thread's share of a copy: chunks of 16 bytes of keys; `wide` dims of 8 keys of values.
+  static constexpr int chunks = Dim / 8, key_steps = Keys * chunks / threads, wide = Keys * Dim / 8 / threads;
+  static_assert(Keys % 32 == 0 && Dim % 32 == 0 && Keys * chunks % threads == 0 && (wide == 2 || wide == 4));
+
+  /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
+  struct source {
+    const bf16 *keys, *values;
+    index head;
+    int length;
+  };
+  /// The keys from key0 on, and what becomes of them in this wave: scores, then weights. `next` is the block after them.
+  struct block {
+    int key0, next;
+    floats16 s[Keys / 32];
+    bits64 p[Keys / 32][4];
+  };
+  /// What a wave sees of a block.
+  struct view_of_block {
+    cover inside;
+    TENON_BOTH TENON_INLINE bool empty() const { return inside == cover::none; }
+  };
+
+  int first_row;  ///< of this wave
+  floats16 o[Dim / 32];
+  bits128 q[Dim / 16];
+  bits128 coming_keys[key_steps];  // on their way to shared memory
+  std::uint32_t coming_values[8][wide / 2];
+  source in;
+  int to;
+  float factor;  ///< of scores that are more than scaled: else it is in the exponent
+
+  TENON_BOTH TENON_INLINE explicit attention_words(float score_factor) : first_row(Leaf::uniform(Leaf::thread() / 64) * group_rows), factor(score_factor) {}
+
+  TENON_BOTH TENON_INLINE static int lane() { return Leaf::thread() % 64; }
+  TENON_BOTH TENON_INLINE static constexpr int groups(int) { return 1; }
+  TENON_BOTH TENON_INLINE int group_row(int) const { return first_row; }
+  TENON_BOTH TENON_INLINE int held(int) const { return 0; }
+  TENON_BOTH TENON_INLINE auto& sums(int) { return o; }
+  TENON_BOTH TENON_INLINE void clear(floats16 (&sums)[Dim / 32]) const {
+    TENON_UNROLL for (floats16& tile : sums) tile = floats16{};
+  }
+
+  /// q, or -q, of this lane's row; zeros from `count` on.
+  template <class Rows>
+  TENON_BOTH TENON_INLINE void hold(const Rows& from, int count, bool negative) {
+    const int row = first_row + lane() % 32;
+    const bf16* const at = from(row < count ? row : 0) + lane() / 32 * 8;
+    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
+      q[step] = row < count ? Leaf::load(reinterpret_cast<const bits128*>(at + 16 * step)) : bits128{};
+      TENON_UNROLL for (std::uint32_t& pair : q[step].word) pair ^= negative ? 0x80008000u : 0u;
+    }
+  }
+
+  /// Calls body(block, end) for each block on the path.
+  template <class Path, class Body>
+  TENON_BOTH TENON_INLINE void stream(const source& from, const Path& path, Body&& body) {
+    in = from, to = path.to;
+    int key = path.first();
+    if (key < to) fetch_keys(key);
+    while (key < to) {
+      block here;  // made anew: a wave that skips it keeps nothing alive
+      here.key0 = key, here.next = path.next(key);
+      body(here, path.end(key));
+      key = here.next;
+    }
+  }
+  template <class Meaning>
+  TENON_BOTH TENON_INLINE static view_of_block live(const block& keys, int, int row0, int count, const Meaning& mean) {
+    return {count <= 0 ? cover::none : mean.covers(row0, row0 + count, keys.key0, keys.key0 + Keys)};
+  }
+  /// The keys are in shared memory, where those before them are done with; the values set out.
+  TENON_BOTH TENON_INLINE void await_keys(const block& keys) {
+    const int thread = Leaf::thread();
+    TENON_UNROLL for (int i = 0; i < key_steps; ++i)
+      Leaf::store_shared(Leaf::shared() + static_cast<address>((thread / chunks + i * (threads / chunks)) * static_cast<int>(key_bytes) + thread % chunks * 16), coming_keys[i]);
+    Leaf::barrier();
+    fetch_values(keys.key0);
+  }
+  TENON_BOTH TENON_INLINE void await_values(const block& keys) {
+    const int first = Leaf::thread() % (Dim / wide) * wide, group = Leaf::thread() / (Dim / wide);
+    TENON_UNROLL for (int d = 0; d < wide; ++d) {
+      bits128 column;  // of 8 keys
+      TENON_UNROLL for (int i = 0; i < 4; ++i) {
+        const std::uint32_t even = coming_values[2 * i][d / 2], odd = coming_values[2 * i + 1][d / 2];
+        column.word[i] = d % 2 == 0 ? (even & 0xffffu) | odd << 16 : even >> 16 | (odd & 0xffff0000u);
+      }
+      Leaf::store_shared(Leaf::shared() + values_at + value_place(group, first + d), column);
+    }
+    Leaf::barrier();
+    if (keys.next < to) fetch_keys(keys.next);
+  }
+
+  /// s^T = k q^T, then the score, then the mask.
+  template <class Meaning>
+  TENON_BOTH TENON_INLINE void multiply(int, block& keys, view_of_block live, int row0, int count, const Meaning& mean) const {
+    const address at = Leaf::shared() + static_cast<address>(lane() % 32 * static_cast<int>(key_bytes) + lane() / 32 * 16);
+    TENON_UNROLL for (floats16& tile : keys.s) tile = floats16{};
+    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
+      TENON_UNROLL for (int n = 0; n < Keys / 32; ++n) {
+        // 8 dims of a key and of q: the order in which dims are summed is the same for both, so it may be any.
+        const bits128 k = Leaf::template load_shared<bits128>(at + static_cast<address>(n * 32 * static_cast<int>(key_bytes) + step * 32));
+        Leaf::mfma(keys.s[n], bits64{{k.word[0], k.word[1]}}, bits64{{q[step].word[0], q[step].word[1]}});
+        Leaf::mfma(keys.s[n], bits64{{k.word[2], k.word[3]}}, bits64{{q[step].word[2], q[step].word[3]}});
+      }
+    const int row = lane() % 32;
+    const position p = mean.at(row0 + (row < count ? row : count - 1), 0);
+    if constexpr (!Meaning::plain)
+      each_score(keys, [&](float score, int key) TENON_LAMBDA { return mean.adjust(device_number<Leaf>(score * factor), p, key).value; });
+    if (live.inside != cover::all) each_score(keys, [&](float score, int key) TENON_LAMBDA { return mean.keeps(p, key) ? score : nothing; });
+  }
+
+  /// The greatest live score of the lane's row.
+  TENON_BOTH TENON_INLINE rows row_max(const block& keys, view_of_block, int) const {
+    float most = keys.s[0][0];
+    TENON_UNROLL for (int n = 0; n < Keys / 32; ++n)
+      TENON_UNROLL for (int e = 0; e < 16; ++e) most = __builtin_fmaxf(most, keys.s[n][e]);
+    rows out;
+    out.at[0] = __builtin_fmaxf(most, Leaf::shuffle_xor(most, 32));
+    return out;
+  }
+  /// p = the weights of s under softmax; returns this lane's share of their sum: `finish` adds the two shares.
+  template <class State>
+  TENON_BOTH TENON_INLINE rows exponentiate(block& keys, view_of_block, int, const State& state) const {
+    rows sum;
+    sum.fill(0);
+    TENON_UNROLL for (int n = 0; n < Keys / 32; ++n)
+      TENON_UNROLL for (int e = 0; e < 16; e += 2) {
+        const float first = Leaf::exp2(keys.s[n][e] * state.by.base + state.reference.at[0]);
+        const float second = Leaf::exp2(keys.s[n][e + 1] * state.by.base + state.reference.at[0]);
+        sum.at[0] += first;
+        sum.at[0] += second;
+        keys.p[n][e / 4].word[e / 2 % 2] = Leaf::pack_bf16(first, second);
+      }
+    return sum;
+  }
+
+  /// o^T = fade o^T + v^T p^T. `moved`: some fade of the wave is not 1.
+  template <class Meaning>
+  TENON_BOTH TENON_INLINE void accumulate(floats16 (&sums)[Dim / 32], const rows& fade, bool moved, const block& keys, view_of_block, int, int, const Meaning&) const {
+    if (moved)
+      TENON_UNROLL for (floats16& tile : sums) tile *= fade.at[0];
+    const address at = Leaf::shared() + values_at + value_place(lane() / 32, lane() % 32);
+    TENON_UNROLL for (int n = 0; n < Keys / 16; ++n)
+      TENON_UNROLL for (int d = 0; d < Dim / 32; ++d) {
+        const bits128 v = Leaf::template load_shared<bits128>(at + static_cast<address>((2 * n * Dim + 32 * d) * 16));
+        Leaf::mfma(sums[d], bits64{{v.word[0], v.word[1]}}, keys.p[n / 2][n % 2 * 2]);
+        Leaf::mfma(sums[d], bits64{{v.word[2], v.word[3]}}, keys.p[n / 2][n % 2 * 2 + 1]);
+      }
+  }
+
+  /// A total is spread over the two lanes of its row.
+  template <class State>
+  TENON_BOTH TENON_INLINE void finish(State& state) const {
+    state.total.at[0] += Leaf::shuffle_xor(state.total.at[0], 32);
+  }
+
+  /// Row of the block's tile that a lane has a share of.
+  TENON_BOTH TENON_INLINE int row_of(int of_lane, int) const { return first_row + of_lane % 32; }
+  /// Whether a lane speaks for its row: one of the two that share it.
+  TENON_BOTH TENON_INLINE static bool speaks(int lane) { return lane < 32; }
+
+  /// Rows [0, count) of the block's tile = factor o; where factor is 0, 0.
+  template <class Rows>
+  TENON_BOTH TENON_INLINE void store(const Rows& rows_out, int count, const rows& by) const {
+    using number = std::remove_cvref_t<decltype(*rows_out(0))>;
+    const int row = row_of(lane(), 0);
+    if (row >= count) return;
+    number* const to_row = rows_out(row) + place::at(lane(), 0).row;
+    TENON_UNROLL for (int d = 0; d < Dim / 32; ++d)
+      TENON_UNROLL for (int e = 0; e < 16; e += 4) {
+        float v[4];
+        TENON_UNROLL for (int i = 0; i < 4; ++i) v[i] = by.at[0] == 0 ? 0.0f : o[d][e + i] * by.at[0];
+        number* const at = to_row + 32 * d + e / 4 * 8;
+        if constexpr (sizeof(number) == 4)
+          Leaf::store(reinterpret_cast<bits128*>(at), bits128{{bit_cast<std::uint32_t>(v[0]), bit_cast<std::uint32_t>(v[1]), bit_cast<std::uint32_t>(v[2]), bit_cast<std::uint32_t>(v[3])}});
+        else
+          Leaf::store(reinterpret_cast<bits64*>(at), bits64{{Leaf::pack_bf16(v[0], v[1]), Leaf::pack_bf16(v[2], v[3])}});
+      }
+  }
+
+ private:
+  // Where the 8 keys of `group` (16 keys and a half of the wave) of one dim lie: permuted, so that threads that write them meet all banks.
+  TENON_BOTH TENON_INLINE static constexpr address value_place(int group, int dim) { return static_cast<address>((group * Dim + (dim ^ (dim / 8 % 4))) * 16); }
+  // Key i of the 8 of a group.
+  TENON_BOTH TENON_INLINE static constexpr int key_of(int group, int i) { return group / 2 * 16 + group % 2 * 4 + i / 4 * 8 + i % 4; }
+
+  TENON_BOTH TENON_INLINE void fetch_keys(int key) {
+    const int thread = Leaf::thread(), first = key + thread / chunks;
+    const bf16* const from = in.keys + (in.head + index{first} * Dim + thread % chunks * 8);
+    const bool whole = key + Keys <= in.length;
+    TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
+      constexpr int apart = threads / chunks;
+      coming_keys[i] = whole || first + i * apart < in.length ? Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim)) : bits128{};
+    }
+  }
+  TENON_BOTH TENON_INLINE void fetch_values(int key) {
+    const int thread = Leaf::thread(), first = thread % (Dim / wide) * wide, group = thread / (Dim / wide);
+    const bool whole = key + Keys <= in.length;
+    TENON_UNROLL for (int i = 0; i < 8; ++i) {
+      const int here = key + key_of(group, i);
+      const bf16* const from = in.values + (in.head + index{here} * Dim + first);
+      const bool there = whole || here < in.length;
+      if constexpr (wide == 4) {
+        const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};
+        coming_values[i][0] = four.word[0], coming_values[i][1] = four.word[1];
+      } else {
+        coming_values[i][0] = there ? Leaf::load(reinterpret_cast<const std::uint32_t*>(from)) : 0u;
+      }
+    }
+  }
+
+  // Every score becomes f(score, key).
+  template <class F>
+  TENON_BOTH TENON_INLINE static void each_score(block& keys, F&& f) {
+    const int first = keys.key0 + place::at(lane(), 0).row;
+    TENON_UNROLL for (int n = 0; n < Keys / 32; ++n)
+      TENON_UNROLL for (int e = 0; e < 16; ++e) keys.s[n][e] = f(keys.s[n][e], first + 32 * n + place::at(0, e).row);
+  }
+};
+
+}  // namespace atoms::gfx942
+TENON_KERNELS_END
+
+#undef TENON_UNROLL

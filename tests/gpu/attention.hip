@@ -1,0 +1,25 @@
+// The kernels of attention for AMD GPUs that the tests compile. The simulated machine executes the same words.
+
+#include <tenon/kernels/launch/amd/attention.hpp>
+
+#include "attention_problems.hpp"
+
+namespace {
+
+using leaf = tenon::atoms::gfx942::leaf;
+template <class Problem>
+using words = tenon::amd_attention<leaf, Problem>;
+
+}  // namespace
+
+#define TENON_TEST_KERNEL(problem)                                                                                                       \
+  extern "C" __attribute__((global, amdgpu_flat_work_group_size(256, 256), amdgpu_waves_per_eu(2))) void attention_##problem(            \
+      tenon::attention_arguments<tenon_test::problem> arguments) {                                                                       \
+    static_assert(words<tenon_test::problem>::threads == 256);                                                                           \
+    tenon::attention_kernel<leaf, words<tenon_test::problem>>(arguments);                                                                \
+  }
+
+TENON_TEST_KERNEL(causal_128)
+TENON_TEST_KERNEL(causal_64)
+TENON_TEST_KERNEL(capped_128)
+TENON_TEST_KERNEL(documents_64)
