@@ -9,8 +9,10 @@ namespace tenon {
 struct softmax {};
 
 /// Softmax with one learned logit per query head, [head]: exp(logit) joins the denominator once. The log-sum-exp leaves it out.
+/// d_logits [head], or null: where backward kernels add the gradient of the logits.
 struct sink {
   const float* logits;
+  float* d_logits = nullptr;
 };
 
 /// w(i, j) = 1 / (1 + exp(-(s(i, j) + bias))): weights that do not compete. A usual bias is -log of the trained context length.

@@ -108,11 +108,11 @@ void attend(const Machine& machine, readable<3> q, const cache_view<Number>& cac
 }
 
 /// The same without a cache: q [batch, query, head, dim], k [batch, key, kv_head, dim], v [batch, key, kv_head, dim_v], out
-/// [batch, query, head, dim_v], each of float, bf16 or f16. Query i stands at position keys - queries + i. Takes memory for the
-/// keys of one sequence.
+/// [batch, query, head, dim_v], each of float, bf16 or f16; log_sum_exp [batch, query, head] or nothing. Query i stands at position
+/// keys - queries + i. Takes memory for the keys of one sequence.
 template <class Machine, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
 void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score& score = {},
-            const Weighting& weighting = {}, const Reduction& reduction = {}) {
+            const Weighting& weighting = {}, const Reduction& reduction = {}, view<float, 3> log_sum_exp = {}) {
   const heads shape{static_cast<int>(q.extent[2]), static_cast<int>(k.extent[2]), static_cast<int>(q.extent[3]), static_cast<int>(v.extent[3])};
   if (k.extent[0] != q.extent[0] || v.extent[0] != q.extent[0] || out.extent[0] != q.extent[0])
     throw error("[q, k, v, out] of attend must hold equally many sequences. Fix: give all of them the batch of q, ", q.extent[0], ".");
@@ -123,7 +123,8 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
   for (index b = 0; b < q.extent[0]; ++b) {
     cache_view<float> cache{.data = memory.data(), .shape = shape, .capacity = keys};
     append(machine, cache, k[b], v[b], 0);
-    attend<0, 0>(machine, q[b], cache, out[b], mask, score, memory.data() + bytes, weighting, reduction, {}, static_cast<int>(b));
+    attend<0, 0>(machine, q[b], cache, out[b], mask, score, memory.data() + bytes, weighting, reduction, log_sum_exp.data == nullptr ? view<float, 2>{} : log_sum_exp[b],
+                 static_cast<int>(b));
   }
 }
 

@@ -1,8 +1,10 @@
 #pragma once
-// Scores that add a bias of position, head or key, and the soft cap. Operands stay the caller's.
+// Scores that add a bias of position, head, query or key, and the soft cap. Operands stay the caller's, and so do the places
+// `d_...` of the gradients of learned ones: null where nobody asks, else backward kernels add to them.
 
 #include <cstddef>
 
+#include <tenon/policies/learned.hpp>
 #include <tenon/policies/score/algebra.hpp>
 
 namespace tenon {
@@ -36,11 +38,12 @@ struct alibi {
 enum class direction : unsigned char { backward, both };
 
 /// s + table[head][bucket(j - i)] with the buckets of T5 [Raffel et al. 2020]: exact for short distances, then logarithmic up to
-/// max_distance. direction::both halves the buckets between the sides; backward puts all later keys in bucket 0.
+/// max_distance. direction::both halves the buckets between the sides; backward puts all later keys in bucket 0. d_table as table.
 struct relative_bias {
   const float* table;
   int buckets = 32, max_distance = 128;
   direction sides = direction::both;
+  float* d_table = nullptr;
 
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
@@ -56,13 +59,22 @@ struct relative_bias {
     const int far = exact + static_cast<int>(ratio * static_cast<float>(of_side - exact));
     return side + (far < of_side - 1 ? far : of_side - 1);
   }
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr T slope(T, position) const {
+    return T(1);
+  }
+  static constexpr per learned = per::distance;
+  TENON_BOTH constexpr bool learning() const { return d_table != nullptr; }
+  TENON_BOTH constexpr void learn(float ds, position p) const { d_table[static_cast<std::ptrdiff_t>(p.head) * buckets + bucket(p.key - p.query)] += ds; }
 };
 
-/// s + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j)), w_f = first ratio^f: a and b learned, [head][terms]. |w_f (i - j)| <= 6000.
+/// s + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j)), w_f = first ratio^f: a and b learned, [head][terms], and so are
+/// d_cosine and d_sine, both or none. |w_f (i - j)| <= 6000.
 struct fourier {
   const float *cosine, *sine;
   int terms;
   float first = 1.0f, ratio = 0.5f;
+  float *d_cosine = nullptr, *d_sine = nullptr;
 
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
@@ -74,15 +86,64 @@ struct fourier {
     }
     return s;
   }
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr T slope(T, position) const {
+    return T(1);
+  }
+  static constexpr per learned = per::distance;
+  TENON_BOTH constexpr bool learning() const { return d_cosine != nullptr; }
+  TENON_BOTH constexpr void learn(float ds, position p) const {
+    const std::ptrdiff_t own = static_cast<std::ptrdiff_t>(p.head) * terms;
+    float frequency = first;
+    for (int f = 0; f < terms; ++f, frequency *= ratio) {
+      const float angle = frequency * static_cast<float>(p.query - p.key);
+      d_cosine[own + f] += ds * cos(angle);
+      d_sine[own + f] += ds * sin(angle);
+    }
+  }
 };
 
 /// s + values[batch][j]: what a gate or a prior says about each key, `batch_stride` apart (0: one for all). -inf hides a key.
+/// d_values as values.
 struct key_bias {
   const float* values;
   std::ptrdiff_t batch_stride = 0;
+  float* d_values = nullptr;
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return s + T(values[p.batch * batch_stride + p.key]);
+  }
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr T slope(T, position) const {
+    return T(1);
+  }
+  static constexpr per learned = per::key;
+  TENON_BOTH constexpr bool learning() const { return d_values != nullptr; }
+  TENON_BOTH constexpr void learn(float ds, position p) const { d_values[p.batch * batch_stride + p.key] += ds; }
+};
+
+/// s + values[batch][i - first_query][head]: the task encoding of 3D attention, q_i . e_task / sqrt(d), one number per query and
+/// head, `batch_stride` apart. It is the same for all keys: under softmax it cancels, under sigmoid it acts. d_values as values.
+struct task {
+  const float* values;
+  int heads, first_query = 0;
+  std::ptrdiff_t batch_stride = 0;
+  float* d_values = nullptr;
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
+    return s + T(values[place(p)]);
+  }
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr T slope(T, position) const {
+    return T(1);
+  }
+  static constexpr per learned = per::query;
+  TENON_BOTH constexpr bool learning() const { return d_values != nullptr; }
+  TENON_BOTH constexpr void learn(float ds, position p) const { d_values[place(p)] += ds; }
+
+ private:
+  TENON_BOTH TENON_INLINE constexpr std::ptrdiff_t place(position p) const {
+    return p.batch * batch_stride + static_cast<std::ptrdiff_t>(p.query - first_query) * heads + p.head;
   }
 };
 

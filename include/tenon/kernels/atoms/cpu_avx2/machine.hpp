@@ -1,8 +1,9 @@
 #pragma once
-// The machine cpu_avx2: its words for products and for attention, under one name.
+// The machine cpu_avx2: its words for products, for attention and for its gradients, under one name.
 
 #include <tenon/core/config.hpp>
 #include <tenon/kernels/atoms/cpu_avx2/attention.hpp>
+#include <tenon/kernels/atoms/cpu_avx2/attention_backward.hpp>
 #include <tenon/kernels/atoms/cpu_avx2/matmul.hpp>
 
 TENON_KERNELS_BEGIN
@@ -11,6 +12,7 @@ namespace atoms {
 struct cpu_avx2 {
   using product = avx2_product;
   using attention = avx2_attention;
+  using attention_backward = avx2_attention_backward;
 };
 
 }  // namespace atoms

@@ -1,8 +1,9 @@
 #pragma once
-// The machine cpu_neon: its words for products and for attention, under one name.
+// The machine cpu_neon: its words for products, for attention and for its gradients, under one name.
 
 #include <tenon/core/config.hpp>
 #include <tenon/kernels/atoms/cpu_neon/attention.hpp>
+#include <tenon/kernels/atoms/cpu_neon/attention_backward.hpp>
 #include <tenon/kernels/atoms/cpu_neon/matmul.hpp>
 
 TENON_KERNELS_BEGIN
@@ -11,6 +12,7 @@ namespace atoms {
 struct cpu_neon {
   using product = neon_product;
   using attention = neon_attention;
+  using attention_backward = neon_attention_backward;
 };
 
 }  // namespace atoms

@@ -1,8 +1,9 @@
 #pragma once
-// The machine cpu_scalar: its words for products and for attention, under one name.
+// The machine cpu_scalar: its words for products, for attention and for its gradients, under one name.
 
 #include <tenon/core/config.hpp>
 #include <tenon/kernels/atoms/cpu_scalar/attention.hpp>
+#include <tenon/kernels/atoms/cpu_scalar/attention_backward.hpp>
 #include <tenon/kernels/atoms/cpu_scalar/matmul.hpp>
 
 TENON_KERNELS_BEGIN
@@ -11,6 +12,7 @@ namespace atoms {
 struct cpu_scalar {
   using product = scalar_product;
   using attention = scalar_attention;
+  using attention_backward = scalar_attention_backward;
 };
 
 }  // namespace atoms

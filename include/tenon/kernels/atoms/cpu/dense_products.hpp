@@ -1,0 +1,123 @@
+#pragma once
+// Products of dense fp32 tiles on a processor, as micro tiles over the leaf of an instruction set (attention_products.hpp says what
+// a leaf has): s = q k^T, o += w v and, on the way back, o += w^T v. Tiles of scores and weights are [row][block_keys]. Every sum
+// is one chain of fma, in order. Narrow micro tiles for ragged ends are left to padding: sixteen rows and columns are the least.
+
+#include <tenon/core/view.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms {
+
+template <class Leaf>
+struct dense_products {
+  using vector = typename Leaf::vector;
+  static constexpr int group_rows = 16, block_keys = 128, panel = 16;
+  static constexpr int strip = 2 * panel;  ///< the columns that `weigh` and `spread` take, so that callers may keep them in the fastest cache
+
+  /// s [16][block_keys], columns [lo, hi) of a block, = q [depth][16] times the panels of its keys [hi / 16][depth][16].
+  static void scores(float* s, const float* q, const float* keys, int depth, int lo, int hi) {
+    each_rows([&]<int Rows>(int r) TENON_LAMBDA {
+      constexpr int most = widest<Rows>();
+      int c = lo;
+      for (; c + most * Leaf::lanes <= hi; c += most * Leaf::lanes) score_tile<Rows, most>(s + r * block_keys, q + r, keys, depth, c);
+      if constexpr (most > least)
+        for (; c < hi; c += panel) score_tile<Rows, least>(s + r * block_keys, q + r, keys, depth, c);
+    });
+  }
+  /// Columns [c, c + strip), or up to width, of o [16][width] += w [16][block_keys] times values [key][width], keys [lo, hi).
+  static void weigh(float* o, const float* w, const float* values, int width, int lo, int hi, int c) {
+    each_rows([&]<int Rows>(int r) TENON_LAMBDA {
+      each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
+        sum_tile<Rows, Vectors, block_keys>(o + index(r) * width + column, w + r * block_keys + lo, 1, values + index(lo) * width + column, width, hi - lo);
+      });
+    });
+  }
+  /// The same columns of o [16 keys][width] += w^T from: w [row][block_keys] at those keys, from [row][width], rows [r0, r1).
+  static void spread(float* o, const float* w, const float* from, int width, int r0, int r1, int c) {
+    each_rows([&]<int Rows>(int r) TENON_LAMBDA {
+      each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
+        sum_tile<Rows, Vectors, 1>(o + index(r) * width + column, w + index(r0) * block_keys + r, block_keys, from + index(r0) * width + column, width, r1 - r0);
+      });
+    });
+  }
+
+ private:
+  static constexpr int least = panel / Leaf::lanes;  // vectors in a panel
+  // Few rows take more columns, so that as many chains are under way.
+  template <int Rows>
+  static constexpr int widest() {
+    int count = Leaf::vectors;
+    for (int rows = Rows; 2 * rows <= Leaf::rows && 2 * count * Leaf::lanes <= strip; rows *= 2) count *= 2;
+    return count < least ? least : count;
+  }
+  // Calls f.operator()<Rows>(first) until 16 rows are done.
+  template <class F>
+  TENON_INLINE static void each_rows(const F& f) {
+    constexpr int rest = group_rows % Leaf::rows;
+    for (int r = 0; r < group_rows - rest; r += Leaf::rows) f.template operator()<Leaf::rows>(r);
+    if constexpr (rest != 0) f.template operator()<rest>(group_rows - rest);
+  }
+  template <int Rows, class F>
+  TENON_INLINE static void each_columns(int width, int c, const F& f) {
+    constexpr int most = widest<Rows>();
+    const int end = width - c < strip ? width : c + strip;
+    for (; c + most * Leaf::lanes <= end; c += most * Leaf::lanes) f.template operator()<most>(c);
+    if constexpr (most > least)
+      for (; c < end; c += panel) f.template operator()<least>(c);
+  }
+
+  // Micro tiles: Rows x Vectors. #pragma unroll keeps the sums in registers at -O2.
+  template <int Rows, int Vectors>
+  TENON_INLINE static void score_tile(float* out, const float* left, const float* keys, int depth, int c) {
+    vector sum[Rows][Vectors];
+    const float* at[Vectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < Vectors; ++v) at[v] = keys + index((c + v * Leaf::lanes) / panel * panel) * depth + (c + v * Leaf::lanes) % panel;
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fill(0);
+    for (int d = 0; d < depth; ++d) {
+      vector right[Vectors];
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) right[v] = Leaf::load(at[v] + index(d) * panel);
+      add_products<Rows, Vectors, 1>(sum, left + d * group_rows, right);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) Leaf::store(out + c + index(r) * block_keys + v * Leaf::lanes, sum[r][v]);
+  }
+  // out [Rows][Vectors] += sum over `depth` steps of left [step][row] right [step][column].
+  template <int Rows, int Vectors, int RowStride>
+  TENON_INLINE static void sum_tile(float* out, const float* left, int step, const float* right, int width, int depth) {
+    vector sum[Rows][Vectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(out + index(r) * width + v * Leaf::lanes);
+    for (int d = 0; d < depth; ++d, left += step, right += width) {
+      vector row[Vectors];
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) row[v] = Leaf::load(right + v * Leaf::lanes);
+      add_products<Rows, Vectors, RowStride>(sum, left, row);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) Leaf::store(out + index(r) * width + v * Leaf::lanes, sum[r][v]);
+  }
+  // sum[r] += left[r Stride] right
+  template <int Rows, int Vectors, int Stride>
+  TENON_INLINE static void add_products(vector (&sum)[Rows][Vectors], const float* left, const vector (&right)[Vectors]) {
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      const vector a = Leaf::fill(left[r * Stride]);
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, right[v], sum[r][v]);
+    }
+  }
+};
+
+}  // namespace atoms
+TENON_KERNELS_END

@@ -1,0 +1,29 @@
+#pragma once
+// Operands that training moves. A policy whose operands are learned carries, beside each, where its gradient is to go:
+//   static constexpr per learned = per::distance;      what the derivative in the operands depends on, beside the head
+//   bool learning() const;                             whether anybody asked: the places are not null
+//   void learn(float ds, position p) const;            adds ds times the derivative of s in each operand
+// Kernels sum d loss / d s over all scores that the policy cannot tell apart before it hears of them, once, in a fixed order.
+
+#include <concepts>
+
+#include <tenon/policies/tile.hpp>
+
+namespace tenon {
+
+/// What the derivative of a score in its learned operands depends on, beside the query head and the sequence.
+enum class per : unsigned char {
+  distance,  ///< query - key alone. `learn` gets a position at that distance
+  key,       ///< the key alone, whatever the head. `learn` gets that key, once for each kv head
+  query,     ///< the query alone
+  score      ///< anything: `learn(s, ds, p)` is called for every score, s before this policy, and one thread does all the work
+};
+
+/// A score whose operands are learned.
+template <class Score>
+concept learned_score = requires(const Score& s) {
+  { Score::learned } -> std::convertible_to<per>;
+  { s.learning() } -> std::same_as<bool>;
+};
+
+}  // namespace tenon
