@@ -48,6 +48,7 @@ struct slip {
   int n = 0;
 };
 inline slip now;
+inline int break_number = 0;  // of the launch: counters of occurrences begin anew
 
 template <class Base>
 struct mutating_leaf : Base {
@@ -61,10 +62,10 @@ struct mutating_leaf : Base {
     static int calls[1024], block[1024];
     const auto t = static_cast<std::size_t>(Base::thread());
     const int here = 1 + Base::block_x() + 1000 * (Base::block_y() + 1000 * Base::block_z());
-    if (block[t] != here || generation[t] != launches) block[t] = here, generation[t] = launches, calls[t] = 0;
+    if (block[t] != here || generation[t] != break_number) block[t] = here, generation[t] = break_number, calls[t] = 0;
     return calls[t]++ == now.n;
   }
-  static inline int launches = 0, generation[1024];
+  static inline int generation[1024];
 
   static void barrier(site where = site::current()) {
     if (nth(mutation::drop_barrier)) return;

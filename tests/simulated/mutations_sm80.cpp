@@ -3,12 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <string>
-#include <utility>
 
 #include <tenon/kernels/launch/nvidia/attention.hpp>
 
 #include "attention_case.hpp"
-#include "mutating_leaf.hpp"
+#include "breaks.hpp"
 
 namespace {
 
@@ -25,46 +24,30 @@ struct problem {
 };
 using words = nvidia_attention<mutating_sm80, problem>;
 
-struct caught {
-  std::string by;  // empty: not caught
-};
-
 // 40 queries of 150 keys: three blocks of keys, the last ragged, rows beyond the last.
 struct bench {
   attention_case<problem> c{{1, 1, 1, 40, 150}, {.width = 70}};
   std::vector<double> want = c.reference();
 
   template <class Change>
-  caught run(slip wrong, int less_shared, Change&& change) {
-    std::string by;
-    for (const auto landing : {simulation::copies::lazy, simulation::copies::eager}) {
-      const simulated<sm80> machine({.copies = landing});
+  std::string run(slip wrong, int less_shared, Change&& change) {
+    return caught_by<sm80>(wrong, [&](const auto& machine) {
       auto a = c.arguments();
       change(a);
-      now = wrong;
-      ++mutating_sm80::launches;
       c.run<mutating_sm80, words>(machine, a, words::shared_bytes - less_shared);
-      now = {};
-      const auto add = [&](const std::string& what) { by += by.empty() ? what : by.find(what) == by.npos ? ", " + what : ""; };
-      for (const simulation::fault& f : machine.report().faults) add(name(f.kind));
-      if (machine.report().bank_conflicts != 0) add("bank conflicts");
-      if (!(c.distance(want) <= 5e-3)) add("result");
-    }
-    return {by};
+      return c.distance(want);
+    });
   }
-  caught run(slip wrong) {
+  std::string run(slip wrong) {
     return run(wrong, 0, [](auto&) {});
   }
 };
 
 TEST_CASE("every break of the attention kernel shows") {
   bench b;
-  REQUIRE(b.run({}).by.empty());
+  REQUIRE(b.run({}).empty());
 
-  const struct {
-    const char* says;
-    slip wrong;
-  } slips[] = {
+  const break_row slips[] = {
       {"the 1st barrier left out", {drop_barrier, 0}},
       {"the 2nd barrier left out", {drop_barrier, 1}},
       {"the 3rd barrier left out", {drop_barrier, 2}},
@@ -103,12 +86,7 @@ TEST_CASE("every break of the attention kernel shows") {
       {"the synchronisation between a warp's stores and loads left out", {drop_sync_warp, 1}},
       {"a warp's number taken per lane", {own_uniform}},
   };
-  for (const auto& s : slips) {
-    const caught found = b.run(s.wrong);
-    CAPTURE(s.says);
-    CHECK(!found.by.empty());
-    MESSAGE(std::string(s.says) << ": " << found.by);
-  }
+  require_caught(slips, [&](const break_row& row) { return b.run(row.wrong); });
 
   using arguments = attention_arguments<problem>;
   const struct {
@@ -125,12 +103,7 @@ TEST_CASE("every break of the attention kernel shows") {
       {"the wrong stride of q", 0, [](arguments& a) { a.q_query += 8; }},
       {"the wrong scale", 0, [](arguments& a) { a.score.factor = 0.12f; }},
   };
-  for (const auto& s : changes) {
-    const caught found = b.run({}, s.less_shared, s.change);
-    CAPTURE(s.says);
-    CHECK(!found.by.empty());
-    MESSAGE(std::string(s.says) << ": " << found.by);
-  }
+  require_caught(changes, [&](const auto& row) { return b.run({}, row.less_shared, row.change); });
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ void load_matrices(std::uint32_t (&to)[4], std::uint32_t row, const site& where)
         }
         std::memcpy(matrix[r], e.shared() + rows[r], 16);
       }
-      if (e.checked()) count_shared(e.counts(), at, rows, 8, 16);
+      if (e.checked()) count_shared(e.counts(), at, rows, 0xff, 16);
       for (int l = 0; l < 32; ++l) {
         const int r = l / 4, c = l % 4 * 2;
         const std::uint32_t low = Transposed ? matrix[c][r] : matrix[r][c], high = Transposed ? matrix[c + 1][r] : matrix[r][c + 1];
