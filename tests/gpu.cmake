@@ -1,6 +1,9 @@
 # Kernels for GPUs, compiled for each machine, their use of registers checked, and the PTX of sm_80 executed on the processor by the tool
 # that TENON_PTXRUN names. No GPU is needed. What is missing is skipped and says so. Needs compile_checks.cmake.
-set(TENON_PTXRUN "$ENV{TENON_PTXRUN}" CACHE PATH "Folder of the PTX executor: libptxrun.a and ptxrun.hpp; empty: its tests are skipped")
+set(TENON_PTXRUN "" CACHE PATH "Folder of the PTX executor: libptxrun.a and ptxrun.hpp; empty: its tests are skipped")
+if(DEFINED ENV{TENON_PTXRUN})
+  set(TENON_PTXRUN "$ENV{TENON_PTXRUN}")
+endif()
 if(TENON_PTXRUN AND NOT (EXISTS ${TENON_PTXRUN}/libptxrun.a AND EXISTS ${TENON_PTXRUN}/ptxrun.hpp))
   message(FATAL_ERROR "TENON_PTXRUN is ${TENON_PTXRUN}, where libptxrun.a or ptxrun.hpp is missing. Fix: build the executor there, or unset it.")
 endif()

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""What can be said of the kernels for GPUs without a GPU: registers, and the share of matrix instructions in the main loop.
+
+Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80 and *.hip for gfx942. The loop's share needs NVIDIA's nvdisasm
+(package nvidia-cuda-nvdisasm) in PATH or in $NVDISASM. A share is no speed.
+
+The main loop is the longest backward branch that holds matrix instructions. Of its basic blocks these are left out, since most key blocks do
+not take them: the mask (many selects), the fade of the sums (only multiplications), copies that end before a whole block (those that fill with zeros).
+"""
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+root = Path(__file__).resolve().parents[2]
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+def opcode(instruction):
+    return re.sub(r"^@!?U?P\w+ ", "", instruction).split()[0].split(".")[0]
+
+
+def basic_blocks(function):
+    """[(index of the first instruction, [instructions])] and {label: index}."""
+    blocks, labels, current, count = [], {}, [], 0
+    for line in function.splitlines():
+        label = re.match(r"\s*(\.L_\w+):", line)
+        found = re.match(r"\s*/\*[0-9a-f]+\*/\s+(.*?);", line)
+        if label:
+            if current:
+                blocks.append((count - len(current), current))
+                current = []
+            labels[label[1]] = count
+        elif found:
+            current.append(found[1])
+            count += 1
+            if re.search(r"\b(BRA|EXIT)\b", found[1]):
+                blocks.append((count - len(current), current))
+                current = []
+    return blocks, labels
+
+
+def main_loop(blocks, labels):
+    best = None
+    for first, block in blocks:
+        target = re.search(r"BRA.*`\((\.L_\w+)\)", block[-1])
+        if target and target[1] in labels and labels[target[1]] <= first:
+            begin, end = labels[target[1]], first + len(block)
+            inside = [b for f, b in blocks if begin <= f < end]
+            if any(opcode(i) == "HMMA" for b in inside for i in b) and (best is None or end - begin > best[0]):
+                best = (end - begin, inside)
+    return best[1] if best else []
+
+
+def rare(block):
+    ops = Counter(map(opcode, block))
+    if ops["HMMA"]:
+        return False
+    return ops["FSEL"] > 32 or (ops["FMUL"] >= 64 and len(block) < ops["FMUL"] + 16) or (ops["LDGSTS"] > 0 and (ops["ISETP"] >= ops["LDGSTS"] or any("ZFILL" in i for i in block)))
+
+
+def distances(block):
+    """Matrix instructions between an LDSM and the first one that uses it."""
+    out = []
+    for at, instruction in enumerate(block):
+        if opcode(instruction) != "LDSM":
+            continue
+        first = int(re.search(r"\bR(\d+)", instruction)[1])
+        loaded, between = set(range(first, first + 4)), 0
+        for later in block[at + 1:]:
+            if opcode(later) == "HMMA":
+                _, a, b, _ = (int(r) if r else -9 for r in re.findall(r"R(?:Z|(\d+))", later)[:4])
+                if loaded & ({*range(a, a + 4)} | {b, b + 1}):
+                    out.append(between)
+                    break
+                between += 1
+    return out
+
+
+def nvidia(nvcc, work):
+    disassembler = os.environ.get("NVDISASM") or shutil.which("nvdisasm")
+    for source in sorted((root / "tests/gpu").glob("*.cu")):
+        cubin = work / (source.stem + ".cubin")
+        log = run(nvcc, "-std=c++20", "-O3", "-arch=sm_80", f"-I{root}/include", "-Xptxas", "-v", "-cubin", str(source), "-o", str(cubin)).stderr
+        facts = re.findall(r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", log, re.S)
+        shares = {}
+        if disassembler:
+            for function in re.split(r"//-+ \.text\.", run(disassembler, "-c", str(cubin)).stdout)[1:]:
+                loop = main_loop(*basic_blocks(function))
+                kept = [b for b in loop if not rare(b)]
+                ops = Counter(opcode(i) for b in kept for i in b)
+                apart = [d for b in kept for d in distances(b)]
+                if ops["HMMA"]:
+                    total = sum(ops.values())
+                    shares[function.split()[0]] = (f"{ops['HMMA']} of {total} = {100 * ops['HMMA'] / total:.1f} % matrix instructions, "
+                                                   f"{statistics.median(apart):g} (median) between LDSM and use")
+        for name, spilled, registers in sorted(facts):
+            print(f"sm_80   {name:24} {registers:>4} registers, {spilled} bytes spilled; {shares.get(name, 'no nvdisasm')}")
+
+
+def amd(work):
+    clang = shutil.which("clang++-19") or shutil.which("clang++")
+    if not clang:
+        return print("gfx942  no clang++")
+    readelf = Path(clang).resolve().parent / "llvm-readelf"
+    for source in sorted((root / "tests/gpu").glob("*.hip")):
+        code = work / (source.stem + ".co")
+        run(clang, "-x", "hip", "-std=c++20", "-O3", "--offload-arch=gfx942", "--cuda-device-only", "--no-gpu-bundle-output", "-nogpulib", "-nogpuinc",
+            f"-I{root}/include", "-c", str(source), "-o", str(code))
+        notes = run(str(readelf), "--notes", str(code)).stdout
+        for kernel in notes.split(".agpr_count:")[1:]:
+            fact = lambda key: re.search(rf"\.{key}: +(\S+)", kernel)[1]
+            print(f"gfx942  {fact('symbol').removesuffix('.kd'):24} {fact('vgpr_count'):>4} registers, of which {kernel.split()[0]} accumulators; "
+                  f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    nvidia(sys.argv[1] if len(sys.argv) > 1 else "nvcc", Path(folder))
+    amd(Path(folder))
