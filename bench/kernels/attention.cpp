@@ -54,7 +54,7 @@ double kept(const Mask& mask, index queries, index keys) {
 
 template <class Number, class Mask, class Score = scaled>
 void add(const std::string& name, const cpu& machine, heads shape, index queries, index keys, const Mask& mask, const Score& score = {}) {
-  const double bytes = static_cast<double>(keys * shape.kv * (shape.dim + shape.dim_v)) * sizeof(Number);
+  const double bytes = static_cast<double>(keys * shape.kv * (cached_row_bytes<Number>(shape.dim) + cached_row_bytes<Number>(shape.dim_v)));
   const bool decode = queries == 1;
   const auto data = std::make_shared<problem<Number>>(machine, shape, queries, keys, decode ? static_cast<unsigned>(1 + 2e8 / bytes) : 1);
   const double operations = 2.0 * shape.query * (shape.dim + shape.dim_v) * kept(mask, queries, keys);
@@ -76,14 +76,19 @@ struct own_alibi {  // as a user writes it
 void add_all(const cpu& machine) {
   add<float>("prefill/fp32/d128/16x1024", machine, {16, 16, 128, 128}, 1024, 1024, causal{});
   add<bf16>("prefill/bf16/d128/16x1024", machine, {16, 16, 128, 128}, 1024, 1024, causal{});
+  add<int8_per_128>("prefill/int8/d128/16x1024", machine, {16, 16, 128, 128}, 1024, 1024, causal{});
   add<bf16>("prefill/bf16/d64/16x1024", machine, {16, 16, 64, 64}, 1024, 1024, causal{});
   add<bf16>("prefill/bf16/d64/9on3x512", machine, {9, 3, 64, 64}, 512, 512, causal{});
   add<bf16>("prefill/bf16/d128/8x4096/window1024", machine, {8, 8, 128, 128}, 4096, 4096, causal{} & window{.width = 1024});
   add<bf16>("prefill/bf16/d128/16x1024/soft_cap", machine, {16, 16, 128, 128}, 1024, 1024, causal{}, soft_cap{.cap = 50.0f});
   add<bf16>("prefill/bf16/d128/16x1024/user_alibi", machine, {16, 16, 128, 128}, 1024, 1024, causal{}, own_alibi{0.01f});
   add<bf16>("decode/bf16/d128/16on16x32768", machine, {16, 16, 128, 128}, 1, 32768, causal{});
+  add<int8_per_128>("decode/int8/d128/16on16x32768", machine, {16, 16, 128, 128}, 1, 32768, causal{});
+  add<int8_per_32>("decode/int8_per_32/d128/16on16x32768", machine, {16, 16, 128, 128}, 1, 32768, causal{});
+  add<e4m3_per_128>("decode/e4m3/d128/16on16x32768", machine, {16, 16, 128, 128}, 1, 32768, causal{});
   add<float>("decode/fp32/d128/16on16x8192", machine, {16, 16, 128, 128}, 1, 8192, causal{});
   add<bf16>("decode/bf16/d128/16on4x32768", machine, {16, 4, 128, 128}, 1, 32768, causal{});
+  add<int8_per_128>("decode/int8/d128/16on4x32768", machine, {16, 4, 128, 128}, 1, 32768, causal{});
   add<bf16>("decode/bf16/d64/9on3x1024", machine, {9, 3, 64, 64}, 1, 1024, causal{});
 }
 

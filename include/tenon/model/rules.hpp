@@ -3,7 +3,9 @@
 // `assembles` keeps the implementation from being looked at.
 
 #include <concepts>
+#include <type_traits>
 
+#include <tenon/model/policy_rules.hpp>
 #include <tenon/model/spec.hpp>
 #include <tenon/policies/gate.hpp>
 #include <tenon/policies/mask.hpp>
@@ -54,11 +56,52 @@ struct decoder_rules<Spec> {
   static constexpr bool head_dim = attention.head_dim >= 8 && attention.head_dim <= 576 && attention.head_dim % 8 == 0;
   static_assert(head_dim, "[attention.head_dim] must be a multiple of 8 from 8 to 576: kernels work on whole vectors. Fix: change head_dim.");
 
+  using mask_type = std::remove_const_t<decltype(Spec::mask)>;
+  using score_type = std::remove_const_t<decltype(Spec::score)>;
+  static constexpr bool masks = mask<mask_type>;
+  static_assert(masks, "[mask] must be trivially copyable with 'bool keep(position) const': that is what a mask is. Fix: add the verb.");
+
+  static constexpr bool scores = score<score_type>;
+  static_assert(scores, "[score] must be trivially copyable with 'T adjust(T, position) const' for every T. Fix: add the verb, a template.");
+
+  static constexpr bool precise = precision_like<std::remove_const_t<decltype(Spec::precision)>>;
+  static_assert(precise, "[precision] must name a 'cache' number and 'products(storage)'. Fix: full_precision, as_stored or a precision_policy.");
+
+  // A policy that is none has no numbers to look at.
+  template <class Kind, class Holds>
+  static consteval bool in_mask(Holds holds) {
+    if constexpr (masks) return detail::every_kind<Kind>(Spec::mask, holds);
+    return true;
+  }
+  template <class Kind, class Holds>
+  static consteval bool in_score(Holds holds) {
+    if constexpr (scores) return detail::every_kind<Kind>(Spec::score, holds);
+    return true;
+  }
+
+  static constexpr bool widths = in_mask<window>([](const window& m) { return m.width >= 1; });
+  static_assert(widths, "[mask.window.width] must be at least 1: a query sees itself. Fix: width = 1 or more; leave the window out to see all.");
+
+  static constexpr bool prefixes = in_mask<prefix>([](const prefix& m) { return m.length >= 0; });
+  static_assert(prefixes, "[mask.prefix.length] must not be negative: it counts keys from the first. Fix: length = 0 or more.");
+
+  static constexpr bool chunks = in_mask<chunk>([](const chunk& m) { return m.length >= 1; });
+  static_assert(chunks, "[mask.chunk.length] must be at least 1: positions are divided by it. Fix: the tokens of one block.");
+
+  static constexpr bool strides = in_mask<dilated>([](const dilated& m) { return m.stride >= 1; });
+  static_assert(strides, "[mask.dilated.stride] must be at least 1: distances are divided by it. Fix: stride = 1 sees every key.");
+
+  static constexpr bool caps = in_score<soft_cap>([](const soft_cap& s) { return s.cap > 0; });
+  static_assert(caps, "[score.soft_cap.cap] must be positive: scores are divided by it. Fix: copy it from the model, as in soft_cap{.cap = 50}.");
+
+  static constexpr bool slopes = in_score<alibi>([](const alibi& s) { return s.heads == attention.query_heads; });
+  static_assert(slopes, "[score.alibi.heads] must equal attention.query_heads: each head has its own slope. Fix: alibi{.heads = query_heads}.");
+
   static constexpr bool hidden = Spec::gate.hidden > 0;
   static_assert(hidden, "[gate.hidden] must be positive: it is the width between the two products. Fix: name it, as in swiglu{.hidden = 1536}.");
 
  public:
-  static constexpr bool assembles = sizes && epsilon && head_counts && groups && head_dim && hidden;
+  static constexpr bool assembles = sizes && epsilon && head_counts && groups && head_dim && masks && scores && precise && widths && prefixes && chunks && strides && caps && slopes && hidden;
 };
 
 }  // namespace tenon

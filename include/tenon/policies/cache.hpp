@@ -38,8 +38,9 @@ TENON_BOTH constexpr index cached_row_bytes(index width) {
 /// One layer's keys and values of one sequence in a machine's own layout, in memory that someone else holds. Contiguous:
 /// cache_bytes<Number>(machine, shape, capacity) bytes, aligned to 64. Paged: `data` is a pool of pages of `page_keys` keys, each
 /// page_bytes<Number>(machine, shape, page_keys), and pages[i] is the page of keys [i page_keys, (i + 1) page_keys).
-template <cache_number Number>
+template <class Number>
 struct cache_view {
+  static_assert(cache_number<Number>, "[cache_view.Number] must be float, bf16, f16 or a block_scaled number. Fix: name one, as in cache_view<bf16>.");
   std::byte* data = nullptr;
   heads shape{};
   index capacity = 0;  ///< keys that fit; paged: pages in the table times page_keys
@@ -50,7 +51,7 @@ struct cache_view {
 
 /// Sequences of different lengths in one call: queries [first_query[b], first_query[b + 1]) of q and out are sequence b's, its
 /// keys are in caches[b]. All have the same heads. Masks and scores see b as `position::batch`.
-template <cache_number Number>
+template <class Number>
 struct ragged {
   cache_view<Number>* caches;
   const index* first_query;  ///< [count + 1]

@@ -19,8 +19,9 @@ enum class compute : std::uint8_t {
 
 /// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.
 /// `Cache` is the number of cached keys and values: float, bf16, f16, int8_per_128, e4m3_per_128 or int8_per_32.
-template <cache_number Cache = float>
+template <class Cache = float>
 struct precision_policy {
+  static_assert(cache_number<Cache>, "[precision_policy.Cache] must be float, bf16, f16 or a block_scaled number. Fix: as in precision_policy<bf16>.");
   using cache = Cache;
   compute floats = compute::fp32;    ///< products with weights stored as f32, f16, bf16 or e4m3
   compute integers = compute::fp32;  ///< products with weights stored as integers: i8 and the q blocks

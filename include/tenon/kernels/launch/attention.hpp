@@ -45,6 +45,34 @@ void check_sequences(const ragged<Number>& batch, index queries) {
   }
 }
 
+/// What attend does once its policies are erased: one body per machine, number and state.
+template <class Machine, class Number, class State, class Reduction>
+void attend_erased(const Machine& machine, const readable<3>& q, const ragged<Number>& sequences, const writable<3>& out, int dim, int dim_v, const erased_policies<Machine, State>& policies,
+                   const State& identity, const Reduction& reduction, const view<float, 2>& log_sum_exp, int batch, std::byte* scratch) {
+  if (sequences.count == 0) return;
+  const heads shape = sequences.caches[0].shape;
+  check_attend(q, shape, out, dim, dim_v);
+  check_sequences(sequences, q.extent[0]);
+  index longest = 0;
+  for (int b = 0; b < sequences.count; ++b) longest = sequences.caches[b].length > longest ? sequences.caches[b].length : longest;
+  attention_call<Machine, State>{.machine = machine,
+                                 .shape = shape,
+                                 .q = q,
+                                 .out = out,
+                                 .log_sum_exp = log_sum_exp,
+                                 .caches = sequences.caches,
+                                 .sequence_at = sequence_at<Machine, Number>,
+                                 .first_query = sequences.first_query,
+                                 .sequences = sequences.count,
+                                 .first_batch = batch,
+                                 .policies = policies,
+                                 .factor = policies.factor != 0 ? policies.factor : 1.0f / __builtin_sqrtf(static_cast<float>(shape.dim)),
+                                 .identity = identity,
+                                 .split = split_of(reduction, longest),
+                                 .scratch = reinterpret_cast<float*>(scratch)}
+      .run();
+}
+
 }  // namespace kernel_detail
 
 /// Bytes of scratch that attend needs where no sequence has more than `queries` queries or `capacity` keys. Grows with each.
@@ -65,37 +93,14 @@ template <int DimQK, int DimV, class Reduction = fixed_split, class Machine, cac
 void attend(const Machine& machine, readable<3> q, const ragged<Number>& sequences, writable<3> out, const Mask& mask, const Score& score, std::byte* scratch,
             const Weighting& weighting = {}, const Reduction& reduction = {}, view<float, 2> log_sum_exp = {}, int batch = 0) {
   static_assert(DimQK % 8 == 0 && DimV % 8 == 0 && DimQK >= 0 && DimV >= 0 && DimQK <= 576 && DimV <= 576,
-                "[attend] head dims are multiples of 8 up to 576. Fix: pad the heads of the model.");
-  if (sequences.count == 0) return;
-  const heads shape = sequences.caches[0].shape;
-  kernel_detail::check_attend(q, shape, out, DimQK, DimV);
-  kernel_detail::check_sequences(sequences, q.extent[0]);
-  index longest = 0;
-  for (int b = 0; b < sequences.count; ++b) longest = sequences.caches[b].length > longest ? sequences.caches[b].length : longest;
+                "[attend] head dims must be multiples of 8 up to 576: kernels work on whole vectors. Fix: pad the heads of the model.");
   using words = typename Machine::atoms::attention;
   const auto identity = state_of<words::group_rows>(weighting);
   using state = std::remove_const_t<decltype(identity)>;
   using policies = kernel_detail::attention_policies<words, state, Mask, Score>;
   const policies own{mask, score};
-  const float asked = factor_of(score);
-  kernel_detail::attention_call<Machine, state>{.machine = machine,
-                                                .shape = shape,
-                                                .q = q,
-                                                .out = out,
-                                                .log_sum_exp = log_sum_exp,
-                                                .caches = sequences.caches,
-                                                .sequence_at = kernel_detail::sequence_at<Machine, Number>,
-                                                .first_query = sequences.first_query,
-                                                .sequences = sequences.count,
-                                                .first_batch = batch,
-                                                .policies = &own,
-                                                .walk = policies::walk,
-                                                .factor = asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(shape.dim)),
-                                                .sinks = sinks(weighting),
-                                                .identity = identity,
-                                                .split = kernel_detail::split_of(reduction, longest),
-                                                .scratch = reinterpret_cast<float*>(scratch)}
-      .run();
+  kernel_detail::attend_erased<Machine, Number, state, Reduction>(machine, q, sequences, out, DimQK, DimV, {&own, policies::walk, factor_of(score), sinks(weighting)}, identity, reduction,
+                                                                  log_sum_exp, batch, scratch);
 }
 
 /// The same for one sequence: query i stands at position length - queries + i.

@@ -50,6 +50,16 @@ struct attention_policies {
   }
 };
 
+/// The same without their types.
+template <class Machine, class State>
+struct erased_policies {
+  using words = typename Machine::atoms::attention;
+  const void* object;
+  void (*walk)(const void* object, const words&, const typename words::source&, const attention_piece&, int from, int to, int split, State* states, State* merged);
+  float factor;        ///< of q . k; 0: 1/sqrt(dim)
+  const float* sinks;  ///< logits [head], or null
+};
+
 template <class Machine, class State>
 struct attention_call {
   using words = typename Machine::atoms::attention;
@@ -65,10 +75,8 @@ struct attention_call {
   attention_sequence<words> (*sequence_at)(const void* caches, int b);
   const index* first_query;
   int sequences, first_batch;
-  const void* policies;
-  void (*walk)(const void*, const words&, const typename words::source&, const attention_piece&, int from, int to, int split, State*, State*);
+  erased_policies<Machine, State> policies;
   float factor;
-  const float* sinks;
   State identity;
   int split;
   float* scratch;
@@ -127,6 +135,7 @@ struct attention_call {
     for (int row0 = 0; row0 < p.rows; row0 += words::group_rows) {
       const int g = row0 / words::group_rows, count = p.rows - row0 < words::group_rows ? p.rows - row0 : words::group_rows;
       rows logits, by;
+      const float* sinks = policies.sinks;
       if (sinks != nullptr)
         for (int r = 0; r < words::group_rows; ++r) logits.at[r] = r < count ? sinks[row_head(p, row0 + r)] : 0.0f;
       states[g].finish(sinks == nullptr ? nullptr : logits.at, by);
@@ -160,7 +169,7 @@ struct attention_call {
         sequence.source.head = p.head;
         hold(place.tile, p);
         const bool merging = cut.splits > 1;  // merging with nothing would change nothing
-        walk(policies, place.tile, sequence.source, p, 0, p.length, split, place.states, merging ? place.merged : nullptr);
+        policies.walk(policies.object, place.tile, sequence.source, p, 0, p.length, split, place.states, merging ? place.merged : nullptr);
         store(place.tile, p, merging ? place.tile.merged : place.tile.o, merging ? place.merged : place.states);
       }
       before += items;
@@ -190,7 +199,7 @@ struct attention_call {
       State* states = reinterpret_cast<State*>(sums + cut.sum_floats(cut.most_rows));
       place.tile.o = sums;
       for (std::size_t g = 0; g < cut.groups(); ++g) states[g] = place.states[g];
-      walk(policies, place.tile, sequence.source, p, from, to, split, states, nullptr);
+      policies.walk(policies.object, place.tile, sequence.source, p, from, to, split, states, nullptr);
     }
   }
   // The partial result of one head over one split: sums, then states.
