@@ -2,6 +2,7 @@
 // The machine cpu_avx2: its words for products, for attention and for its gradients, under one name.
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/atoms/cpu/linear_attention.hpp>
 #include <tenon/kernels/atoms/cpu_avx2/attention.hpp>
 #include <tenon/kernels/atoms/cpu_avx2/attention_backward.hpp>
 #include <tenon/kernels/atoms/cpu_avx2/matmul.hpp>
@@ -13,6 +14,7 @@ struct cpu_avx2 {
   using product = avx2_product;
   using attention = avx2_attention;
   using attention_backward = avx2_attention_backward;
+  using linear_attention = linear_attention_words<avx2_attention_leaf>;
 };
 
 }  // namespace atoms

@@ -2,6 +2,7 @@
 // The machine cpu_avx512: its words for products, for attention and for its gradients, under one name.
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/atoms/cpu/linear_attention.hpp>
 #include <tenon/kernels/atoms/cpu_avx512/attention.hpp>
 #include <tenon/kernels/atoms/cpu_avx512/attention_backward.hpp>
 #include <tenon/kernels/atoms/cpu_avx512/matmul.hpp>
@@ -13,6 +14,7 @@ struct cpu_avx512 {
   using product = avx512_product;
   using attention = avx512_attention;
   using attention_backward = avx512_attention_backward;
+  using linear_attention = linear_attention_words<avx512_attention_leaf>;
 };
 
 }  // namespace atoms

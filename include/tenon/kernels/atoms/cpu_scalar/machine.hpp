@@ -2,6 +2,7 @@
 // The machine cpu_scalar: its words for products, for attention and for its gradients, under one name.
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/atoms/cpu/linear_attention.hpp>
 #include <tenon/kernels/atoms/cpu_scalar/attention.hpp>
 #include <tenon/kernels/atoms/cpu_scalar/attention_backward.hpp>
 #include <tenon/kernels/atoms/cpu_scalar/matmul.hpp>
@@ -13,6 +14,7 @@ struct cpu_scalar {
   using product = scalar_product;
   using attention = scalar_attention;
   using attention_backward = scalar_attention_backward;
+  using linear_attention = linear_attention_words<scalar_attention_leaf>;
 };
 
 }  // namespace atoms

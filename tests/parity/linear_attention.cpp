@@ -1,0 +1,147 @@
+// Linear attention: prompts, decoding and gradients against the O(n^2) definition in double, and that against finite differences.
+#include "../support/attention_problem.hpp"
+
+#include <tenon/kernels/launch/linear_attention.hpp>
+#include <tenon/kernels/reference/linear_attention.hpp>
+
+namespace tenon {
+namespace {
+
+using namespace testing;
+
+template <class T, class Vector>
+view<T, 4> four(Vector& x, index tokens, int head_count, int dim) {
+  return view<T, 4>(x.data(), 1, tokens, head_count, dim);
+}
+
+struct wanted {
+  std::vector<double> out, q, k, v;
+};
+template <class Mask, class Features>
+wanted reference_linear(const attention_problem& p, const std::vector<float>& d_out, const Mask& mask, const linear<Features>& weighting) {
+  const std::vector<double> q(p.q.begin(), p.q.end()), k(p.k.begin(), p.k.end()), v(p.v.begin(), p.v.end()), g(d_out.begin(), d_out.end());
+  wanted to{std::vector<double>(p.outputs()), std::vector<double>(q.size()), std::vector<double>(k.size()), std::vector<double>(v.size())};
+  const heads& s = p.shape;
+  const auto three = [](auto& x, index tokens, int head_count, int dim) { return view<std::remove_reference_t<decltype(x[0])>, 3>(x.data(), tokens, head_count, dim); };
+  reference::attend_linear(three(q, p.queries, s.query, s.dim), three(k, p.keys, s.kv, s.dim), three(v, p.keys, s.kv, s.dim_v), three(to.out, p.queries, s.query, s.dim_v), mask, weighting,
+                           three(g, p.queries, s.query, s.dim_v), three(to.q, p.queries, s.query, s.dim), three(to.k, p.keys, s.kv, s.dim), three(to.v, p.keys, s.kv, s.dim_v));
+  return to;
+}
+
+template <class Machine, class Mask, class Features>
+void check_linear(const Machine& machine, const attention_problem& p, const Mask& mask, const linear<Features>& weighting) {
+  CAPTURE(p.queries);
+  CAPTURE(p.keys);
+  const heads& s = p.shape;
+  std::vector<float> out(p.outputs()), d_out = attention_problem(p.shape, p.queries, p.keys, 99).q, dq(p.q.size()), dk(p.k.size()), dv(p.v.size());
+  d_out.resize(p.outputs(), 0.5f);
+  const wanted want = reference_linear(p, d_out, mask, weighting);
+  const view<const float, 4> q = four<const float>(p.q, p.queries, s.query, s.dim), k = four<const float>(p.k, p.keys, s.kv, s.dim), v = four<const float>(p.v, p.keys, s.kv, s.dim_v);
+  attend(machine, q, k, v, four<float>(out, p.queries, s.query, s.dim_v), mask, scaled{}, weighting);
+  CHECK(distance(out, want.out) <= 2e-6);
+  const attention_gradients to{.q = four<float>(dq, p.queries, s.query, s.dim), .k = four<float>(dk, p.keys, s.kv, s.dim), .v = four<float>(dv, p.keys, s.kv, s.dim_v)};
+  attend_backward(machine, {.q = q, .k = k, .v = v, .out = {}, .log_sum_exp = {}, .d_out = four<float>(d_out, p.queries, s.query, s.dim_v)}, to, mask, scaled{}, weighting);
+  if (p.keys == 1) {  // the one weight is 1 whatever q and k are
+    for (const auto* all : {&dq, &dk})
+      for (const float x : *all) CHECK(std::fabs(x) <= 1e-5f);
+  } else {
+    CHECK(distance(dq, want.q) <= 5e-6);
+    CHECK(distance(dk, want.k) <= 5e-6);
+  }
+  CHECK(distance(dv, want.v) <= 2e-6);
+}
+
+const std::vector<float>& directions() {
+  static const std::vector<float> drawn = attention_problem({1, 1, 24, 8}, 40, 1, 11).q;
+  return drawn;
+}
+
+}  // namespace
+
+TEST_CASE("elu + 1, causal, on every machine") {
+  for (const auto& [queries, keys] : {std::pair(150, 150), std::pair(37, 200), std::pair(1, 70), std::pair(64, 64), std::pair(90, 20), std::pair(1, 1)}) {
+    const attention_problem p({4, 2, 24, 40}, queries, keys, 1);
+    check_linear(cpu(), p, causal{}, linear{.features = elu_plus_one{}});
+    check_linear(cpu_scalar(), p, causal{}, linear{.features = elu_plus_one{}});
+  }
+}
+
+TEST_CASE("relu over the keys that padding leaves, random exponentials, waves") {
+  const attention_problem p({4, 2, 24, 8}, 90, 90, 2);
+  const std::int32_t length = 71;
+  const std::vector<float> cosine = {0.2f, -0.1f, 0.3f, 0.05f, 0.1f, 0.2f, -0.3f, 0.4f}, sine = {0.1f, 0.1f, -0.2f, 0.3f, 0.0f, 0.25f, 0.1f, -0.1f};
+  check_linear(cpu(), p, full{} & padding{.lengths = &length}, linear{.features = relu_features{}});
+  check_linear(cpu(), p, causal{}, linear{.features = random_exponentials{.directions = directions().data(), .size = 40}});
+  check_linear(cpu(), p, causal{}, linear{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = cosine.data(), .sine = sine.data(), .terms = 2, .constant = 1.5f}});
+}
+
+TEST_CASE("waves multiply the weight: the compressed form of 3D attention is exact") {
+  const float cosine[] = {0.2f, -0.1f}, sine[] = {0.1f, 0.3f};
+  const with_waves<elu_plus_one> waves{.inner = {}, .cosine = cosine, .sine = sine, .terms = 2, .constant = 1.0f};
+  const double q[] = {0.3, -1.0}, k[] = {-0.2, 0.7};
+  double a[10], b[10], plain = 0, found = 0;
+  waves.map(q, 2, {.query = 41, .key = 41}, side::query, a);
+  waves.map(k, 2, {.query = 17, .key = 17}, side::key, b);
+  for (int n = 0; n < 2; ++n) plain += elu_plus_one::value(q[n]) * elu_plus_one::value(k[n]);
+  for (int n = 0; n < 10; ++n) found += a[n] * b[n];
+  double wave = 1;
+  for (int f = 0; f < 2; ++f) wave += static_cast<double>(cosine[f]) * std::cos(std::pow(0.5, f) * 24) + static_cast<double>(sine[f]) * std::sin(std::pow(0.5, f) * 24);
+  CHECK(found == doctest::Approx(plain * wave).epsilon(1e-12));
+}
+
+TEST_CASE("decoding continues a prompt from a state of constant size") {
+  const cpu machine;
+  const attention_problem p({4, 2, 16, 24}, 120, 120, 3);
+  const linear weighting{.features = elu_plus_one{}};
+  const buffer state(linear_state_bytes(machine, p.shape, weighting));
+  std::vector<float> result(p.outputs());
+  const view<float, 3> out(result.data(), p.queries, 4, 24);
+  for (index first = 0; first < 120;) {
+    const index count = first == 0 ? 70 : first < 100 ? 15 : 1;
+    attend_recurrent(machine, p.query().rows(first, count), p.key().rows(first, count), p.value().rows(first, count), out.rows(first, count), weighting, state.data(), first);
+    first += count;
+  }
+  CHECK(distance(result, reference_linear(p, std::vector<float>(p.outputs()), causal{}, weighting).out) <= 2e-6);
+}
+
+TEST_CASE("a query whose features are 0 gives 0; what is not finite stays with those that see it") {
+  attention_problem p({1, 1, 8, 8}, 100, 100, 4);
+  for (int d = 0; d < 8; ++d) p.q[5 * 8 + static_cast<std::size_t>(d)] = -1;
+  check_linear(cpu(), p, causal{}, linear{.features = relu_features{}});
+  std::vector<float> clean(800), out(800);
+  const auto run = [&](std::vector<float>& to) { attend(cpu(), four<const float>(p.q, 100, 1, 8), four<const float>(p.k, 100, 1, 8), four<const float>(p.v, 100, 1, 8), four<float>(to, 100, 1, 8), causal{}, scaled{}, linear{.features = elu_plus_one{}}); };
+  run(clean);
+  p.v[60 * 8] = std::numeric_limits<float>::quiet_NaN(), p.k[61 * 8] = std::numeric_limits<float>::infinity();
+  run(out);
+  CHECK(distance({out.begin(), out.begin() + 480}, {clean.begin(), clean.begin() + 480}) <= 1e-6);
+  CHECK(std::isnan(out[480]));
+}
+
+TEST_CASE("the reference's gradients are those of its loss") {
+  attention_problem p({2, 1, 4, 4}, 5, 7, 6);
+  const std::vector<float> d_out = attention_problem({2, 1, 4, 4}, 5, 7, 7).q;
+  const auto check = [&](const auto& mask, const auto& weighting) {
+    const wanted want = reference_linear(p, d_out, mask, weighting);
+    const auto compare = [&](std::vector<float>& x, const std::vector<double>& gradient) {
+      for (std::size_t i = 0; i < x.size(); i += 3) {
+        const float at = x[i], step = 1.0f / 64;
+        const auto loss = [&](float to) {
+          x[i] = to;
+          const std::vector<double> out = reference_linear(p, d_out, mask, weighting).out;
+          double sum = 0;
+          for (std::size_t n = 0; n < out.size(); ++n) sum += out[n] * static_cast<double>(d_out[n]);
+          x[i] = at;
+          return sum;
+        };
+        const double width = static_cast<double>(at + step) - static_cast<double>(at - step);
+        CHECK(std::fabs((loss(at + step) - loss(at - step)) / width - gradient[i]) <= 2e-3 * (1 + std::fabs(gradient[i])));
+      }
+    };
+    compare(p.q, want.q), compare(p.k, want.k), compare(p.v, want.v);
+  };
+  const std::vector<float> cosine = {0.2f, -0.1f}, sine = {0.1f, 0.3f};
+  check(causal{}, linear{.features = random_exponentials{.directions = directions().data(), .size = 9}});
+  check(full{}, linear{.features = with_waves<random_exponentials>{.inner = {directions().data(), 9}, .cosine = cosine.data(), .sine = sine.data(), .terms = 1, .constant = 1.0f}});
+}
+
+}  // namespace tenon
