@@ -13,7 +13,7 @@ namespace {
 using namespace tenon;
 using tenon::index;  // not that of <strings.h>
 
-TEST_CASE("attend on a simulated GPU is the reference, from any number and any strides") {
+TEST_CASE_TEMPLATE("attend on a simulated GPU is the reference, from any number and any strides", Arch, sm80, gfx942) {
   constexpr index batch = 2, queries = 20, keys = 75, heads = 4, kv_heads = 2, dim = 64;
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
@@ -26,7 +26,7 @@ TEST_CASE("attend on a simulated GPU is the reference, from any number and any s
   view<float, 4> keys_seen(k.data(), batch, keys, kv_heads, dim);  // heads outside of tokens
   keys_seen.stride[1] = dim, keys_seen.stride[2] = keys * dim;
 
-  const simulated<sm80> machine({.schedule = simulation::schedule::random, .seed = 5});
+  const simulated<Arch> machine({.schedule = simulation::schedule::random, .seed = 5});
   attend(machine, view(q.data(), batch, queries, heads, dim), keys_seen, view(v.data(), batch, keys, kv_heads, dim),
          view(out.data(), batch, queries, heads, dim), causal{});
   CAPTURE(machine.report().text());

@@ -10,9 +10,9 @@
 namespace tenon::testing {
 
 /// Names of what caught a break, commas between; empty: nothing. launch(machine) runs the kernel and returns its distance from the right
-/// result. `slow`: passes over banks that a right kernel takes.
+/// result.
 template <class Arch, class Launch>
-std::string caught_by(slip wrong, Launch&& launch, std::uint64_t slow = 0) {
+std::string caught_by(slip wrong, Launch&& launch) {
   std::string by;
   for (const auto landing : {simulation::copies::lazy, simulation::copies::eager}) {
     const simulated<Arch> machine({.copies = landing});
@@ -22,7 +22,7 @@ std::string caught_by(slip wrong, Launch&& launch, std::uint64_t slow = 0) {
     now = {};
     const auto add = [&](const std::string& what) { by += by.empty() ? what : by.find(what) == by.npos ? ", " + what : ""; };
     for (const simulation::fault& f : machine.report().faults) add(name(f.kind));
-    if (machine.report().bank_conflicts > slow) add("bank conflicts");
+    if (machine.report().bank_conflicts != 0) add("bank conflicts");
     if (!(distance <= 5e-3)) add("result");
   }
   return by;

@@ -172,8 +172,9 @@ struct mutating_gfx942 : mutating_leaf<simulated<gfx942>::leaf> {
     const bits64 left{{a.word[1], a.word[0]}}, right{{b.word[1], b.word[0]}};
     base::mfma(d, is(mutation::swap_left) ? left : a, is(mutation::swap_right) ? right : b, where);
     if (nth(mutation::swap_sums)) {
-      const float kept = d[1];
-      d[1] = d[2], d[2] = kept;
+      constexpr int last = static_cast<int>(sizeof(Sums) / sizeof(float)) - 1;
+      const float kept = d[last];
+      d[last] = d[last - 1], d[last - 1] = kept;
     }
   }
 };

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include <tenon/kernels/launch/amd/attention.hpp>
 #include <tenon/kernels/launch/number_view.hpp>
 #include <tenon/kernels/launch/nvidia/attention.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
@@ -29,6 +30,10 @@ struct simulated_attention_words;
 template <class Problem>
 struct simulated_attention_words<sm80, Problem> {
   using type = nvidia_attention<typename simulated<sm80>::leaf, Problem>;
+};
+template <class Problem>
+struct simulated_attention_words<gfx942, Problem> {
+  using type = amd_attention<typename simulated<gfx942>::leaf, Problem>;
 };
 
 // Memory of the device for the time of one call. Bytes beyond its end belong to nobody, so that a kernel which goes there is seen.
