@@ -23,6 +23,7 @@
 #include <tenon/model/attention/dynamic.hpp>
 #include <tenon/model/attention/gated_sparse.hpp>
 #include <tenon/model/attention/output_gated.hpp>
+#include <tenon/model/attention/three_d.hpp>
 #include <tenon/model/attention/tri.hpp>
 #include <tenon/model/decoder.hpp>
 #include <tenon/model/load.hpp>

@@ -1,0 +1,89 @@
+#pragma once
+// 3D attention: content, position and task in one score.
+//   y = Wo weigh(q_i . k_j / sqrt(d) + PosEnc(i, j) + TaskEnc(i)) v
+//   PosEnc = sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j)), a and b learned per head, w_f = first ratio^f
+//   TaskEnc = q_i . e_task / sqrt(d), e_task learned per head, q_i before any rotation
+// TaskEnc is the same for all keys. Under softmax it cancels, whatever it learned, which is why a rule asks for sigmoid where it is
+// wanted; under sigmoid it opens or closes a query as a whole.
+
+#include <tenon/model/attention/projections.hpp>
+#include <tenon/model/attention/rules.hpp>
+
+namespace tenon {
+
+/// Grouped attention with the encodings that `Spec::encoding` names, weighed by `Spec::weighting`: softmax{} or sigmoid{...}.
+template <class Spec, bool = encoding_rules<Spec>::assembles>
+struct three_d_attention : refused_layer {};
+
+template <class Spec>
+struct three_d_attention<Spec, true> {
+  static constexpr const char* norm_name = "attn_norm.weight";
+  using parts_of = attention_projections<Spec>;
+  static constexpr encoding_spec own = Spec::encoding;
+  static constexpr bool has_task = own.task == task_encoding::learned;
+  static constexpr index query_heads = parts_of::spec.query_heads, head_dim = parts_of::spec.head_dim;
+
+  struct weights : parts_of::weights {
+    vector_parameter cosine, sine, task;
+  };
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    parts_of::each_parameter(w, visit);
+    visit(w.cosine, "attn_position_cos.weight", query_heads * own.terms);
+    visit(w.sine, "attn_position_sin.weight", query_heads * own.terms);
+    if constexpr (has_task) visit(w.task, "attn_task.weight", query_heads * head_dim);
+  }
+
+  static constexpr auto activations = parts_of::plan(query_heads);
+
+  template <class Machine>
+  using state = typename parts_of::cache;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index capacity) {
+    return parts_of::cache_bytes(machine, capacity);
+  }
+  template <class Machine>
+  static state<Machine> open_state(const Machine&, std::byte* memory, index capacity) {
+    return {.data = memory, .shape = parts_of::shape, .capacity = capacity};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+    return parts_of::scratch_bytes(machine, capacity);
+  }
+
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
+    constexpr int dim = head_dim;
+    const auto x = parts_of::in(activations, now.activations, now.tokens);
+    parts_of::project(now, w, in, x);
+    const auto position_of = parts_of::score >> fourier{.cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .first = own.first, .ratio = own.ratio};
+    const auto attend_by = [&](const auto& score) {
+      parts_of::turn(now, x);
+      append(now.machine, cache, x.key, x.value, now.first);
+      attend<dim, dim>(now.machine, x.query, cache, x.mixed, Spec::mask, score, now.scratch, Spec::weighting);
+    };
+    if constexpr (has_task) {
+      const view<float, 2> task_of = activations.in(now.activations, parts_of::own, now.tokens);
+      encode_task<Machine>(x.query, w.task.data, task_of);
+      attend_by(position_of >> task{.values = task_of.data, .heads = query_heads, .first_query = static_cast<int>(now.first)});
+    } else {
+      attend_by(position_of);
+    }
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+
+ private:
+  // to [token, head] = q . e_task / sqrt(d). A template on the machine, so that code for different instruction sets never merges.
+  template <class Machine>
+  static void encode_task(view<const float, 3> query, const float* task, view<float, 2> to) {
+    const float factor = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
+    for (index t = 0; t < query.extent[0]; ++t)
+      for (index h = 0; h < query_heads; ++h) {
+        float sum = 0;
+        for (index d = 0; d < head_dim; ++d) sum += query(t, h, d) * task[h * head_dim + d];
+        to(t, h) = sum * factor;
+      }
+  }
+};
+
+}  // namespace tenon

@@ -1,0 +1,75 @@
+// 3D attention against its definition in double, and the law of its task encoding: softmax cancels it, sigmoid does not.
+#include <doctest/doctest.h>
+
+#include <tenon/model/attention/three_d.hpp>
+
+#include "../../support/layer_runs.hpp"
+
+namespace {
+
+using namespace tenon_test;
+using tenon::index;  // <strings.h> has a function of this name
+constexpr index width = 48, query_heads = 6, dim = 16;
+
+struct by_softmax : attention_parts {
+  static constexpr tenon::encoding_spec encoding{.terms = 4};
+  static constexpr auto weighting = tenon::softmax{};
+};
+struct by_sigmoid : attention_parts {
+  static constexpr tenon::encoding_spec encoding{.terms = 3, .first = 2, .ratio = 0.25f, .task = tenon::task_encoding::learned};
+  static constexpr auto weighting = tenon::sigmoid{.bias = -2};
+};
+static_assert(tenon::layer<tenon::three_d_attention<by_softmax>> && tenon::layer<tenon::three_d_attention<by_sigmoid>>);
+static_assert(tenon::count_parameters<tenon::three_d_attention<by_softmax>>() == 48 * (96 + 2 * 32 + 96) + 2 * 6 * 4);
+
+// q . e / sqrt(d), q before its rotation.
+template <class Weights>
+std::vector<float> task_values(const doubles& x, const Weights& w, const std::vector<float>& task) {
+  const doubles q = dense(x, width, w["attn_q.weight"]);
+  std::vector<float> out;
+  for (std::size_t row = 0; row * dim < q.size(); ++row) {
+    double sum = 0;
+    for (std::size_t d = 0; d < dim; ++d) sum += q[row * dim + d] * static_cast<double>(task[row % query_heads * dim + d]);
+    out.push_back(static_cast<float>(sum / std::sqrt(static_cast<double>(dim))));
+  }
+  return out;
+}
+
+template <class Spec>
+void check(index tokens, unsigned seed) {
+  using layer = tenon::three_d_attention<Spec>;
+  layer_weights<layer> w(seed);
+  const std::vector<float> in = random_floats(tokens * width, seed + 100);
+  const doubles x(in.begin(), in.end());
+  const qkv attention(x, w, Spec::attention, width, 100);
+  const tenon::fourier position{.cosine = w["attn_position_cos.weight"].data(), .sine = w["attn_position_sin.weight"].data(), .terms = Spec::encoding.terms,
+                                .first = Spec::encoding.first, .ratio = Spec::encoding.ratio};
+  const std::vector<float> task = task_values(x, w, Spec::encoding.task == tenon::task_encoding::learned ? w["attn_task.weight"] : std::vector<float>(query_heads * dim));
+  const doubles mixed = attention.attend(Spec::mask, Spec::score >> position >> tenon::task{.values = task.data(), .heads = query_heads}, Spec::weighting);
+  layer_run<layer> run(w.packed(), tokens);
+  const std::vector<float> at_once = run.forward(in, width, {tokens});
+  CHECK(apart(at_once, dense(mixed, 96, w["attn_output.weight"])) < 2e-6);
+  CHECK(run.forward(in, width, {1, 6, 1}) == at_once);
+}
+
+TEST_CASE("content, position and task in one score, whatever the blocks") {
+  for (const int tokens : {1, 7, 40}) {
+    check<by_softmax>(tokens, 1);
+    check<by_sigmoid>(tokens, 2);
+  }
+}
+
+TEST_CASE("softmax cancels the task encoding, sigmoid does not") {
+  constexpr index tokens = 30;
+  layer_weights<tenon::three_d_attention<by_sigmoid>> w(3);
+  const std::vector<float> in = random_floats(tokens * width, 4);
+  const doubles x(in.begin(), in.end());
+  const qkv attention(x, w, by_sigmoid::attention, width, 100);
+  const std::vector<float> values = task_values(x, w, random_floats(query_heads * dim, 5, 3));
+  const auto with = tenon::scaled{} >> tenon::task{.values = values.data(), .heads = query_heads};
+  const auto difference = [](const doubles& a, const doubles& b) { return apart({a.begin(), a.end()}, b); };
+  CHECK(difference(attention.attend(tenon::causal{}, with), attention.attend(tenon::causal{})) < 1e-7);
+  CHECK(difference(attention.attend(tenon::causal{}, with, tenon::sigmoid{}), attention.attend(tenon::causal{}, tenon::scaled{}, tenon::sigmoid{})) > 0.1);
+}
+
+}  // namespace
