@@ -8,6 +8,7 @@
 
 #include <tenon/kernels/launch/cpu.hpp>
 #include <tenon/kernels/launch/rotary.hpp>
+#include <tenon/kernels/launch/rotary_backward.hpp>
 #include <tenon/kernels/reference/rotary.hpp>
 
 namespace {
@@ -80,6 +81,30 @@ TEST_CASE("what does not fit is refused") {
   auto x = noise(64);
   CHECK_THROWS_AS(rotate(cpu{}, rotary{.dims = 96, .pairing = halves}, view<float, 3>(x.data(), 1, 1, 64), 0), error);
   CHECK_THROWS_AS(rotate(cpu{}, rotary{.pairing = halves}, view<float, 3>(x.data(), 1, 1, 64), -1), error);
+}
+
+TEST_CASE("the gradient turns backwards: <turn x, y> = <x, turn_backward y>") {
+  constexpr index tokens = 5, heads = 2, dim = 16;
+  const auto check = [](const auto& position) {
+    std::mt19937 random(4);
+    std::normal_distribution<float> normal;
+    std::vector<float> x(tokens * heads * dim), y(x.size());
+    for (auto* all : {&x, &y})
+      for (float& v : *all) v = normal(random);
+    std::vector<float> turned = x, back = y;
+    rotate(cpu{}, position, view<float, 3>(turned.data(), tokens, heads, dim), 7);
+    rotate_backward(cpu{}, position, view<float, 3>(back.data(), tokens, heads, dim), 7);
+    double forward = 0, backward = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      forward += static_cast<double>(turned[i]) * static_cast<double>(y[i]);
+      backward += static_cast<double>(x[i]) * static_cast<double>(back[i]);
+    }
+    CHECK(std::abs(forward - backward) < 1e-4);
+  };
+  check(rotary{.theta = 100, .pairing = halves});
+  check(rotary{.theta = 100, .dims = 8, .pairing = interleaved});
+  check(rotary{.theta = 100, .pairing = halves, .scaling = yarn{.factor = 4, .original = 64}});
+  check(no_rotation{});
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ class layer_weights {
   layer_weights(const layer_weights&) = delete;
 
   typename Layer::weights& packed() { return packed_; }
+  const std::map<std::string, std::vector<float>>& all() const { return values_; }
   const std::vector<float>& operator[](const std::string& name) const { return values_.at(name); }
   std::vector<float>& at(const std::string& name) { return values_.at(name); }
   /// After a change of `at(name)`.
@@ -106,7 +107,8 @@ class layer_run {
 };
 
 /// x w^T + bias: x [token, depth], w [row, depth].
-inline doubles dense(const doubles& x, index depth, const std::vector<float>& w, const std::vector<float>& bias = {}) {
+template <class Numbers>
+doubles dense(const doubles& x, index depth, const Numbers& w, const Numbers& bias = {}) {
   const index tokens = static_cast<index>(x.size()) / depth, rows = static_cast<index>(w.size()) / depth;
   doubles out(static_cast<std::size_t>(tokens * rows));
   for (index t = 0; t < tokens; ++t)

@@ -11,6 +11,8 @@
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/running_mean.hpp>
 #include <tenon/model/attention/skipped.hpp>
+#include <tenon/model/attention/surrogate.hpp>
+#include <tenon/model/attention/training.hpp>
 
 namespace tenon {
 
@@ -99,7 +101,81 @@ struct dynamic_attention<Spec, true> {
     return g;
   }
 
+  using training = attention_training<parts_of>;
+  struct saved : training::saved {
+    std::vector<float> mean, widened, weight;  ///< of the generator: what it looked at, before its silu, what it gave
+  };
+  struct gradients : training::gradients {
+    std::vector<float> widen = zeros(2 * width * width), widen_bias = zeros(2 * width), weigh = zeros(2 * width * query_heads), weigh_bias = zeros(query_heads);
+  };
+  /// Computes every head: the surrogate gradient asks what a skipped one would have given.
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    const auto x = training::project(now, w, kept, in);
+    const view<const float, 2> by = head_weights_of(now, w, state.mean, in);
+    const auto keep = [&](slot s, std::vector<float>& to) {
+      const view<float, 2> from = activations.in(now.activations, s, now.tokens);
+      to.assign(from.data, from.data + from.size());
+    };
+    keep(mean, kept.mean), keep(weight, kept.weight), kept.widened = zeros(now.tokens * 2 * width);
+    const product widened[] = {{.weights = w.widen, .out = rows_of(kept.widened, 2 * width), .bias = w.widen_bias.data}};
+    matmul<parts_of::forms>(now.machine, by_mean(kept), widened, now.scratch);
+    parts_of::turn(now, x);
+    append(now.machine, state.cache, x.key, x.value, now.first);
+    training::attend(now, kept, x.key, x.value, Spec::mask, parts_of::score);
+    state.skipped.heads += by.size();
+    const std::vector<float> scaled_heads = weighed<Machine>(kept);
+    parts_of::finish(now, w, rows_of(scaled_heads, parts_of::query_width), stream);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    std::vector<float> d_mixed = training::output_backward(now, w, weighed<Machine>(kept), out_gradient, to), d_weight = zeros(now.tokens * query_heads);
+    for (std::size_t i = 0; i < d_mixed.size(); ++i) {
+      const float weight = kept.weight[i / head_dim];
+      d_weight[i / head_dim] += kept.mixed[i] * d_mixed[i] * (hard(weight) + weight * own_surrogate.slope(weight));
+      d_mixed[i] *= weight * hard(weight);
+    }
+    generator_backward(now, w, kept, d_weight, in_gradient, to);
+    typename training::saved d = training::zeros_like(kept);
+    const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);
+    training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, Spec::mask, parts_of::score);
+    training::turn_backward(now, Spec::position, dx);
+    training::project_backward(now, w, kept, d, in_gradient, to);
+  }
+
  private:
+  static constexpr std::size_t head_dim = static_cast<std::size_t>(parts_of::spec.head_dim);
+  static constexpr surrogate own_surrogate{own.threshold, own.temperature};
+  static constexpr float hard(float weight) { return weight < own.threshold ? 0.0f : 1.0f; }
+  static view<const float, 2> by_mean(const saved& kept) { return rows_of(kept.mean, width); }
+  template <class Machine>
+  static std::vector<float> weighed(const saved& kept) {
+    std::vector<float> out = kept.mixed;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] *= kept.weight[i / head_dim] * hard(kept.weight[i / head_dim]);
+    return out;
+  }
+  // From the gradient of the weights [token, head] to those of the generator and of the tokens whose mean it saw.
+  template <class Machine>
+  static void generator_backward(const pass<Machine>& now, const weights& w, const saved& kept, std::vector<float>& d_weight, view<float, 2> in_gradient, gradients& to) {
+    for (std::size_t first = 0; first < d_weight.size(); first += static_cast<std::size_t>(query_heads)) {
+      float shared = 0;  // of the softmax: sum_h p_h d_h
+      for (std::size_t h = first; h < first + static_cast<std::size_t>(query_heads); ++h) shared += kept.weight[h] * d_weight[h] / static_cast<float>(query_heads);
+      for (std::size_t h = first; h < first + static_cast<std::size_t>(query_heads); ++h)
+        d_weight[h] = kept.weight[h] * (own.weights == head_weights::sigmoid ? d_weight[h] * (1 - kept.weight[h]) : d_weight[h] - shared);
+    }
+    std::vector<float> hidden = kept.widened, d_hidden = zeros(static_cast<index>(hidden.size())), d_mean = zeros(now.tokens * width);
+    for (float& h : hidden) h = silu{}.open(h, 1.0f);
+    product_backward(now, rows_of(hidden, 2 * width), w.weigh, rows_of(d_weight, query_heads), rows_of(d_hidden, 2 * width), to.weigh, to.weigh_bias.data());
+    for (std::size_t i = 0; i < d_hidden.size(); ++i) d_hidden[i] *= slopes(silu{}, kept.widened[i], 1.0f).gate;
+    product_backward(now, by_mean(kept), w.widen, rows_of(d_hidden, 2 * width), rows_of(d_mean, width), to.widen, to.widen_bias.data());
+    for (index i = 0; i < width; ++i) {
+      double later = 0;  // of the means that token t went into
+      for (index t = now.tokens - 1; t >= 0; --t) later += static_cast<double>(d_mean[static_cast<std::size_t>(t * width + i)]) / static_cast<double>(own.mean == decides_by::tokens_seen ? t + 1 : now.tokens),
+        in_gradient(t, i) += own.mean == decides_by::tokens_seen ? static_cast<float>(later) : 0.0f;
+      if (own.mean == decides_by::whole_block)
+        for (index t = 0; t < now.tokens; ++t) in_gradient(t, i) += static_cast<float>(later);
+    }
+  }
   // Templates on the machine, so that code for different instruction sets never merges.
   template <class Machine>
   static void weights_of_logits(float* g) {

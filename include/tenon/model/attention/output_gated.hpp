@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/gate.hpp>
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/training.hpp>
 
 namespace tenon {
 
@@ -60,6 +61,50 @@ struct output_gated_attention<Spec, true> {
     else
       open_gate(now.machine, sigmoid_gate{}, gate, mixed, mixed);
     parts_of::finish(now, w, mixed, stream);
+  }
+
+  using training = attention_training<parts_of>;
+  struct saved : training::saved {
+    std::vector<float> gate;  ///< before the logistic
+  };
+  struct gradients : training::gradients {
+    std::vector<float> gate = zeros(gates * parts_of::width);
+  };
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    const auto x = training::project(now, w, kept, in);
+    kept.gate = zeros(now.tokens * gates);
+    const product open[] = {{.weights = w.gate, .out = rows_of(kept.gate, gates)}};
+    matmul<parts_of::forms>(now.machine, in, open, now.scratch);
+    parts_of::turn(now, x);
+    append(now.machine, cache, x.key, x.value, now.first);
+    training::attend(now, kept, x.key, x.value, Spec::mask, parts_of::score);
+    const std::vector<float> opened = gated<Machine>(kept);
+    parts_of::finish(now, w, rows_of(opened, parts_of::query_width), stream);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    std::vector<float> d_mixed = training::output_backward(now, w, gated<Machine>(kept), out_gradient, to), d_gate = zeros(now.tokens * gates);
+    for (std::size_t i = 0; i < d_mixed.size(); ++i) {
+      const auto by = slopes(sigmoid_gate{}, kept.gate[i / of_gate], kept.mixed[i]);
+      d_gate[i / of_gate] += by.gate * d_mixed[i];
+      d_mixed[i] *= by.up;
+    }
+    product_backward(now, rows_of(kept.in, parts_of::width), w.gate, rows_of(d_gate, gates), in_gradient, to.gate);
+    typename training::saved d = training::zeros_like(kept);
+    const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);
+    training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, Spec::mask, parts_of::score);
+    training::turn_backward(now, Spec::position, dx);
+    training::project_backward(now, w, kept, d, in_gradient, to);
+  }
+
+ private:
+  static constexpr std::size_t of_gate = static_cast<std::size_t>(parts_of::query_width / gates);  // values that one gate opens
+  template <class Machine>
+  static std::vector<float> gated(const saved& kept) {
+    std::vector<float> out = kept.mixed;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = sigmoid_gate{}.open(kept.gate[i / of_gate], out[i]);
+    return out;
   }
 };
 
