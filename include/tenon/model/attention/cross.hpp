@@ -48,7 +48,8 @@ struct cross_attention<Spec, true> {
   /// only the machine and the memory count. Throws tenon::error for a context that is wider or longer than the spec says.
   template <class Machine>
   static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index first = 0) {
-    if (tokens.extent[1] != context.width) throw error("[context.width] is ", context.width, " in the spec, but the context has ", tokens.extent[1], " features. Fix: make them equal.");
+    if (tokens.extent[1] != context.width)
+      throw error("[context.width] is ", context.width, " in the spec, but the context has ", tokens.extent[1], " features. Fix: make them equal.");
     if (first < 0 || first > cache.length || first + tokens.extent[0] > context.most_tokens)
       throw error("[context.most_tokens] is ", context.most_tokens, ": tokens ", first, " to ", first + tokens.extent[0], " do not fit. Fix: a larger bound, or fewer tokens.");
     for (index done = 0; done < tokens.extent[0]; done += block_tokens) {

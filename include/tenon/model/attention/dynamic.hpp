@@ -168,12 +168,20 @@ struct dynamic_attention<Spec, true> {
     product_backward(now, rows_of(hidden, 2 * width), w.weigh, rows_of(d_weight, query_heads), rows_of(d_hidden, 2 * width), to.weigh, to.weigh_bias.data());
     for (std::size_t i = 0; i < d_hidden.size(); ++i) d_hidden[i] *= slopes(silu{}, kept.widened[i], 1.0f).gate;
     product_backward(now, by_mean(kept), w.widen, rows_of(d_hidden, 2 * width), rows_of(d_mean, width), to.widen, to.widen_bias.data());
+    mean_backward(rows_of(d_mean, width), in_gradient);
+  }
+  // A token went into the means of all tokens from it on, or of its whole block.
+  static void mean_backward(view<const float, 2> d_mean, view<float, 2> in_gradient) {
+    constexpr bool seen = own.mean == decides_by::tokens_seen;
+    const index tokens = d_mean.extent[0];
     for (index i = 0; i < width; ++i) {
-      double later = 0;  // of the means that token t went into
-      for (index t = now.tokens - 1; t >= 0; --t) later += static_cast<double>(d_mean[static_cast<std::size_t>(t * width + i)]) / static_cast<double>(own.mean == decides_by::tokens_seen ? t + 1 : now.tokens),
-        in_gradient(t, i) += own.mean == decides_by::tokens_seen ? static_cast<float>(later) : 0.0f;
-      if (own.mean == decides_by::whole_block)
-        for (index t = 0; t < now.tokens; ++t) in_gradient(t, i) += static_cast<float>(later);
+      double whole = 0;
+      for (index t = 0; t < tokens; ++t) whole += static_cast<double>(d_mean(t, i)) / static_cast<double>(tokens);
+      double later = 0;
+      for (index t = tokens - 1; t >= 0; --t) {
+        later += static_cast<double>(d_mean(t, i)) / static_cast<double>(t + 1);
+        in_gradient(t, i) += static_cast<float>(seen ? later : whole);
+      }
     }
   }
   // Templates on the machine, so that code for different instruction sets never merges.

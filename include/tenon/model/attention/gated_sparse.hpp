@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/skipped.hpp>
+#include <tenon/model/attention/surrogate.hpp>
+#include <tenon/model/attention/training.hpp>
 #include <tenon/policies/gathered.hpp>
 
 namespace tenon {
@@ -87,6 +90,71 @@ struct gated_sparse_attention<Spec, true> {
     return (z < T(0) ? z : T(0)) - log(T(1) + exp(-abs(z)));
   }
 
+  using training = attention_training<parts_of>;
+  /// The keys and values of some positions, and log gamma of each.
+  struct some_keys {
+    std::vector<std::int32_t> positions;
+    std::vector<float> key, value, log_gate;
+    index count() const { return static_cast<index>(positions.size()); }
+  };
+  struct saved : training::saved {
+    std::vector<float> gate;  ///< before the logistic
+    some_keys kept, dropped;
+  };
+  struct gradients : training::gradients {
+    std::vector<float> gate = zeros(parts_of::width), gate_bias = zeros(1);
+  };
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    const auto x = training::project(now, w, kept, in);
+    kept.gate = zeros(now.tokens);
+    const view<float, 2> gate = rows_of(kept.gate, 1);
+    const product gated[] = {{.weights = w.gate, .out = gate, .bias = w.gate_bias.data}};
+    matmul<parts_of::forms>(now.machine, in, gated, now.scratch);
+    parts_of::turn(now, x);
+    kept.kept = kept.dropped = {};
+    for (index t = 0; t < now.tokens; ++t) {
+      some_keys& side = logistic(gate(t, 0)) < own.threshold ? kept.dropped : kept.kept;
+      side.positions.push_back(static_cast<std::int32_t>(t));
+      side.log_gate.push_back(log_gate_of(gate(t, 0)));
+      side.key.insert(side.key.end(), &x.key(t, 0, 0), &x.key(t, 0, 0) + parts_of::kv_width);
+      side.value.insert(side.value.end(), &x.value(t, 0, 0), &x.value(t, 0, 0) + parts_of::kv_width);
+    }
+    const auto of_cache = parts_of::in(activations, now.activations, now.tokens);
+    std::copy_n(kept.key.data(), kept.key.size(), of_cache.key.data);
+    std::copy_n(kept.value.data(), kept.value.size(), of_cache.value.data);
+    keep_keys(now, state, gate, of_cache);
+    const some_keys& side = kept.kept;
+    training::attend(now, kept, by_head(side.key), by_head(side.value), mask_of(side, now.tokens), score_of(side, now.tokens, nullptr));
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+  /// A dropped key gets no gradient of its own; its gate learns what the key would have given beside the kept ones.
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, out_gradient, to);
+    typename training::saved d = training::zeros_like(kept), unused = training::zeros_like(kept);
+    std::vector<float> d_gate = zeros(now.tokens);
+    const auto walk = [&](const some_keys& side, view<float, 3> d_query, bool stays) {
+      if (side.count() == 0 || kept.kept.count() == 0) return;
+      std::vector<float> d_key = zeros(side.count() * parts_of::kv_width), d_value = d_key, d_log_gate = zeros(side.count());
+      training::attend_backward(now, kept, by_head(side.key), by_head(side.value), d_mixed, d_query, by_head(d_key), by_head(d_value), mask_of(side, now.tokens),
+                                score_of(side, now.tokens, d_log_gate.data()));
+      for (std::size_t j = 0; j < side.positions.size(); ++j) {
+        const auto t = static_cast<std::size_t>(side.positions[j]);
+        const float gamma = logistic(kept.gate[t]), soft = surrogate{own.threshold, own.temperature}.slope(gamma) * gamma * (1 - gamma);
+        d_gate[t] = d_log_gate[j] * (stays ? 1 - gamma + soft : soft);
+        if (!stays) continue;
+        std::copy_n(d_key.data() + index(j) * parts_of::kv_width, parts_of::kv_width, d.key.data() + index(t) * parts_of::kv_width);
+        std::copy_n(d_value.data() + index(j) * parts_of::kv_width, parts_of::kv_width, d.value.data() + index(t) * parts_of::kv_width);
+      }
+    };
+    walk(kept.kept, training::heads_of(d).query, true);
+    walk(kept.dropped, training::heads_of(unused).query, false);
+    product_backward(now, rows_of(kept.in, parts_of::width), w.gate, rows_of(d_gate, 1), in_gradient, to.gate, to.gate_bias.data());
+    training::turn_backward(now, Spec::position, training::heads_of(d));
+    training::project_backward(now, w, kept, d, in_gradient, to);
+  }
+
  private:
   static std::size_t list_bytes(index capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
   template <class Score>
@@ -95,6 +163,19 @@ struct gated_sparse_attention<Spec, true> {
       return score;
     else
       return gathered_keys<Score>{score, positions, shift};
+  }
+
+  using mask_type = std::remove_const_t<decltype(Spec::mask)>;
+  static gathered_keys<mask_type> mask_of(const some_keys& side, index tokens) { return {Spec::mask, side.positions.data(), static_cast<int>(tokens - side.count())}; }
+  static auto score_of(const some_keys& side, index tokens, float* d_log_gate) {
+    return over_keys(parts_of::score, side.positions.data(), static_cast<int>(tokens - side.count())) >>
+           key_bias{.values = side.log_gate.data(), .batch_stride = 0, .d_values = d_log_gate};
+  }
+  static view<const float, 3> by_head(const std::vector<float>& x) {
+    return {x.data(), static_cast<index>(x.size()) / parts_of::kv_width, index{parts_of::spec.kv_heads}, index{parts_of::spec.head_dim}};
+  }
+  static view<float, 3> by_head(std::vector<float>& x) {
+    return {x.data(), static_cast<index>(x.size()) / parts_of::kv_width, index{parts_of::spec.kv_heads}, index{parts_of::spec.head_dim}};
   }
 
   // Drops what the sequence has forgotten, moves the kept of the block's keys and values together, and appends them.

@@ -22,7 +22,7 @@ struct running_mean {
   /// Throws tenon::error where the sequence was cut back to a position whose sums are gone.
   void follow(index first, view<const float, 2> in, view<float, 2> mean) {
     if (first != seen && (segment == 0 ? first : first % segment) != 0)
-      throw error("[first] is ", first, ", but the running mean has seen ", seen, " tokens and cannot go back into them. Fix: cut the sequence back to 0 or to a segment's start.");
+      throw error("[first] is ", first, ", but the running mean has seen ", seen, " tokens and cannot go back into them. Fix: cut back to 0 or a segment's start.");
     for (index t = 0; t < in.extent[0]; ++t) {
       const index before = segment == 0 ? first + t : (first + t) % segment;
       if (before == 0)

@@ -8,6 +8,7 @@
 
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/training.hpp>
 
 namespace tenon {
 
@@ -56,7 +57,7 @@ struct three_d_attention<Spec, true> {
     constexpr int dim = head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);
-    const auto position_of = parts_of::score >> fourier{.cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .first = own.first, .ratio = own.ratio};
+    const auto position_of = parts_of::score >> series(w);
     const auto attend_by = [&](const auto& score) {
       parts_of::turn(now, x);
       append(now.machine, cache, x.key, x.value, now.first);
@@ -72,7 +73,57 @@ struct three_d_attention<Spec, true> {
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
 
+  using training = attention_training<parts_of>;
+  struct saved : training::saved {
+    std::vector<float> plain_query, task;  ///< q before its rotation, and what the task made of it
+  };
+  struct gradients : training::gradients {
+    std::vector<float> cosine = zeros(query_heads * own.terms), sine = cosine, task = zeros(has_task ? query_heads * head_dim : 0);
+  };
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    const auto x = training::project(now, w, kept, in);
+    if constexpr (has_task) {
+      kept.plain_query = kept.query, kept.task = zeros(now.tokens * query_heads);
+      encode_task<Machine>(x.query, w.task.data, rows_of(kept.task, query_heads));
+    }
+    parts_of::turn(now, x);
+    append(now.machine, cache, x.key, x.value, now.first);
+    training::attend(now, kept, x.key, x.value, Spec::mask, score_of(w, kept, nullptr, nullptr, nullptr), Spec::weighting);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, out_gradient, to);
+    typename training::saved d = training::zeros_like(kept);
+    std::vector<float> d_task = zeros(has_task ? now.tokens * query_heads : 0);
+    const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);
+    training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, Spec::mask,
+                              score_of(w, kept, to.cosine.data(), to.sine.data(), d_task.data()), Spec::weighting);
+    training::turn_backward(now, Spec::position, dx);
+    if constexpr (has_task) {
+      const float factor = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
+      for (std::size_t i = 0; i < d.query.size(); ++i) {
+        const std::size_t of_task = i % (static_cast<std::size_t>(query_heads * head_dim));
+        const float by = factor * d_task[i / static_cast<std::size_t>(head_dim)];
+        d.query[i] += by * w.task.data[of_task];
+        to.task[of_task] += by * kept.plain_query[i];
+      }
+    }
+    training::project_backward(now, w, kept, d, in_gradient, to);
+  }
+
  private:
+  static fourier series(const weights& w, float* d_cosine = nullptr, float* d_sine = nullptr) {
+    return {.cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .first = own.first, .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine};
+  }
+  static auto score_of(const weights& w, const saved& kept, float* d_cosine, float* d_sine, float* d_task) {
+    const auto position_of = parts_of::score >> series(w, d_cosine, d_sine);
+    if constexpr (has_task)
+      return position_of >> task{.values = kept.task.data(), .heads = query_heads, .first_query = 0, .batch_stride = 0, .d_values = d_task};
+    else
+      return position_of;
+  }
   // to [token, head] = q . e_task / sqrt(d). A template on the machine, so that code for different instruction sets never merges.
   template <class Machine>
   static void encode_task(view<const float, 3> query, const float* task, view<float, 2> to) {

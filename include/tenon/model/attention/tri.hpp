@@ -35,7 +35,8 @@ struct tri_attention<Spec, true> {
   };
   template <class Visit>
   static constexpr void each_parameter(weights& w, Visit& visit) {
-    parts_of::each_parameter(w.spatial, visit, {"spatial_q.weight", "spatial_k.weight", "spatial_v.weight", "spatial_output.weight", "spatial_q.bias", "spatial_k.bias", "spatial_v.bias"});
+    parts_of::each_parameter(w.spatial, visit,
+                             {"spatial_q.weight", "spatial_k.weight", "spatial_v.weight", "spatial_output.weight", "spatial_q.bias", "spatial_k.bias", "spatial_v.bias"});
     parts_of::each_parameter(w.temporal, visit,
                              {"temporal_q.weight", "temporal_k.weight", "temporal_v.weight", "temporal_output.weight", "temporal_q.bias", "temporal_k.bias", "temporal_v.bias"});
     visit(w.channel, "channel.weight", width, width);
