@@ -23,3 +23,17 @@ TENON_TEST_KERNEL(causal_128)
 TENON_TEST_KERNEL(causal_64)
 TENON_TEST_KERNEL(capped_128)
 TENON_TEST_KERNEL(documents_64)
+
+namespace {
+
+using split_words = tenon::nvidia_attention_split<leaf, tenon_test::decode_128>;
+
+}  // namespace
+
+extern "C" __global__ void __launch_bounds__(split_words::threads)
+    attention_split(const __grid_constant__ tenon::attention_split_arguments<tenon_test::decode_128> arguments) {
+  tenon::attention_split_kernel<leaf, split_words>(arguments);
+}
+extern "C" __global__ void __launch_bounds__(128) attention_merge(const __grid_constant__ tenon::attention_split_arguments<tenon_test::decode_128> arguments) {
+  tenon::attention_merge_kernel<leaf, split_words, 128>(arguments);
+}

@@ -36,4 +36,11 @@ struct documents_64 : causal_64 {
   static constexpr int group = 4;
 };
 
+/// Decoding: four heads of a group in one tile, keys split over blocks.
+struct decode_128 : causal_128 {
+  using mask = tenon::both<tenon::causal, tenon::window>;
+  using weighting = tenon::sink;
+  static constexpr int group = 4;
+};
+
 }  // namespace tenon_test

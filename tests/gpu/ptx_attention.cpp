@@ -192,6 +192,49 @@ TEST_CASE("a row has the same bits alone, in a tile, and in a batch") {
   CHECK(std::memcmp(last.out.data(), all.out.data() + 141 * 64, last.out.size() * 2) == 0);
 }
 
+/// Keys split over blocks, then merged.
+struct split_problem : problem<decode_128> {
+  using words = tenon::nvidia_attention_split<absent_leaf, decode_128>;
+  using problem::problem;
+
+  void run(int split, const ptx::Options& way) {
+    constexpr int tile_queries = words::block_rows / decode_128::group, floats = tenon::attention_partial_floats<words, decode_128>();
+    std::memset(static_cast<void*>(out.data()), 0xff, out.size() * sizeof(out[0]));
+    const int splits = (of.keys + split - 1) / split, tiles = (of.queries + tile_queries - 1) / tile_queries, groups = of.heads / decode_128::group;
+    ptx::Buffer<float> partials(static_cast<std::size_t>(splits * tiles * groups * of.batch) * floats, "partials", std::numeric_limits<float>::quiet_NaN());
+    const tenon::attention_split_arguments<decode_128> a{arguments(), partials.data(), split, splits};
+    const auto y = static_cast<unsigned>(groups), z = static_cast<unsigned>(of.batch);
+    launch_clean(module(), "attention_split", {static_cast<unsigned>(splits * tiles), y, z}, words::threads, ptx::Args(a), words::shared_bytes, way);
+    launch_clean(module(), "attention_merge", {static_cast<unsigned>(tiles), y, z}, 128, ptx::Args(a), 0, way);
+  }
+};
+
+TEST_CASE("decoding, keys split over blocks and merged") {
+  ptx::Buffer<float> sinks(8, "sinks");
+  for (std::size_t i = 0; i < 8; ++i) sinks[i] = static_cast<float>(i) - 4;
+  const auto mask = tenon::causal{} & tenon::window{300};
+  for (const sizes s : {sizes{1, 1, 700, 8, 2}, sizes{1, 3, 129, 4, 1}, sizes{1, 20, 260, 4, 1}, sizes{1, 1, 1, 4, 1}})
+    for (const int split : {128, 256}) {
+      split_problem p(s, mask, {}, {sinks.data()});
+      std::vector<char> first;
+      for (const ptx::Options& way : ptx_ways()) {
+        p.run(split, way);
+        if (first.empty()) first = p.bytes();
+        CHECK(first == p.bytes());
+      }
+      CHECK(p.distance() <= 5e-3);
+    }
+  // The same bits in a batch of other lengths.
+  split_problem batch({3, 1, 400, 4, 1}, mask, {}, {sinks.data()}, {400, 130, 7}), alone({1, 1, 130, 4, 1}, mask, {}, {sinks.data()});
+  std::memcpy(static_cast<void*>(alone.q.data()), batch.q.data() + alone.q.size(), alone.q.size() * 2);
+  std::memcpy(static_cast<void*>(alone.k.data()), batch.k.data() + 400 * 128, alone.k.size() * 2);
+  std::memcpy(static_cast<void*>(alone.v.data()), batch.v.data() + 400 * 128, alone.v.size() * 2);
+  batch.run(128, {});
+  alone.run(128, {});
+  CHECK(batch.distance() <= 5e-3);
+  CHECK(std::memcmp(alone.out.data(), batch.out.data() + alone.out.size(), alone.out.size() * 2) == 0);
+}
+
 TEST_CASE("2,048 tokens and 2 heads take fewer instructions than FlashAttention-2's kernel, and no bank conflicts") {
   problem<causal_128> p({1, 2048, 2048, 2, 2}, {}, {}, {});
   ptx::Options fast;

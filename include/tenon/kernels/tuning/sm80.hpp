@@ -15,6 +15,8 @@ struct attention_tile {
 
 /// The tile for heads of `dim`. Two blocks fit a multiprocessor: one computes while the other waits.
 consteval attention_tile attention(int) { return {4, 2, 64}; }
+/// The tile for few rows, as decoding has them. One warp may do all of the work; all four copy.
+consteval attention_tile attention_split(int) { return {4, 1, 64}; }
 
 /// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight.
 consteval int registers_of(attention_tile t, int dim) { return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16; }

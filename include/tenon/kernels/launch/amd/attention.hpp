@@ -7,11 +7,12 @@
 
 #include <tenon/kernels/atoms/gfx942/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/launch/gpu/attention_split.hpp>
 #include <tenon/kernels/tuning/gfx942.hpp>
 
 TENON_KERNELS_BEGIN
 
-/// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
+/// The words of a problem, also of few rows over many keys (launch/gpu/attention_split.hpp). `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
 using amd_attention = atoms::gfx942::attention_words<Leaf, Problem::dim, tuning::gfx942::attention(Problem::dim).warps, tuning::gfx942::attention(Problem::dim).keys>;
 

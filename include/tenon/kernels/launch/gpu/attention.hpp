@@ -41,39 +41,71 @@ struct attention_arguments {
   weighting_type weighting;
 };
 
+/// One block's tile of rows: which they are, what policies mean for them, and where they go.
+template <class Leaf, class Words, class Problem>
+struct attention_tile {
+  static constexpr int group = Problem::group, tile_queries = Words::block_rows / group;
+  using meaning_type = meaning<typename Problem::mask, typename Problem::score, group>;
+
+  const attention_arguments<Problem>& a;
+  int batch, first_head, first, rows, length;  ///< first: the tile's first query
+
+  TENON_BOTH TENON_INLINE attention_tile(const attention_arguments<Problem>& arguments, int tile)
+      : a(arguments), batch(Leaf::block_z()), first_head(Leaf::block_y() * group), first(tile * tile_queries) {
+    rows = (a.queries - first < tile_queries ? a.queries - first : tile_queries) * group;
+    length = a.lengths == nullptr ? a.length : Leaf::load(a.lengths + batch);
+  }
+  TENON_BOTH TENON_INLINE meaning_type mean() const { return {a.mask, a.score, length - a.queries + first, first_head, group, batch, length}; }
+  /// Of q . k.
+  TENON_BOTH TENON_INLINE float factor() const {
+    const float asked = factor_of(a.score);
+    return asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(Problem::dim));
+  }
+  /// Bits per unit of a score as the words see it: without its factor, where that is all of the score.
+  TENON_BOTH TENON_INLINE float base() const { return meaning_type::plain ? (factor() < 0 ? -factor() : factor()) * log2_e : log2_e; }
+  TENON_BOTH TENON_INLINE auto state() const { return device_state_of<Leaf, Words::lane_rows>(a.weighting, base()); }
+  TENON_BOTH TENON_INLINE void hold(Words& m) const {
+    m.hold(device_rows<const bf16, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor() < 0);
+  }
+  TENON_BOTH TENON_INLINE typename Words::source source() const {
+    return {a.keys, a.values, batch * a.cache_batch + first_head / (a.heads / a.kv_heads) * a.cache_head, length};
+  }
+  /// What the sums of a row are multiplied with, row `share` of the state.
+  template <class State>
+  TENON_BOTH TENON_INLINE float factor_of_row(const State& state, int share, int row) const {
+    const float* learned = sinks(a.weighting);
+    return state.factor(share, learned != nullptr, learned == nullptr ? 0.0f : Leaf::load(learned + first_head + row % group));
+  }
+  template <class State>
+  TENON_BOTH TENON_INLINE void store_log_sum_exp(const State& state, int share, int row) const {
+    if constexpr (!State::bounded)
+      if (a.log_sum_exp != nullptr) Leaf::store(a.log_sum_exp + (index{batch} * a.queries + first + row / group) * a.heads + first_head + row % group, state.log_sum_exp(share));
+  }
+  TENON_BOTH TENON_INLINE device_rows<typename Problem::out, group> out() const {
+    return {a.out + batch * a.out_batch + first * a.out_query + first_head * a.out_head, a.out_query, a.out_head};
+  }
+};
+
 /// What one thread does.
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void attention_kernel(const attention_arguments<Problem>& a) {
-  constexpr int group = Problem::group, tile_queries = Words::block_rows / group;
-  using meaning_type = meaning<typename Problem::mask, typename Problem::score, group>;
-  const int batch = Leaf::block_z(), first_head = Leaf::block_y() * group, tiles = (a.queries + tile_queries - 1) / tile_queries;
-  const int first = (tiles - 1 - Leaf::block_x()) * tile_queries;  // the last rows first: under a causal mask these are the longest
-  const int queries = a.queries - first < tile_queries ? a.queries - first : tile_queries, rows = queries * group;
-  const int length = a.lengths == nullptr ? a.length : Leaf::load(a.lengths + batch);
-  const meaning_type mean{a.mask, a.score, length - a.queries + first, first_head, group, batch, length};
-
-  const float asked = factor_of(a.score), factor = asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(Problem::dim));
-  const float base = meaning_type::plain ? (factor < 0 ? -factor : factor) * log2_e : log2_e;
-  Words m(factor);
-  m.hold(device_rows<const bf16, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor < 0);
-  const index head = batch * a.cache_batch + first_head / (a.heads / a.kv_heads) * a.cache_head;
-  auto state = device_state_of<Leaf, Words::lane_rows>(a.weighting, base);
-  attention_partial(m, typename Words::source{a.keys, a.values, head, length}, mean, rows, 0, length, &state);
+  using tile_type = attention_tile<Leaf, Words, Problem>;
+  // The last rows first: under a causal mask these are the longest.
+  const tile_type tile(a, (a.queries + tile_type::tile_queries - 1) / tile_type::tile_queries - 1 - Leaf::block_x());
+  Words m(tile.factor());
+  tile.hold(m);
+  auto state = tile.state();
+  attention_partial(m, tile.source(), tile.mean(), tile.rows, 0, tile.length, &state);
 
   row_values<Words::lane_rows> by;
-  const float* learned = sinks(a.weighting);
   const int lane = Words::lane();
   unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
     constexpr int r = decltype(share)::value;  // its conversion to int is a function of the host
-    const int row = m.row_of(lane, r), head_of_row = mean.head(row);
-    const float logit = learned == nullptr ? 0.0f : Leaf::load(learned + head_of_row);
-    by.at[r] = state.factor(r, learned != nullptr, logit);
-    if constexpr (!decltype(state)::bounded)
-      if (a.log_sum_exp != nullptr && row < rows && Words::speaks(lane))
-        Leaf::store(a.log_sum_exp + (index{batch} * a.queries + first + row / group) * a.heads + head_of_row, state.log_sum_exp(r));
+    const int row = m.row_of(lane, r);
+    by.at[r] = tile.factor_of_row(state, r, row);
+    if (row < tile.rows && Words::speaks(lane)) tile.store_log_sum_exp(state, r, row);
   });
-  using out_type = typename Problem::out;
-  m.store(device_rows<out_type, group>{a.out + batch * a.out_batch + first * a.out_query + first_head * a.out_head, a.out_query, a.out_head}, rows, by);
+  m.store(tile.out(), tile.rows, by);
 }
 
 TENON_KERNELS_END

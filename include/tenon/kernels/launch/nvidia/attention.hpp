@@ -7,6 +7,7 @@
 
 #include <tenon/kernels/atoms/sm80/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/launch/gpu/attention_split.hpp>
 #include <tenon/kernels/tuning/sm80.hpp>
 
 TENON_KERNELS_BEGIN
@@ -15,5 +16,10 @@ TENON_KERNELS_BEGIN
 template <class Leaf, class Problem>
 using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention(Problem::dim).warps, tuning::sm80::attention(Problem::dim).row_tiles,
                                                       tuning::sm80::attention(Problem::dim).keys>;
+
+/// The words of few rows over many keys: attention_split_kernel and attention_merge_kernel.
+template <class Leaf, class Problem>
+using nvidia_attention_split = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention_split(Problem::dim).warps,
+                                                            tuning::sm80::attention_split(Problem::dim).row_tiles, tuning::sm80::attention_split(Problem::dim).keys>;
 
 TENON_KERNELS_END
