@@ -30,7 +30,7 @@ case $way in
     number=$(sed -n 's/^#define TENON_VERSION //p' "$source/include/tenon/version.hpp")
     major=$((number / 10000)) minor=$((number / 100 % 100))
     version=$major.$minor.$((number % 100))
-    expect_right package -DCMAKE_PREFIX_PATH="$work/prefix" -DWANTED="$version" -DPARTS="text;bench"
+    expect_right package -DCMAKE_PREFIX_PATH="$work/prefix" -DWANTED="$version" -DPARTS="text;bench;simulated"
     for wrong in "$major.$((minor + 1))" "$((major + 1)).0"; do
       rm -rf "$work/build"
       if configure package -DCMAKE_PREFIX_PATH="$work/prefix" -DWANTED="$wrong"; then

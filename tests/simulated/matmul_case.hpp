@@ -19,6 +19,7 @@ struct matmul_case {
   int tokens, rows, depth;
   bool more;  // with a bias and a residual
   int stride, out_stride;
+  int pad = 1;  // the last rows of x and w exist up to a multiple of this
   std::vector<bf16> x, w;
   std::vector<out_type> out, residual;
   std::vector<float> bias;
@@ -56,8 +57,9 @@ struct matmul_case {
   void run(const Machine& machine, const matmul_arguments<Problem>& a, int shared_bytes = Words::shared_bytes) {
     std::fill(out.begin(), out.end(), out_type(-7.0f));
     // Of the last row only what exists: a kernel has nothing to look for beyond it.
-    machine.readable(x.data(), (count(tokens - 1, stride) + static_cast<std::size_t>(depth)) * sizeof(bf16), "x");
-    machine.readable(w.data(), (count(rows - 1, stride) + static_cast<std::size_t>(depth)) * sizeof(bf16), "w");
+    const auto last = static_cast<std::size_t>((depth + pad - 1) / pad * pad);
+    machine.readable(x.data(), (count(tokens - 1, stride) + last) * sizeof(bf16), "x");
+    machine.readable(w.data(), (count(rows - 1, stride) + last) * sizeof(bf16), "w");
     machine.readable(residual.data(), count(tokens, out_stride) * sizeof(out_type), "residual");
     machine.readable(bias.data(), count(rows, 1) * sizeof(float), "bias");
     machine.writable(out.data(), count(tokens, out_stride) * sizeof(out_type), "out");
