@@ -159,4 +159,50 @@ TEST_CASE("q, k, v and out of 16 bits: the numbers are converted, the sums stay 
   check(f16{});
 }
 
+TEST_CASE("caches that do not fit are refused in one sentence") {
+  const cpu machine;
+  const heads shape{4, 2, 16, 16}, wider{4, 2, 16, 24, values_are::first_dims_of_keys}, shared{4, 2, 16, 8, values_are::first_dims_of_keys}, uneven{4, 3, 16, 16};
+  const buffer memory(page_bytes<float>(machine, shape, 8) * 4), scratch(attention_scratch(machine, shape, 8, 32));
+  std::vector<float> x(4 * 4 * 24);
+  const std::int32_t pages[] = {3, 1};
+  const view<const float, 3> kv(x.data(), 4, 2, 16), q(x.data(), 4, 4, 16);
+  const view<float, 3> out(x.data(), 4, 4, 16);
+  const auto says = [&](cache_view<float> cache, readable<3> v, index first = 0) {
+    try {
+      append(machine, cache, kv, v, first);
+    } catch (const error& fault) {
+      return std::string(fault.what());
+    }
+    return std::string();
+  };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) == 0 && text.find("Fix: ") != std::string::npos; };
+  cache_view<float> paged{.data = memory.data(), .shape = shape, .capacity = 16, .pages = pages, .page_keys = 8};
+  CHECK(says(paged, kv, 12).empty());
+  CHECK(has(says(paged, kv, 13), "[first] of append"));
+  CHECK(has(says({.data = memory.data(), .shape = shape, .capacity = 16, .pages = pages}, kv), "[cache.page_keys] is 0"));
+  CHECK(has(says({.data = memory.data(), .shape = shape, .capacity = 15, .pages = pages, .page_keys = 8}, kv), "[cache.capacity] is 15"));
+  CHECK(has(says({.data = memory.data(), .shape = wider, .capacity = 16}, {}), "[heads.dim_v] is 24"));
+  CHECK(has(says({.data = memory.data(), .shape = shared, .capacity = 16}, kv), "[v] of append must be empty"));
+  CHECK(has(says({.data = memory.data(), .shape = uneven, .capacity = 16}, kv), "[heads.kv] is 3"));
+  CHECK(has(says(paged, readable<3>(q)), "[k, v] of append"));
+
+  cache_view<float> caches[] = {paged, paged};
+  caches[1].shape.query = 2;
+  const auto attends = [&](const index(&first_query)[3]) {
+    try {
+      attend<16, 16>(machine, q, ragged<float>{caches, first_query, 2}, out, causal{}, scaled{}, scratch.data());
+    } catch (const error& fault) {
+      return std::string(fault.what());
+    }
+    return std::string();
+  };
+  CHECK(has(attends({0, 2, 4}), "[ragged.caches] 1 has other heads"));
+  caches[1].shape.query = 4;
+  CHECK(attends({0, 2, 4}).empty());
+  CHECK(has(attends({0, 2, 5}), "[ragged.first_query] ends at 5"));
+  CHECK(has(attends({0, 4, 3}), "[ragged.first_query] must not descend"));
+  caches[0].length = 17;
+  CHECK(has(attends({0, 2, 4}), "[cache.length] 17"));
+}
+
 }  // namespace tenon

@@ -1,8 +1,10 @@
 #pragma once
 // How keys and values lie in the caches of all CPU machines, so that a product reads one stream straight through. A page holds,
-// for each kv head, its key panels and then its value panels; a contiguous cache is one page.
-//   key panel    [scales of 16 keys: dim / block][16], [dim / pack][16][pack]     a vector holds one dim (or a pair) of 16 keys
-//   value panel  [scales: dim_v / block][16], [16 / pack][dim_v][pack]             rows of keys (or pairs of keys)
+// for each kv head, the scales of its keys, its key panels, the scales of its values, its value panels; a contiguous cache is one
+// page. Scales have streams of their own: between the panels, each would be a miss that no prefetcher foresees.
+//   scales       [key / 16][dim / block][16]
+//   key panel    [dim / pack][16][pack]       a vector holds one dim (or a pair) of 16 keys
+//   value panel  [16 / pack][dim_v][pack]     rows of keys (or pairs of keys)
 // pack is 2 for 16-bit numbers, so that 32 of them widen to two vectors without a shuffle, else 1. Only numbers of 8 bits have
 // scales. Keys are padded to 16, dim_v to 16; padding is read but never counts. A cache whose values are the first dims of its
 // keys has no value panels.
@@ -35,14 +37,15 @@ struct cpu_cache_layout {
   index keys;
 
   TENON_INLINE index scale_bytes(int width) const { return block == 0 ? 0 : index{panel} * ((width + block - 1) / block) * index{sizeof(float)}; }
-  TENON_INLINE index key_panel_bytes() const { return scale_bytes(dim) + index{panel} * dim * item; }
-  TENON_INLINE index value_panel_bytes() const { return scale_bytes(dim_v) + index{panel} * dim_v * item; }
+  TENON_INLINE index panel_bytes(int width) const { return index{panel} * width * item; }
   TENON_INLINE index panels() const { return (keys + panel - 1) / panel; }
-  TENON_INLINE index head_bytes() const { return panels() * (key_panel_bytes() + value_panel_bytes()); }
+  TENON_INLINE index head_bytes() const { return panels() * (scale_bytes(dim) + panel_bytes(dim) + scale_bytes(dim_v) + panel_bytes(dim_v)); }
   TENON_INLINE std::size_t bytes(int kv_heads) const { return round_up(static_cast<std::size_t>(head_bytes() * kv_heads), 64); }
-  /// The panels that `key` stands in, from their scales on.
-  TENON_INLINE index key_panel(int head, index key) const { return head * head_bytes() + key / panel * key_panel_bytes(); }
-  TENON_INLINE index value_panel(int head, index key) const { return head * head_bytes() + panels() * key_panel_bytes() + key / panel * value_panel_bytes(); }
+  /// The panels that `key` stands in, and their scales.
+  TENON_INLINE index key_scales(int head, index key) const { return head * head_bytes() + key / panel * scale_bytes(dim); }
+  TENON_INLINE index key_panel(int head, index key) const { return head * head_bytes() + panels() * scale_bytes(dim) + key / panel * panel_bytes(dim); }
+  TENON_INLINE index value_scales(int head, index key) const { return (head + 1) * head_bytes() - panels() * (scale_bytes(dim_v) + panel_bytes(dim_v)) + key / panel * scale_bytes(dim_v); }
+  TENON_INLINE index value_panel(int head, index key) const { return (head + 1) * head_bytes() - panels() * panel_bytes(dim_v) + key / panel * panel_bytes(dim_v); }
 };
 
 /// The same for one kind of number, and how it is written.
@@ -60,10 +63,9 @@ struct cpu_cache : cpu_cache_layout {
   /// values. Row i of k and v lies i strides on.
   void write(std::byte* page, int head, index first, int count, const float* k, index k_stride, const float* v, index v_stride, int width_v) const {
     const int lane = static_cast<int>(first % panel);
-    rows_to_columns(page + key_panel(head, first), lane, count, k, k_stride);
+    rows_to_columns(page + key_panel(head, first), page + key_scales(head, first), lane, count, k, k_stride);
     if (dim_v == 0) return;
-    std::byte* to = page + value_panel(head, first);
-    for (int t = 0; t < count; ++t) row(to, lane + t, v + t * v_stride, width_v);
+    for (int t = 0; t < count; ++t) row(page + value_panel(head, first), page + value_scales(head, first), lane + t, v + t * v_stride, width_v);
   }
 
  private:
@@ -78,15 +80,15 @@ struct cpu_cache : cpu_cache_layout {
     return most;
   }
   // The scales of one row of `width`, of which `given` values are there, to the scales of its panel.
-  static void scales(std::byte* panel_at, int lane, const float* x, int width, float* own) {
-    float* to = reinterpret_cast<float*>(panel_at);
+  static void scales(std::byte* scales_at, int lane, const float* x, int width, float* own) {
+    float* to = reinterpret_cast<float*>(scales_at);
     for (int i = 0, d = 0; d < width; ++i, d += facts::block) to[i * panel + lane] = own[i] = Number::scale_of(most_of(x + d, width - d < facts::block ? width - d : facts::block));
   }
-  void rows_to_columns(std::byte* panel_at, int lane, int count, const float* k, index k_stride) const {
+  void rows_to_columns(std::byte* panel_at, [[maybe_unused]] std::byte* scales_at, int lane, int count, const float* k, index k_stride) const {
     [[maybe_unused]] factors own;
     if constexpr (facts::block != 0)
-      for (int t = 0; t < count; ++t) scales(panel_at, lane + t, k + t * k_stride, dim, own[t]);
-    storage* to = reinterpret_cast<storage*>(panel_at + scale_bytes(dim)) + lane * pack;
+      for (int t = 0; t < count; ++t) scales(scales_at, lane + t, k + t * k_stride, dim, own[t]);
+    storage* to = reinterpret_cast<storage*>(panel_at) + lane * pack;
     for (int d = 0; d < dim; d += pack, to += panel * pack)
       for (int t = 0; t < count; ++t)
         for (int i = 0; i < pack; ++i) {
@@ -96,13 +98,13 @@ struct cpu_cache : cpu_cache_layout {
             to[t * pack + i] = Number(k[t * k_stride + d + i]);
         }
   }
-  void row(std::byte* panel_at, int lane, const float* v, int width) const {
+  void row(std::byte* panel_at, [[maybe_unused]] std::byte* scales_at, int lane, const float* v, int width) const {
     [[maybe_unused]] float own[18];
     if constexpr (facts::block != 0) {
-      scales(panel_at, lane, v, width, own);
-      for (int i = (width + facts::block - 1) / facts::block; i < (dim_v + facts::block - 1) / facts::block; ++i) reinterpret_cast<float*>(panel_at)[i * panel + lane] = 1;
+      scales(scales_at, lane, v, width, own);
+      for (int i = (width + facts::block - 1) / facts::block; i < (dim_v + facts::block - 1) / facts::block; ++i) reinterpret_cast<float*>(scales_at)[i * panel + lane] = 1;
     }
-    storage* to = reinterpret_cast<storage*>(panel_at + scale_bytes(dim_v)) + index(lane / pack * pack) * dim_v + lane % pack;
+    storage* to = reinterpret_cast<storage*>(panel_at) + index(lane / pack * pack) * dim_v + lane % pack;
     for (int c = 0; c < dim_v; ++c) {
       const float x = c < width ? v[c] : 0.0f;
       if constexpr (facts::block != 0)

@@ -102,7 +102,7 @@ struct cache_block {
   int key0;
   int scaled;  ///< dims that share a scale; 0: no scales
   const cache_numbers<Leaf>*key_numbers, *value_numbers;
-  const std::byte *keys[panels], *values[panels];  ///< behind their scales
+  const std::byte *keys[panels], *values[panels];
 };
 
 /// Reads blocks of keys into one thread's memory where they cannot be used as they lie: `wide_keys` [panel][dim][16],
@@ -146,17 +146,18 @@ struct cache_reader {
   // Panels [0, count) of a block, page by page.
   void find(const cache_source<Leaf>& in, int count, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
-    const index key_bytes = layout.key_panel_bytes(), value_bytes = layout.value_panel_bytes(), key_scale_bytes = layout.scale_bytes(dim), value_scale_bytes = layout.scale_bytes(dim_v);
+    const index key_bytes = layout.panel_bytes(dim), value_bytes = layout.panel_bytes(layout.dim_v), key_scale_bytes = layout.scale_bytes(dim), value_scale_bytes = layout.scale_bytes(layout.dim_v);
     for (int p = 0; p < count;) {
       index key = out.key0 + p * panel;
       const std::byte* page = in.page_of(key);
       const std::byte *keys = page + layout.key_panel(in.head, key), *values = page + layout.value_panel(in.head, key);
+      const std::byte *key_scale = page + layout.key_scales(in.head, key), *value_scale = page + layout.value_scales(in.head, key);
       const index rest = (layout.keys - key + panel - 1) / panel;
-      for (const int to = rest < count - p ? p + static_cast<int>(rest) : count; p < to; ++p, keys += key_bytes, values += value_bytes) {
-        out.keys[p] = keys + key_scale_bytes, out.values[p] = values + value_scale_bytes;
+      for (const int to = rest < count - p ? p + static_cast<int>(rest) : count; p < to; ++p, keys += key_bytes, values += value_bytes, key_scale += key_scale_bytes, value_scale += value_scale_bytes) {
+        out.keys[p] = keys, out.values[p] = values;
         if (out.scaled == 0) continue;
-        copy_scales(keys, dim, p, in.numbers->step, out.scaled, key_scales);
-        if (layout.dim_v != 0) copy_scales(values, dim_v, p, in.numbers->step, out.scaled, value_scales);
+        copy_scales(key_scale, dim, p, in.numbers->step, out.scaled, key_scales);
+        if (layout.dim_v != 0) copy_scales(value_scale, dim_v, p, in.numbers->step, out.scaled, value_scales);
       }
     }
   }
@@ -193,12 +194,11 @@ struct cache_reader {
       index key = key0 + t;
       const std::byte* page = in.page_of(key);
       const int from = static_cast<int>(key % panel);
-      const std::byte *keys = page + layout.key_panel(in.head, key), *values = page + layout.value_panel(in.head, key);
-      in.numbers->pick(keys + layout.scale_bytes(dim), panel, 0, from, 1, 0, dim, key_to, panel);
-      if (out.scaled != 0) gather_scales(keys, dim, from, in.numbers->step, out.scaled, key_scales + t);
+      in.numbers->pick(page + layout.key_panel(in.head, key), panel, 0, from, 1, 0, dim, key_to, panel);
+      if (out.scaled != 0) gather_scales(page + layout.key_scales(in.head, key), dim, from, in.numbers->step, out.scaled, key_scales + t);
       if (layout.dim_v == 0) continue;
-      in.numbers->pick(values + layout.scale_bytes(dim_v), dim_v, from, 0, 0, 1, dim_v, value_to, 1);
-      if (out.scaled != 0) gather_scales(values, dim_v, from, in.numbers->step, out.scaled, value_scales + t);
+      in.numbers->pick(page + layout.value_panel(in.head, key), dim_v, from, 0, 0, 1, dim_v, value_to, 1);
+      if (out.scaled != 0) gather_scales(page + layout.value_scales(in.head, key), dim_v, from, in.numbers->step, out.scaled, value_scales + t);
     }
     out.key_numbers = out.value_numbers = &numbers_of<Leaf, float>;
   }
