@@ -3,6 +3,8 @@
 //   y = U MHA(q = Pt x, k = v = Pv c),  MHA with Wq, Wk, Wv, Wo of its own
 // The stream is the text; the bridge adds to it, so that without a context it is the identity.
 
+#include <utility>
+
 #include <tenon/model/attention/cross.hpp>
 
 namespace tenon {
@@ -83,6 +85,39 @@ struct bridge<Spec, true> {
     core::forward(within(now), w.attention, cache, short_tokens, sum);
     const product up[] = {{.weights = w.back, .out = stream, .how = finish::add}};
     matmul<forms>(now.machine, sum, up, now.scratch);
+  }
+
+  struct saved {
+    std::vector<float> in, narrow, sum, context;  ///< the stream, Pt of it, the result of the attention, the context
+    typename core::saved attention;
+  };
+  struct gradients {
+    std::vector<float> from_stream = zeros(bridge::narrow * width), from_context = zeros(bridge::narrow * context_width), back = zeros(width * bridge::narrow);
+    typename core::gradients attention;
+    std::vector<float> context;  ///< as of cross_attention
+  };
+  /// As cross_attention::read_context_saving.
+  template <class Machine>
+  static void read_context_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> tokens) {
+    kept.context = copied(tokens);
+    const std::vector<float> short_tokens = product_of<forms>(now, tokens, w.from_context);
+    core::read_context_saving(within(now), w.attention, cache, kept.attention, rows_of(short_tokens, narrow));
+  }
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    kept.in = copied(in), kept.narrow = product_of<forms>(now, in, w.from_stream), kept.sum = zeros(now.tokens * narrow);
+    core::forward_saving(within(now), w.attention, cache, kept.attention, rows_of(kept.narrow, narrow), rows_of(kept.sum, narrow));
+    const product up[] = {{.weights = w.back, .out = stream, .how = finish::add}};
+    matmul<forms>(now.machine, rows_of(kept.sum, narrow), up, now.scratch);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    std::vector<float> d_sum = zeros(now.tokens * narrow), d_narrow = d_sum;
+    product_backward(now, rows_of(kept.sum, narrow), w.back, out_gradient, rows_of(d_sum, narrow), to.back);
+    core::backward(within(now), w.attention, kept.attention, rows_of(std::as_const(d_sum), narrow), rows_of(d_narrow, narrow), to.attention);
+    product_backward(now, rows_of(kept.in, width), w.from_stream, rows_of(d_narrow, narrow), in_gradient, to.from_stream);
+    to.context = zeros(static_cast<index>(kept.context.size()));
+    product_backward(now, rows_of(kept.context, context_width), w.from_context, rows_of(to.attention.context, narrow), rows_of(to.context, context_width), to.from_context);
   }
 
  private:

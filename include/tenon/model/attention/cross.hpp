@@ -6,6 +6,7 @@
 
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/training.hpp>
 
 namespace tenon {
 
@@ -70,10 +71,50 @@ struct cross_attention<Spec, true> {
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     const product query[] = {{.weights = w.query, .out = parts_of::flat(x.query), .bias = w.query_bias.data}};
     matmul<parts_of::forms>(now.machine, in, query, now.scratch);
-    const scaled score{.factor = 1.0f / (context.temperature * __builtin_sqrtf(static_cast<float>(dim)))};
-    attend<dim, dim>(now.machine, x.query, cache, x.mixed, full{}, score, now.scratch);
+    attend<dim, dim>(now.machine, x.query, cache, x.mixed, full{}, tempered(), now.scratch);
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
+
+  using training = attention_training<parts_of>;
+  /// key and value are those of the context.
+  struct saved : training::saved {
+    std::vector<float> context;
+  };
+  struct gradients : training::gradients {
+    std::vector<float> context;  ///< of the context's tokens, as long as these: `backward` writes it
+  };
+  /// read_context, and keeps what `backward` needs of it; before forward_saving.
+  template <class Machine>
+  static void read_context_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> tokens) {
+    read_context(now, w, cache, tokens);
+    kept.context = copied(tokens);
+    kept.key = product_of<parts_of::forms>(now, tokens, w.key, w.key_bias.data);
+    kept.value = product_of<parts_of::forms>(now, tokens, w.value, w.value_bias.data);
+  }
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>&, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    training::keep_input(kept, in);
+    kept.query = product_of<parts_of::forms>(now, in, w.query, w.query_bias.data);
+    const auto x = training::heads_of(kept);
+    if (!kept.context.empty()) training::attend(now, kept, x.key, x.value, full{}, tempered());
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, out_gradient, to);
+    to.context = zeros(static_cast<index>(kept.context.size()));
+    if (kept.context.empty()) return;
+    typename training::saved d = training::zeros_like(kept);
+    const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);
+    training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, full{}, tempered());
+    const view<const float, 2> read = rows_of(kept.context, context.width);
+    product_backward(now, rows_of(kept.in, parts_of::width), w.query, rows_of(d.query, parts_of::query_width), in_gradient, to.query, to.query_bias.data());
+    product_backward(now, read, w.key, rows_of(d.key, parts_of::kv_width), rows_of(to.context, context.width), to.key, to.key_bias.data());
+    product_backward(now, read, w.value, rows_of(d.value, parts_of::kv_width), rows_of(to.context, context.width), to.value, to.value_bias.data());
+  }
+
+ private:
+  static scaled tempered() { return {.factor = 1.0f / (context.temperature * __builtin_sqrtf(static_cast<float>(parts_of::spec.head_dim)))}; }
 };
 
 }  // namespace tenon

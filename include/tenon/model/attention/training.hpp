@@ -18,6 +18,26 @@ inline view<const float, 2> rows_of(const std::vector<float>& x, index width) { 
 /// Zeros for the gradient of a matrix or vector.
 inline std::vector<float> zeros(index count) { return std::vector<float>(static_cast<std::size_t>(count)); }
 
+/// The numbers of a view, dense.
+inline std::vector<float> copied(view<const float, 2> x) {
+  std::vector<float> out;
+  out.reserve(static_cast<std::size_t>(x.size()));
+  for (index t = 0; t < x.extent[0]; ++t) out.insert(out.end(), &x(t, 0), &x(t, 0) + x.extent[1]);
+  return out;
+}
+
+/// out = in w^T + bias for any number of tokens, in blocks that fit the scratch of the pass.
+template <form_set Forms, class Machine>
+std::vector<float> product_of(const pass<Machine>& now, view<const float, 2> in, const matrix_parameter& w, const float* bias = nullptr) {
+  std::vector<float> out = zeros(in.extent[0] * w.rows);
+  for (index done = 0; done < in.extent[0]; done += block_tokens) {
+    const index count = in.extent[0] - done < block_tokens ? in.extent[0] - done : block_tokens;
+    const product one[] = {{.weights = w, .out = rows_of(out, w.rows).rows(done, count), .bias = bias}};
+    matmul<Forms>(now.machine, in.rows(done, count), one, now.scratch);
+  }
+  return out;
+}
+
 /// Adds the gradients of out = in w^T + bias to d_in (null: nobody asks), d_weights [row, depth] and d_bias.
 template <class Machine>
 void product_backward(const pass<Machine>& now, view<const float, 2> in, const matrix_parameter& w, view<const float, 2> d_out, view<float, 2> d_in,
@@ -39,7 +59,7 @@ struct attention_training {
   };
   /// Of the parameters, shaped as these, rows by depth. They begin as zeros and are added to.
   struct gradients {
-    std::vector<float> query = zeros(Parts::query_width * width), key = zeros(Parts::kv_width * width), value = zeros(Parts::kv_width * width),
+    std::vector<float> query = zeros(Parts::query_width * width), key = zeros(Parts::kv_width * Parts::context_width), value = key,
                        output = zeros(Parts::query_width * width);
     std::vector<float> query_bias = zeros(Parts::query_width), key_bias = zeros(Parts::kv_width), value_bias = zeros(Parts::kv_width);
   };
@@ -48,14 +68,17 @@ struct attention_training {
   template <class Machine>
   static parts project(const pass<Machine>& now, const typename Parts::weights& w, saved& kept, view<const float, 2> in) {
     if (now.first != 0) throw error("[first] is ", now.first, ": training takes a sequence in one block, from 0. Fix: one block of at most ", block_tokens, " tokens.");
-    kept.in = zeros(in.size());
-    for (index t = 0; t < in.extent[0]; ++t)
-      for (index i = 0; i < width; ++i) kept.in[static_cast<std::size_t>(t * width + i)] = in(t, i);
-    kept.query = kept.mixed = zeros(now.tokens * Parts::query_width), kept.key = kept.value = zeros(now.tokens * Parts::kv_width);
-    kept.sums = zeros(now.tokens * spec.query_heads);
+    keep_input(kept, in);
+    kept.key = kept.value = zeros(now.tokens * Parts::kv_width);
     const parts x = heads_of(kept);
     Parts::project(now, w, in, x);
     return x;
+  }
+  /// Keeps `in`, with room for its queries and their results.
+  static void keep_input(saved& kept, view<const float, 2> in) {
+    kept.in = copied(in);
+    kept.query = kept.mixed = zeros(in.extent[0] * Parts::query_width);
+    kept.sums = zeros(in.extent[0] * spec.query_heads);
   }
   static parts heads_of(saved& kept) {
     const auto by_head = [&](std::vector<float>& x, index count) { return view<float, 3>(x.data(), static_cast<index>(x.size()) / (count * spec.head_dim), count, spec.head_dim); };
