@@ -9,10 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <vector>
 
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/running_mean.hpp>
+#include <tenon/model/attention/training.hpp>
 
 namespace tenon {
 
@@ -82,7 +85,95 @@ struct tri_attention<Spec, true> {
     channel(now, w, state.mean, in, stream);
   }
 
+  using training = attention_training<parts_of>;
+  struct saved {
+    typename training::saved spatial, temporal;  ///< the second in the order (place, segment)
+    std::vector<std::int32_t> places;            ///< of the rows of that order
+    std::vector<float> mean;
+  };
+  struct gradients {
+    typename training::gradients spatial, temporal;
+    std::vector<float> channel = zeros(width * width), channel_bias = zeros(width);
+  };
+  /// The result and the state are forward's; what is kept is computed beside it.
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    forward(now, w, state, in, stream);
+    kept.mean = copied(activations.in(now.activations, mean, now.tokens));
+    const parts x = training::project(now, w.spatial, kept.spatial, in);
+    parts_of::turn(now, x);
+    training::attend(now, kept.spatial, x.key, x.value, within_segment, parts_of::score);
+
+    const std::vector<float> turned = in_places(now, in);
+    kept.places.clear();
+    each_row(now, [&](index place, index, index) { kept.places.push_back(static_cast<std::int32_t>(place)); });
+    const parts y = training::project(now, w.temporal, kept.temporal, rows_of(turned, width));
+    each_place(kept.places, y, [&](view<float, 3> rows) { rotate(now.machine, Spec::position, rows, 0); });
+    training::attend(now, kept.temporal, y.key, y.value, document{kept.places.data()} & Spec::mask, parts_of::score);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    typename training::saved d = attention_backward(now, w.spatial, kept.spatial, out_gradient, within_segment, to.spatial);
+    training::turn_backward(now, Spec::position, training::heads_of(d));
+    training::project_backward(now, w.spatial, kept.spatial, d, in_gradient, to.spatial);
+
+    const std::vector<float> d_out = in_places(now, out_gradient);
+    d = attention_backward(now, w.temporal, kept.temporal, rows_of(d_out, width), document{kept.places.data()} & Spec::mask, to.temporal);
+    each_place(kept.places, training::heads_of(d), [&](view<float, 3> rows) { rotate_backward(now.machine, Spec::position, rows, 0); });
+    std::vector<float> d_turned = zeros(now.tokens * width), d_mean = d_turned;
+    training::project_backward(now, w.temporal, kept.temporal, d, rows_of(d_turned, width), to.temporal);
+    each_row(now, [&](index, index t, index row) {
+      for (index i = 0; i < width; ++i) in_gradient(t, i) += d_turned[static_cast<std::size_t>(row * width + i)];
+    });
+
+    product_backward(now, rows_of(kept.mean, width), w.channel, out_gradient, rows_of(d_mean, width), to.channel, to.channel_bias.data());
+    mean_backward(rows_of(std::as_const(d_mean), width), in_gradient);
+  }
+
  private:
+  static constexpr auto within_segment = chunk{.length = static_cast<int>(length)} & Spec::mask;
+
+  // From the gradient of the layer's result to those of q and k as turned and of v.
+  template <class Machine, class Mask>
+  static typename training::saved attention_backward(const pass<Machine>& now, const typename parts_of::weights& w, const typename training::saved& kept, view<const float, 2> d_out,
+                                                     const Mask& mask, typename training::gradients& to) {
+    const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, d_out, to);
+    typename training::saved d = training::zeros_like(kept);
+    const parts x = training::heads_of(const_cast<typename training::saved&>(kept)), dx = training::heads_of(d);
+    training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, mask, parts_of::score);
+    return d;
+  }
+  // The rows of x in the order (place, segment).
+  template <class Machine>
+  static std::vector<float> in_places(const pass<Machine>& now, view<const float, 2> x) {
+    std::vector<float> out = zeros(now.tokens * width);
+    each_row(now, [&](index, index t, index row) { std::copy_n(&x(t, 0), width, out.data() + row * width); });
+    return out;
+  }
+  // Calls f(queries) and f(keys) for the rows of every place.
+  template <class F>
+  static void each_place(const std::vector<std::int32_t>& places, const parts& x, const F& f) {
+    for (std::size_t from = 0, to = 0; from < places.size(); from = to) {
+      while (to < places.size() && places[to] == places[from]) ++to;
+      f(x.query.rows(static_cast<index>(from), static_cast<index>(to - from)));
+      f(x.key.rows(static_cast<index>(from), static_cast<index>(to - from)));
+    }
+  }
+  // A token went into the means of its segment from it on, or of the whole segment.
+  static void mean_backward(view<const float, 2> d_mean, view<float, 2> in_gradient) {
+    const index tokens = d_mean.extent[0];
+    for (index first = 0; first < tokens; first += length) {
+      const index count = tokens - first < length ? tokens - first : length;
+      for (index i = 0; i < width; ++i) {
+        double whole = 0, later = 0;
+        for (index t = 0; t < count; ++t) whole += static_cast<double>(d_mean(first + t, i)) / static_cast<double>(count);
+        for (index t = count - 1; t >= 0; --t) {
+          later += static_cast<double>(d_mean(first + t, i)) / static_cast<double>(t + 1);
+          in_gradient(first + t, i) += static_cast<float>(looks_ahead ? whole : later);
+        }
+      }
+    }
+  }
   static constexpr index segments_of(index tokens) { return (tokens + length - 1) / length; }
 
   template <class Machine>
@@ -92,7 +183,7 @@ struct tri_attention<Spec, true> {
     parts_of::project(now, w, in, x);
     parts_of::turn(now, x);
     append(now.machine, cache, x.key, x.value, now.first);
-    attend<dim, dim>(now.machine, x.query, cache, x.mixed, chunk{.length = static_cast<int>(length)} & Spec::mask, parts_of::score, now.scratch);
+    attend<dim, dim>(now.machine, x.query, cache, x.mixed, within_segment, parts_of::score, now.scratch);
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
 
