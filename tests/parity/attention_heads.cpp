@@ -52,6 +52,7 @@ TEST_CASE("chosen heads are computed as ever, the others not at all") {
     check<float>(machine, p, threshold, causal{}, scaled{.factor = 0.2f} >> alibi{.heads = 6});
     check<bf16>(machine, p, threshold, causal{} & document{.ids = ids.data(), .batch_stride = 260});
     check<float>(machine, one, threshold, causal{});
+    check<int8_per_128>(machine, one, threshold, causal{});
     check<float>(machine, square, threshold, causal{} & window{.width = 30}, scaled{}, sigmoid{.bias = -1});
     check<float>(cpu_scalar{}, square, threshold, causal{} & window{.width = 30}, scaled{}, sigmoid{.bias = -1});
   }
