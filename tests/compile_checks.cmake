@@ -24,7 +24,7 @@ function(add_check name needed)
   else()
     add_test(NAME ${name} COMMAND sh -c "echo 'skipped: ${needed} is not found'; exit 77")
   endif()
-  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 endfunction()
 
 # With all instructions (g++), with none (clang) and for Arm, so that every side of every choice is seen.
