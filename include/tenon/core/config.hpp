@@ -28,6 +28,13 @@
 #define TENON_INDEPENDENT
 #endif
 
+// Unrolls the loop that follows, over registers of a GPU: an index that is not a constant would put them into memory.
+#if defined(__CUDACC__) || defined(__clang__)
+#define TENON_UNROLL _Pragma("unroll")
+#else
+#define TENON_UNROLL
+#endif
+
 // tenon's major version and the instruction set of this translation unit, as one name. Everything compiled for it lives in an inline namespace of
 // that name, so that objects built with different -march never share a body (the linker would keep one of them).
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)

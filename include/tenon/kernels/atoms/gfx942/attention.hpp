@@ -18,12 +18,6 @@
 #include <tenon/kernels/shared/device_scores.hpp>
 #include <tenon/kernels/shared/meaning.hpp>
 
-#if defined(__clang__)
-#define TENON_UNROLL _Pragma("unroll")  // of loops over registers: an index that is not a constant would put them into memory
-#else
-#define TENON_UNROLL
-#endif
-
 TENON_KERNELS_BEGIN
 namespace atoms::gfx942 {
 
@@ -262,5 +256,3 @@ struct attention_words {
 
 }  // namespace atoms::gfx942
 TENON_KERNELS_END
-
-#undef TENON_UNROLL

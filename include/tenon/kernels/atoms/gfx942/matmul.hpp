@@ -9,12 +9,6 @@
 #include <tenon/kernels/atoms/gfx942/leaf.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 
-#if defined(__clang__)
-#define TENON_UNROLL _Pragma("unroll")  // of loops over registers: an index that is not a constant would put them into memory
-#else
-#define TENON_UNROLL
-#endif
-
 TENON_KERNELS_BEGIN
 namespace atoms::gfx942 {
 
@@ -131,5 +125,3 @@ struct matmul_words {
 
 }  // namespace atoms::gfx942
 TENON_KERNELS_END
-
-#undef TENON_UNROLL

@@ -9,12 +9,6 @@
 #include <tenon/kernels/atoms/sm80/shared_tile.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 
-#if defined(__CUDACC__) || defined(__clang__)
-#define TENON_UNROLL _Pragma("unroll")  // of loops over registers: an index that is not a constant would put them into memory
-#else
-#define TENON_UNROLL
-#endif
-
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
@@ -168,5 +162,3 @@ struct matmul_words {
 
 }  // namespace atoms::sm80
 TENON_KERNELS_END
-
-#undef TENON_UNROLL
