@@ -35,6 +35,7 @@ add_check(headers/g++ TENON_GXX ${here}/headers/check.sh ${include} tenon ${TENO
 add_check(headers/clang++ TENON_CLANG ${here}/headers/check.sh ${include} tenon ${TENON_CLANG} ${warnings})
 # The headers of the other rooms would need Arm's copies of third-party libraries.
 add_check(headers/aarch64 TENON_AARCH64_GXX ${here}/headers/check.sh ${include} "tenon/(core|policies|kernels)/" ${TENON_AARCH64_GXX} ${warnings} -march=armv8.2-a+dotprod)
+set_tests_properties(headers/g++ headers/clang++ PROPERTIES COST 1000)  # the longest: first, so that others run beside them
 add_check(headers/nvcc TENON_NVCC ${here}/headers/check_device.sh ${include} ${scratch}/headers nvcc ${TENON_NVCC})
 add_check(headers/hip TENON_CLANG ${here}/headers/check_device.sh ${include} ${scratch}/headers hip ${TENON_CLANG})
 
