@@ -16,7 +16,7 @@
 
 struct chat_options {
   std::string prompt, system, model;
-  tenon::answer_options answer{.temperature = 0.2f, .top_p = 0.9f, .max_tokens = 2048};
+  tenon::answer_options answer{.temperature = 0.2f, .top_p = 0.9f, .repetition_penalty = 1.1f, .max_tokens = 2048};
   tenon::index context = 8192;
   int threads = 0;
   enum { chat, help, version } what = chat;
@@ -32,7 +32,7 @@ The model is the GGUF file or the safetensors folder named by the variable TENON
   --top-k K           only the K most probable tokens; 0: all (default 0)
   --top-p P           only the most probable tokens that together have probability P (default 0.9)
   --min-p P           only tokens at least P times as probable as the most probable one (default 0)
-  --repeat-penalty R  above 1: tokens that were used become less probable (default 1)
+  --repeat-penalty R  above 1: tokens that were used become less probable (default 1.1; 1: none)
   --seed N            the same seed gives the same answer (default 0)
   --stop TEXT         end the answer before TEXT; may be given several times
   --max-tokens N      end the answer after N tokens (default 2048)
