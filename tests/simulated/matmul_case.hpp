@@ -12,6 +12,14 @@
 
 namespace tenon::testing {
 
+// The two kinds of results.
+struct to_bf16 {
+  using out = bf16;
+};
+struct to_float {
+  using out = float;
+};
+
 /// Problem: out. Strides are wider than rows; bytes beyond the last number are not registered.
 template <class Problem>
 struct matmul_case {

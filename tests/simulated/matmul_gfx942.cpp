@@ -12,13 +12,6 @@ using namespace tenon;
 using namespace tenon::testing;
 using enum mutation;
 
-struct to_bf16 {
-  using out = bf16;
-};
-struct to_float {
-  using out = float;
-};
-
 template <class Problem>
 void check(int tokens, int rows, int depth, bool more, int slack = 0) {
   using leaf = simulated<gfx942>::leaf;

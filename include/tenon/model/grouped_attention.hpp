@@ -7,7 +7,7 @@ namespace tenon {
 
 /// The attention layer that a spec describes: its attention numbers, mask, score, position and precision.
 template <class Spec>
-struct grouped_attention {
+struct grouped_attention : cached_attention<Spec> {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
   static constexpr auto score = parts_of::score;
@@ -20,22 +20,7 @@ struct grouped_attention {
   static constexpr auto activations = parts_of::plan();
 
   template <class Machine>
-  using state = typename parts_of::cache;
-  template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
-    return parts_of::cache_bytes(machine, capacity);
-  }
-  template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte* memory, index capacity) {
-    return {.data = memory, .shape = parts_of::shape, .capacity = capacity};
-  }
-  template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
-    return parts_of::scratch_bytes(machine, capacity);
-  }
-
-  template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);

@@ -13,7 +13,7 @@ template <class Spec, bool = output_gate_rules<Spec>::assembles>
 struct output_gated_attention : refused_layer {};
 
 template <class Spec>
-struct output_gated_attention<Spec, true> {
+struct output_gated_attention<Spec, true> : cached_attention<Spec> {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
   static constexpr bool per_head = Spec::output_gate == gate_per::head;
@@ -31,22 +31,7 @@ struct output_gated_attention<Spec, true> {
   static constexpr auto activations = parts_of::plan(gates);
 
   template <class Machine>
-  using state = typename parts_of::cache;
-  template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
-    return parts_of::cache_bytes(machine, capacity);
-  }
-  template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte* memory, index capacity) {
-    return {.data = memory, .shape = parts_of::shape, .capacity = capacity};
-  }
-  template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
-    return parts_of::scratch_bytes(machine, capacity);
-  }
-
-  template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     const view<float, 2> gate = activations.in(now.activations, parts_of::own, now.tokens), mixed = parts_of::flat(x.mixed);
@@ -71,7 +56,7 @@ struct output_gated_attention<Spec, true> {
     std::vector<float> gate = zeros(gates * parts_of::width);
   };
   template <class Machine>
-  static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+  static void forward_saving(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
     kept.gate = zeros(now.tokens * gates);
     const product open[] = {{.weights = w.gate, .out = rows_of(kept.gate, gates)}};

@@ -104,4 +104,24 @@ struct attention_projections {
   }
 };
 
+/// The state and the workspace of an attention layer that remembers nothing but keys and values.
+template <class Spec>
+struct cached_attention {
+  using parts_of = attention_projections<Spec>;
+  template <class Machine>
+  using state = typename parts_of::cache;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index capacity) {
+    return parts_of::cache_bytes(machine, capacity);
+  }
+  template <class Machine>
+  static state<Machine> open_state(const Machine&, std::byte* memory, index capacity) {
+    return {.data = memory, .shape = parts_of::shape, .capacity = capacity};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+    return parts_of::scratch_bytes(machine, capacity);
+  }
+};
+
 }  // namespace tenon

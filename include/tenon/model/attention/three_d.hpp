@@ -17,7 +17,7 @@ template <class Spec, bool = encoding_rules<Spec>::assembles>
 struct three_d_attention : refused_layer {};
 
 template <class Spec>
-struct three_d_attention<Spec, true> {
+struct three_d_attention<Spec, true> : cached_attention<Spec> {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
   static constexpr encoding_spec own = Spec::encoding;
@@ -38,22 +38,7 @@ struct three_d_attention<Spec, true> {
   static constexpr auto activations = parts_of::plan(query_heads);
 
   template <class Machine>
-  using state = typename parts_of::cache;
-  template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
-    return parts_of::cache_bytes(machine, capacity);
-  }
-  template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte* memory, index capacity) {
-    return {.data = memory, .shape = parts_of::shape, .capacity = capacity};
-  }
-  template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
-    return parts_of::scratch_bytes(machine, capacity);
-  }
-
-  template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);
@@ -81,7 +66,7 @@ struct three_d_attention<Spec, true> {
     std::vector<float> cosine = zeros(query_heads * own.terms), sine = cosine, task = zeros(has_task ? query_heads * head_dim : 0);
   };
   template <class Machine>
-  static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+  static void forward_saving(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
     if constexpr (has_task) {
       kept.plain_query = kept.query, kept.task = zeros(now.tokens * query_heads);
