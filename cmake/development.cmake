@@ -1,6 +1,7 @@
 # Flags of tenon's own tests, benches and examples, as the target tenon_development. Nothing here reaches a user.
 set(TENON_DEV_ARCH native CACHE STRING "-march of tests, benches and examples; empty for the compiler's default")
 set(TENON_SANITIZE "" CACHE STRING "Sanitizers of tests, benches and examples: address,undefined or thread")
+option(TENON_EXHAUSTIVE "Also the long tests, which 'tests/run.sh --all' runs" OFF)
 option(TENON_WERROR "Warnings are errors in tests, benches and examples" OFF)
 
 add_library(tenon_development INTERFACE)

@@ -15,7 +15,7 @@ struct leaky {
 };
 
 int main(int count, char** words) {
-  constexpr tenon::index tokens = 512, hidden = 1536;
+  constexpr tenon::index_t tokens = 512, hidden = 1536;
   std::vector<float> gate(tokens * hidden, 0.5f), up = gate, out = gate;
   const tenon::view<float, 2> g(gate.data(), tokens, hidden), u(up.data(), tokens, hidden), o(out.data(), tokens, hidden);
 

@@ -27,7 +27,7 @@ struct band {
 
 int main(int count, char** words) {
   const band mask{.width = 90, .slip = count > 1 && std::strcmp(words[1], "--wrong") == 0 ? 20 : 0};
-  constexpr tenon::index tokens = 200, heads = 2, dim = 64;
+  constexpr tenon::index_t tokens = 200, heads = 2, dim = 64;
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
   std::vector<float> q(tokens * heads * dim), k(q.size()), v(q.size()), out(q.size());
@@ -41,8 +41,8 @@ int main(int count, char** words) {
   tenon::reference::attend<float>(one(q)[0], one(k)[0], one(v)[0], one(want)[0], mask, tenon::scaled{});
   std::fputs(gpu.report().text().c_str(), stdout);
 
-  for (tenon::index token = 0; token < tokens; ++token)
-    for (tenon::index i = token * heads * dim; i < (token + 1) * heads * dim; ++i) {
+  for (tenon::index_t token = 0; token < tokens; ++token)
+    for (tenon::index_t i = token * heads * dim; i < (token + 1) * heads * dim; ++i) {
       const double got = static_cast<double>(out[static_cast<std::size_t>(i)]), right = want[static_cast<std::size_t>(i)];
       if (std::fabs(got - right) <= 0.03) continue;  // operands are rounded to bf16
       std::printf("Query %td is %.3f and should be %.3f. In gdb: break band::covers if t.q0 <= %td && %td < t.q1\n", token, got, right,

@@ -9,7 +9,8 @@ Usage: sh tests/run.sh [--all | --with CONFIGURATIONS] [--only NAMES] [--jobs N]
 
 Installs what is missing (apt, as root or with sudo), then configures, builds and runs every test, offline.
 
-  --all         cpu,asan,tsan,neon,fuzz: everything that can be run without a GPU
+  --all         cpu,asan,tsan,neon,fuzz, and the long tests that cpu alone leaves out (every kernel on every
+                architecture): everything that can be run without a GPU
   --with LIST   these configurations instead of cpu, with commas between:
                   cpu   this machine's compiler and instructions
                   asan  address and undefined-behaviour sanitizers
@@ -29,10 +30,10 @@ wrong() {
   echo "$* Fix: see --help." >&2
   exit 2
 }
-configurations=cpu only='' jobs=$(nproc)
+configurations=cpu only='' exhaustive=OFF jobs=$(nproc)
 while [ $# -gt 0 ]; do
   case $1 in
-    --all) configurations=cpu,asan,tsan,neon,fuzz; shift; continue ;;
+    --all) configurations=cpu,asan,tsan,neon,fuzz exhaustive=ON; shift; continue ;;
     --help | -h) usage; exit 0 ;;
     --with | --only | --jobs) [ $# -gt 1 ] || wrong "$1 needs a value." ;;
     *) wrong "Unknown option '$1'." ;;
@@ -98,8 +99,8 @@ run_fuzzers() {
 }
 
 for configuration in $configurations; do
-  preset=$configuration
-  step "$configuration: configure" cmake -S "$root" --preset "$preset" -B "$builds/$configuration" -DTENON_WERROR=ON
+  [ "$configuration" = cpu ] || exhaustive=OFF
+  step "$configuration: configure" cmake -S "$root" --preset "$configuration" -B "$builds/$configuration" -DTENON_WERROR=ON -DTENON_EXHAUSTIVE=$exhaustive
   step "$configuration: build" cmake --build "$builds/$configuration" -j "$jobs" -- -k 0
   if [ "$configuration" = fuzz ]; then run_fuzzers; else run_tests; fi
 done

@@ -1,9 +1,14 @@
-# The simulated GPUs: every .cpp under simulated/ is one program and one ctest, where Boost.Context is there.
+# The simulated GPUs: every .cpp in simulated/ is one program and one ctest, where Boost.Context is there; those in simulated/exhaustive/
+# only with TENON_EXHAUSTIVE.
 if(NOT TARGET tenon::simulated)
   message(STATUS "tests of the simulated GPUs left out: tenon::simulated ${tenon_simulated_missing}")
   return()
 endif()
 file(GLOB sources RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS simulated/*.cpp)
+if(TENON_EXHAUSTIVE)
+  file(GLOB more RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS simulated/exhaustive/*.cpp)
+  list(APPEND sources ${more})
+endif()
 if(TENON_SANITIZE)
   # Whole kernels take a minute each to compile with sanitizers, which the engine's own tests need not.
   list(FILTER sources INCLUDE REGEX "/(faults|fragments|counts)\\.cpp$")

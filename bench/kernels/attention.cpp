@@ -12,14 +12,13 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;
 
 template <class Number>
 struct problem {
-  problem(const cpu& machine, heads s, index query_count, index keys, unsigned copies)
+  problem(const cpu& machine, heads s, index_t query_count, index_t keys, unsigned copies)
       : shape(s), queries(query_count), scratch(attention_scratch(machine, s, queries, keys)) {
     std::mt19937 random(1);
-    const auto fill = [&](std::vector<float>& to, index count) {
+    const auto fill = [&](std::vector<float>& to, index_t count) {
       to.resize(static_cast<std::size_t>(count));
       for (float& x : to) x = static_cast<float>(random() % 2001) * 1e-3f - 1;
     };
@@ -36,7 +35,7 @@ struct problem {
   view<float, 3> result() { return view<float, 3>(out.data(), queries, shape.query, shape.dim_v); }
 
   heads shape;
-  index queries;
+  index_t queries;
   buffer scratch;
   std::vector<float> q, out;
   std::vector<buffer> memory;
@@ -45,15 +44,15 @@ struct problem {
 };
 
 template <class Mask>
-double kept(const Mask& mask, index queries, index keys) {
+double kept(const Mask& mask, index_t queries, index_t keys) {
   double count = 0;
-  for (index i = keys - queries; i < keys; ++i)
-    for (index j = 0; j < keys; ++j) count += mask.keep({.query = static_cast<int>(i), .key = static_cast<int>(j)}) ? 1 : 0;
+  for (index_t i = keys - queries; i < keys; ++i)
+    for (index_t j = 0; j < keys; ++j) count += mask.keep({.query = static_cast<int>(i), .key = static_cast<int>(j)}) ? 1 : 0;
   return count;
 }
 
 template <class Number, class Mask, class Score = scaled>
-void add(const std::string& name, const cpu& machine, heads shape, index queries, index keys, const Mask& mask, const Score& score = {}) {
+void add(const std::string& name, const cpu& machine, heads shape, index_t queries, index_t keys, const Mask& mask, const Score& score = {}) {
   const double bytes = static_cast<double>(keys * shape.kv * (cached_row_bytes<Number>(shape.dim) + cached_row_bytes<Number>(shape.dim_v)));
   const bool decode = queries == 1;
   const auto data = std::make_shared<problem<Number>>(machine, shape, queries, keys, decode ? static_cast<unsigned>(1 + 2e8 / bytes) : 1);

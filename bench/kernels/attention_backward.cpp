@@ -18,14 +18,13 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;
 
 template <class Number>
 struct problem {
   template <class Mask, class Score>
-  problem(const cpu& machine, heads s, index count, const Mask& mask, const Score& score) : shape(s), tokens(count), scratch(attention_backward_scratch<Score>(machine, s, count, count)) {
+  problem(const cpu& machine, heads s, index_t count, const Mask& mask, const Score& score) : shape(s), tokens(count), scratch(attention_backward_scratch<Score>(machine, s, count, count)) {
     std::mt19937 random(1);
-    const auto fill = [&](auto& to, index of) {
+    const auto fill = [&](auto& to, index_t of) {
       to.resize(static_cast<std::size_t>(of));
       for (auto& x : to) x = std::remove_reference_t<decltype(x)>(static_cast<float>(random() % 2001) * 1e-3f - 1);
     };
@@ -57,14 +56,14 @@ struct problem {
   }
 
   heads shape;
-  index tokens;
+  index_t tokens;
   buffer scratch;
   std::vector<Number> q, k, v;
   std::vector<float> d_out, out, sums, dq, dk, dv;
 };
 
 template <class Number, class Mask, class Score = scaled>
-void add(const std::string& name, const cpu& machine, heads shape, index tokens, const Mask& mask, const Score& score = {}) {
+void add(const std::string& name, const cpu& machine, heads shape, index_t tokens, const Mask& mask, const Score& score = {}) {
   const auto data = std::make_shared<problem<Number>>(machine, shape, tokens, mask, score);
   double kept = 0;
   for (int i = 0; i < static_cast<int>(tokens); ++i)

@@ -10,14 +10,13 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;
 
 constexpr std::size_t cold_bytes = std::size_t{256} << 20;  // more than any cache holds
 
 // A matrix of 4096 x 4096 in as many copies as make every pass cold, made when its first line runs. One is alive at a time.
 class cold_matrix {
  public:
-  static constexpr index rows = 4096, depth = 4096;
+  static constexpr index_t rows = 4096, depth = 4096;
 
   cold_matrix(const cpu& machine, storage kind, compute how)
       : bytes_(packed_bytes(machine, kind, how, rows, depth)), copies_(cold_bytes / bytes_ + 1), memory_(bytes_ * copies_) {
@@ -46,7 +45,7 @@ class cold_matrix {
   packed_matrix packed_;
 };
 
-void add(const cpu& machine, storage kind, compute how, index tokens) {
+void add(const cpu& machine, storage kind, compute how, index_t tokens) {
   static std::unique_ptr<cold_matrix> matrix;
   static std::string alive;
   const std::string title = std::string("matmul/") + name(kind) +
@@ -91,7 +90,7 @@ int main(int count, char** words) {
   const int all = cpu().threads();
   for (const int threads : {1, all}) {
     for (const auto& [kind, how] : forms)
-      for (const index tokens : {index{1}, index{16}, index{128}, index{512}}) add(cpu({.threads = threads}), kind, how, tokens);
+      for (const index_t tokens : {index_t{1}, index_t{16}, index_t{128}, index_t{512}}) add(cpu({.threads = threads}), kind, how, tokens);
     if (all == 1) break;
   }
   return bench::run(count, words);

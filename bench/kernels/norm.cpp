@@ -12,18 +12,17 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;
 
 // Two operands and a result of [tokens, width].
 struct rows {
-  rows(index token_count, index row_width) : tokens(token_count), width(row_width), floats(static_cast<std::size_t>(3 * tokens * width), 0.5f) {}
-  view<float, 2> part(index which) { return {floats.data() + which * tokens * width, tokens, width}; }
+  rows(index_t token_count, index_t row_width) : tokens(token_count), width(row_width), floats(static_cast<std::size_t>(3 * tokens * width), 0.5f) {}
+  view<float, 2> part(index_t which) { return {floats.data() + which * tokens * width, tokens, width}; }
   double values() const { return static_cast<double>(tokens * width); }
-  index tokens, width;
+  index_t tokens, width;
   std::vector<float> floats;
 };
 
-void add_all(const cpu& machine, index tokens, index width) {
+void add_all(const cpu& machine, index_t tokens, index_t width) {
   const auto data = std::make_shared<rows>(tokens, width);
   const auto gain = std::make_shared<std::vector<float>>(static_cast<std::size_t>(width), 1.0f);
   const double n = data->values();
@@ -36,7 +35,7 @@ void add_all(const cpu& machine, index tokens, index width) {
              [=] { add_rms_norm(machine, data->part(0), data->part(1), gain->data(), 1e-5f, data->part(2)); });
   bench::add(named("swiglu"), machine, {.operations = 24 * n, .bytes = moved(12)}, [=] { open_gate(machine, silu{}, data->part(0), data->part(1), data->part(2)); });
   bench::add(named("gelu"), machine, {.operations = 60 * n, .bytes = moved(12)}, [=] { open_gate(machine, gelu{}, data->part(0), data->part(1), data->part(2)); });
-  constexpr index dim = 64;
+  constexpr index_t dim = 64;
   bench::add(named("rotate"), machine, {.operations = 3 * n, .bytes = moved(8)},
              [=] { rotate(machine, rotary{.theta = 1e5f, .pairing = halves}, view<float, 3>(data->floats.data(), tokens, width / dim, dim), 1000); });
 }

@@ -16,7 +16,6 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;
 
 /// R1-Distill-Qwen-1.5B cut to 8 blocks and 32,000 tokens: small enough to be made of random numbers for a bench.
 struct qwen_8_blocks : zoo::r1_distill_qwen_1_5b {
@@ -24,7 +23,7 @@ struct qwen_8_blocks : zoo::r1_distill_qwen_1_5b {
   static constexpr decoder_spec shape{.width = 1536, .blocks = 8, .vocabulary = 32000, .tied_head = head::untied, .epsilon = 1e-6f};
 };
 
-constexpr index prompt_tokens = 512, answer_tokens = 128;
+constexpr index_t prompt_tokens = 512, answer_tokens = 128;
 
 bench::arithmetic arithmetic_of(compute how) {
   return how == compute::int8 || how == compute::int8x2 ? bench::arithmetic::int8 : how == compute::bf16 ? bench::arithmetic::bf16 : bench::arithmetic::fp32;
@@ -38,7 +37,7 @@ void add_model(const model<Decoder, Machine>& loaded) {
     std::vector<std::int32_t> tokens;
   };
   const auto now = std::make_shared<run>(run{.text = sequence<Decoder, Machine>(loaded, prompt_tokens + answer_tokens), .tokens = {}});
-  for (index i = 0; i < prompt_tokens + answer_tokens; ++i) now->tokens.push_back(static_cast<std::int32_t>(i * 7919 % Decoder::shape.vocabulary));
+  for (index_t i = 0; i < prompt_tokens + answer_tokens; ++i) now->tokens.push_back(static_cast<std::int32_t>(i * 7919 % Decoder::shape.vocabulary));
 
   const auto& sample = loaded.share()->file.find("blk.0.ffn_down.weight")->matrix;
   const auto kind = arithmetic_of(spec::precision.products(sample.kind));
@@ -55,7 +54,7 @@ void add_model(const model<Decoder, Machine>& loaded) {
   bench::add("decode", loaded.machine(), {.operations = m * (flops + per_pair * (n + m / 2)), .bytes = m * (weights + cached), .kind = kind, .items = m}, [now] {
     if (now->text.length() < prompt_tokens) now->text.read({now->tokens.data(), static_cast<std::size_t>(prompt_tokens - now->text.length())});
     now->text.truncate(prompt_tokens);
-    for (index i = 0; i < answer_tokens; ++i) now->text.read({&now->tokens[static_cast<std::size_t>(prompt_tokens + i)], 1});
+    for (index_t i = 0; i < answer_tokens; ++i) now->text.read({&now->tokens[static_cast<std::size_t>(prompt_tokens + i)], 1});
   })->Unit(benchmark::kMillisecond);
 }
 

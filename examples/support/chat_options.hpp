@@ -17,7 +17,7 @@
 struct chat_options {
   std::string prompt, system, model;
   tenon::answer_options answer{.temperature = 0.2f, .top_p = 0.9f, .repetition_penalty = 1.1f, .max_tokens = 2048};
-  tenon::index context = 8192;
+  tenon::index_t context = 8192;
   int threads = 0;
   enum { chat, help, version } what = chat;
   enum { by_template, raw } written = by_template;

@@ -5,7 +5,7 @@
 
 namespace tenon {
 
-using index = std::ptrdiff_t;
+using index_t = std::ptrdiff_t;
 template <class T, int Rank>
 struct view;
 

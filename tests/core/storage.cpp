@@ -42,7 +42,7 @@ TEST_CASE("every block means what the gguf package says, value for value") {
     REQUIRE(want.raw.size() == row_bytes(kind, 1024));
     const stored_matrix matrix{.kind = kind, .rows = 4, .columns = 256, .bytes = want.raw.data()};
     std::vector<float> row(256);
-    for (tenon::index r = 0; r < 4; ++r) {
+    for (tenon::index_t r = 0; r < 4; ++r) {
       matrix.decode_row(r, row.data());
       for (std::size_t i = 0; i < 256; ++i) {
         const float expected = want.values[static_cast<std::size_t>(r) * 256 + i];
@@ -95,7 +95,7 @@ TEST_CASE("rows of an interleaved matrix are found where the file put them, head
       file[head * 6 + 2 * i + 1] = static_cast<float>(head * 6 + i + 3);
     }
   const stored_matrix matrix{.kind = storage::f32, .rows = 12, .columns = 1, .bytes = reinterpret_cast<const std::byte*>(file), .order = row_order::interleaved, .head_dim = 6};
-  for (tenon::index r = 0; r < 12; ++r) {
+  for (tenon::index_t r = 0; r < 12; ++r) {
     float value = -1;
     matrix.decode_row(r, &value);
     CHECK(value == static_cast<float>(r));

@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const tenon::stored_tensor& t : opened.tensors()) {
     if (opened.find(t.name) != &t) __builtin_trap();
     std::vector<float> row(static_cast<std::size_t>(t.matrix.columns));
-    for (const tenon::index r : {tenon::index{0}, t.matrix.rows / 2, t.matrix.rows - 1}) t.matrix.decode_row(r, row.data());
+    for (const tenon::index_t r : {tenon::index_t{0}, t.matrix.rows / 2, t.matrix.rows - 1}) t.matrix.decode_row(r, row.data());
   }
   return 0;
 }

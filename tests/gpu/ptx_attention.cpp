@@ -79,13 +79,13 @@ struct problem {
   double distance() {
     double apart = 0, size = 0;
     for (int b = 0; b < of.batch; ++b) {
-      const tenon::index keys = length(b), heads = of.heads, queries = of.queries;
-      const auto floats = [&](const ptx::Buffer<bf16>& from, tenon::index rows, tenon::index of_rows, tenon::index all_heads, bool by_head) {
+      const tenon::index_t keys = length(b), heads = of.heads, queries = of.queries;
+      const auto floats = [&](const ptx::Buffer<bf16>& from, tenon::index_t rows, tenon::index_t of_rows, tenon::index_t all_heads, bool by_head) {
         std::vector<float> to(static_cast<std::size_t>(rows * all_heads * dim));
         const auto* first = from.data() + b * of_rows * all_heads * dim;
-        for (tenon::index r = 0; r < rows; ++r)
-          for (tenon::index h = 0; h < all_heads; ++h)
-            for (tenon::index d = 0; d < dim; ++d)
+        for (tenon::index_t r = 0; r < rows; ++r)
+          for (tenon::index_t h = 0; h < all_heads; ++h)
+            for (tenon::index_t d = 0; d < dim; ++d)
               to[static_cast<std::size_t>((r * all_heads + h) * dim + d)] = static_cast<float>(first[by_head ? (h * of_rows + r) * dim + d : (r * all_heads + h) * dim + d]);
         return to;
       };

@@ -11,10 +11,9 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;  // <strings.h> has a function of this name
 
 TEST_CASE("embed decodes the rows of the tokens, from floats and from blocks") {
-  const index rows = 50, width = 64;
+  const index_t rows = 50, width = 64;
   std::vector<std::byte> file(static_cast<std::size_t>(rows) * row_bytes(storage::f32, width));
   for (std::size_t i = 0; i < file.size(); ++i) file[i] = static_cast<std::byte>((i * 37 + i / 7) & 0x3f);
   const std::vector<std::int32_t> tokens = {3, 0, 49, 3, 17, 17};
@@ -22,7 +21,7 @@ TEST_CASE("embed decodes the rows of the tokens, from floats and from blocks") {
     for (const int threads : {1, 2}) {
       const stored_matrix table{.kind = kind, .rows = rows, .columns = width, .bytes = file.data()};
       std::vector<float> out(tokens.size() * static_cast<std::size_t>(width)), want(static_cast<std::size_t>(width));
-      embed(cpu{cpu_options{.threads = threads}}, table, tokens.data(), view<float, 2>(out.data(), static_cast<index>(tokens.size()), width));
+      embed(cpu{cpu_options{.threads = threads}}, table, tokens.data(), view<float, 2>(out.data(), static_cast<index_t>(tokens.size()), width));
       for (std::size_t t = 0; t < tokens.size(); ++t) {
         table.decode_row(tokens[t], want.data());
         CHECK(std::memcmp(want.data(), out.data() + t * static_cast<std::size_t>(width), sizeof(float) * want.size()) == 0);

@@ -13,10 +13,9 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;  // <strings.h> has a function of this name
 
 template <class Gate>
-double distance(const Gate& how, index tokens, index hidden, int threads) {
+double distance(const Gate& how, index_t tokens, index_t hidden, int threads) {
   std::mt19937 random(11);
   std::normal_distribution<float> normal(0, 3);
   const auto count = static_cast<std::size_t>(tokens * hidden);
@@ -34,7 +33,7 @@ double distance(const Gate& how, index tokens, index hidden, int threads) {
 
 TEST_CASE("every gate as a kernel is its double twin") {
   for (const int threads : {1, 3})
-    for (const index hidden : {1, 15, 16, 100, 1536}) {
+    for (const index_t hidden : {1, 15, 16, 100, 1536}) {
       CHECK(distance(silu{}, 9, hidden, threads) < 2e-7);
       CHECK(distance(swiglu{.hidden = hidden}, 9, hidden, threads) < 2e-7);
       CHECK(distance(gelu{}, 9, hidden, threads) < 2e-7);
@@ -48,7 +47,7 @@ TEST_CASE("every gate as a kernel is its double twin") {
 }
 
 TEST_CASE("a gate per head") {
-  constexpr index tokens = 7, heads = 3, dim = 24;
+  constexpr index_t tokens = 7, heads = 3, dim = 24;
   std::mt19937 random(5);
   std::normal_distribution<float> normal;
   std::vector<float> gate(tokens * heads), x(tokens * heads * dim);

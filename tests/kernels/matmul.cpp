@@ -11,7 +11,7 @@
 
 namespace {
 
-using extent = tenon::index;
+using extent = tenon::index_t;
 
 // A product of small integers: exact in fp32, so that any order of summation gives these bits.
 struct exact_product {

@@ -10,7 +10,7 @@
 
 namespace {
 
-using tenon::index, tenon::view;
+using tenon::index_t, tenon::view;
 
 double apart(const std::vector<float>& a, const std::vector<double>& b) {
   double off = 0, all = 0;
@@ -19,13 +19,13 @@ double apart(const std::vector<float>& a, const std::vector<double>& b) {
 }
 
 template <class Machine>
-void check(const Machine& machine, index tokens, index rows, index depth) {
+void check(const Machine& machine, index_t tokens, index_t rows, index_t depth) {
   CAPTURE(tokens);
   CAPTURE(rows);
   CAPTURE(depth);
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
-  const auto draw = [&](index count) {
+  const auto draw = [&](index_t count) {
     std::vector<float> out(static_cast<std::size_t>(count));
     for (float& x : out) x = normal(random);
     return out;

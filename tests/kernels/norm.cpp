@@ -13,9 +13,8 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;  // <strings.h> has a function of this name
 
-std::vector<float> noise(index count, unsigned seed, float scale = 1) {
+std::vector<float> noise(index_t count, unsigned seed, float scale = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, scale);
   std::vector<float> out(static_cast<std::size_t>(count));
@@ -24,7 +23,7 @@ std::vector<float> noise(index count, unsigned seed, float scale = 1) {
 }
 
 // The relative L2 distance of RMSNorm(x) computed in double from `got`.
-double distance(const std::vector<float>& x, index tokens, index width, const std::vector<float>& gain, float epsilon, const std::vector<float>& got) {
+double distance(const std::vector<float>& x, index_t tokens, index_t width, const std::vector<float>& gain, float epsilon, const std::vector<float>& got) {
   std::vector<double> wide(x.begin(), x.end()), factor(gain.begin(), gain.end()), want(x.size());
   reference::rms_norm(view<const double, 2>(wide.data(), tokens, width), factor.data(), static_cast<double>(epsilon), view<double, 2>(want.data(), tokens, width));
   double off = 0, all = 0;
@@ -34,8 +33,8 @@ double distance(const std::vector<float>& x, index tokens, index width, const st
 
 TEST_CASE("rms_norm is the reference, whole vectors and tails") {
   for (const int threads : {1, 2, 4})
-    for (const index width : {1, 7, 16, 63, 64, 65, 576, 1536, 7168})
-      for (const index tokens : {1, 3, 40}) {
+    for (const index_t width : {1, 7, 16, 63, 64, 65, 576, 1536, 7168})
+      for (const index_t tokens : {1, 3, 40}) {
         const cpu machine{cpu_options{.threads = threads}};
         const auto x = noise(tokens * width, 1), gain = noise(width, 2);
         std::vector<float> out(x.size());
@@ -46,20 +45,20 @@ TEST_CASE("rms_norm is the reference, whole vectors and tails") {
 
 TEST_CASE("rms_norm works in place, on rows apart, with tiny and huge values") {
   const cpu machine;
-  const index tokens = 5, width = 96, step = 128;
+  const index_t tokens = 5, width = 96, step = 128;
   for (const float scale : {1e-12f, 1e-3f, 1e15f}) {
     const auto x = noise(tokens * width, 3, scale), gain = noise(width, 4);
     std::vector<float> apart(static_cast<std::size_t>(tokens * step), 7.0f), out(x.size());
     view<float, 2> rows(apart.data(), tokens, width);
     rows.stride[0] = step;
-    for (index t = 0; t < tokens; ++t)
-      for (index i = 0; i < width; ++i) rows(t, i) = x[static_cast<std::size_t>(t * width + i)];
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t i = 0; i < width; ++i) rows(t, i) = x[static_cast<std::size_t>(t * width + i)];
     rms_norm(machine, rows, gain.data(), 1e-6f, rows);
-    for (index t = 0; t < tokens; ++t)
-      for (index i = 0; i < width; ++i) out[static_cast<std::size_t>(t * width + i)] = rows(t, i);
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t i = 0; i < width; ++i) out[static_cast<std::size_t>(t * width + i)] = rows(t, i);
     CHECK(distance(x, tokens, width, gain, 1e-6f, out) < 3e-7);
-    for (index t = 0; t < tokens; ++t)
-      for (index i = width; i < step; ++i) CHECK(apart[static_cast<std::size_t>(t * step + i)] == 7.0f);
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t i = width; i < step; ++i) CHECK(apart[static_cast<std::size_t>(t * step + i)] == 7.0f);
   }
 }
 
@@ -71,8 +70,8 @@ TEST_CASE("a row of zeros stays zero") {
 
 TEST_CASE("add_rms_norm is the sum and then the norm, bit for bit") {
   const cpu machine;
-  for (const index width : {5, 64, 577}) {
-    const index tokens = 33;
+  for (const index_t width : {5, 64, 577}) {
+    const index_t tokens = 33;
     const auto addend = noise(tokens * width, 5), gain = noise(width, 6);
     auto stream = noise(tokens * width, 7), sum = stream;
     std::vector<float> fused(sum.size()), apart(sum.size());

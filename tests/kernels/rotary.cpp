@@ -14,9 +14,8 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;  // <strings.h> has a function of this name
 
-std::vector<float> noise(index count) {
+std::vector<float> noise(index_t count) {
   std::mt19937 random(21);
   std::normal_distribution<float> normal;
   std::vector<float> out(static_cast<std::size_t>(count));
@@ -24,7 +23,7 @@ std::vector<float> noise(index count) {
   return out;
 }
 
-double distance(float theta, index dims, pairing pairs, index tokens, index heads, index dim, index first, int threads) {
+double distance(float theta, index_t dims, pairing pairs, index_t tokens, index_t heads, index_t dim, index_t first, int threads) {
   auto x = noise(tokens * heads * dim);
   std::vector<double> want(x.begin(), x.end());
   reference::rotate(static_cast<double>(theta), dims == 0 ? dim : dims, pairs, view<double, 3>(want.data(), tokens, heads, dim), first);
@@ -37,7 +36,7 @@ double distance(float theta, index dims, pairing pairs, index tokens, index head
 TEST_CASE("rotate is the reference, near and far, both pairings, partial heads") {
   for (const auto pairs : {halves, interleaved})
     for (const int threads : {1, 2})
-      for (const index first : {0, 1, 2047, 131000, 1'000'000}) {
+      for (const index_t first : {0, 1, 2047, 131000, 1'000'000}) {
         CHECK(distance(1e5f, 0, pairs, 70, 9, 64, first, threads) < 1.5e-7);
         CHECK(distance(1e4f, 0, pairs, 3, 2, 128, first, threads) < 1.5e-7);
         CHECK(distance(5e5f, 20, pairs, 5, 2, 80, first, threads) < 1.5e-7);
@@ -47,7 +46,7 @@ TEST_CASE("rotate is the reference, near and far, both pairings, partial heads")
 
 TEST_CASE("the scalar product of rotated vectors depends on the distance only") {
   const auto policy = rotary{.theta = 1e4f, .pairing = halves};
-  const auto product = [&](index i, index j) {
+  const auto product = [&](index_t i, index_t j) {
     auto x = noise(2 * 64);
     rotate(cpu{}, policy, view<float, 3>(x.data(), 1, 1, 64), i);
     rotate(cpu{}, policy, view<float, 3>(x.data() + 64, 1, 1, 64), j);
@@ -63,7 +62,7 @@ TEST_CASE("token by token and in one block: the same bits") {
   auto whole = noise(64 * 3 * 32), single = whole;
   const auto policy = rotary{.theta = 1e4f, .pairing = interleaved};
   rotate(cpu{}, policy, view<float, 3>(whole.data(), 64, 3, 32), 100);
-  for (index t = 0; t < 64; ++t) rotate(cpu{}, policy, view<float, 3>(single.data() + t * 96, 1, 3, 32), 100 + t);
+  for (index_t t = 0; t < 64; ++t) rotate(cpu{}, policy, view<float, 3>(single.data() + t * 96, 1, 3, 32), 100 + t);
   CHECK(whole == single);
 }
 
@@ -84,7 +83,7 @@ TEST_CASE("what does not fit is refused") {
 }
 
 TEST_CASE("the gradient turns backwards: <turn x, y> = <x, turn_backward y>") {
-  constexpr index tokens = 5, heads = 2, dim = 16;
+  constexpr index_t tokens = 5, heads = 2, dim = 16;
   const auto check = [](const auto& position) {
     std::mt19937 random(4);
     std::normal_distribution<float> normal;

@@ -5,8 +5,8 @@ __global__ void scale(tenon::view<float, 2> numbers, float factor) { numbers(blo
 
 float sum(tenon::view<const float, 2> numbers) {
   float total = 0;
-  for (tenon::index i = 0; i < numbers.extent[0]; ++i) {
-    for (tenon::index j = 0; j < numbers.extent[1]; ++j) total += numbers(i, j);
+  for (tenon::index_t i = 0; i < numbers.extent[0]; ++i) {
+    for (tenon::index_t j = 0; j < numbers.extent[1]; ++j) total += numbers(i, j);
   }
   return total;
 }

@@ -36,7 +36,7 @@ TEST_CASE("every type decodes to what the Python package says") {
     REQUIRE(at + count <= expected.size());
     std::vector<float> row(static_cast<std::size_t>(t.matrix.columns));
     double wrong = 0, size = 0;
-    for (tenon::index r = 0; r < t.matrix.rows; ++r) {
+    for (tenon::index_t r = 0; r < t.matrix.rows; ++r) {
       as_in_file.decode_row(r, row.data());
       for (const float value : row) {
         const double e = static_cast<double>(expected[at++]);
@@ -51,11 +51,11 @@ TEST_CASE("every type decodes to what the Python package says") {
 
 TEST_CASE("shapes are slowest axis first") {
   const auto file = tenon::weights_file::open(folder + "small.gguf");
-  CHECK(file.find("matrix.f32")->shape == std::vector<tenon::index>{3, 5});
+  CHECK(file.find("matrix.f32")->shape == std::vector<tenon::index_t>{3, 5});
   CHECK(file.find("matrix.f32")->matrix.columns == 5);
-  CHECK(file.find("cube.f32")->shape == std::vector<tenon::index>{2, 3, 4});
+  CHECK(file.find("cube.f32")->shape == std::vector<tenon::index_t>{2, 3, 4});
   CHECK(file.find("cube.f32")->matrix.rows == 6);
-  CHECK(file.find("vector.f32")->shape == std::vector<tenon::index>{256});
+  CHECK(file.find("vector.f32")->shape == std::vector<tenon::index_t>{256});
   CHECK(file.find("vector.f32")->matrix.columns == 1);
   CHECK(file.find("vector.f32")->matrix.rows == 256);
   CHECK(file.find("matrix.f3") == nullptr);

@@ -48,10 +48,10 @@ struct changed_model {
   void erase(const std::string& name) {
     std::erase_if(tensors, [&](const tenon::stored_tensor& t) { return t.name == name; });
   }
-  void add(const std::string& name, std::vector<tenon::index> shape) {
-    const tenon::index columns = shape.size() == 1 ? 1 : shape.back();
-    tenon::index values = 1;
-    for (const tenon::index extent : shape) values *= extent;
+  void add(const std::string& name, std::vector<tenon::index_t> shape) {
+    const tenon::index_t columns = shape.size() == 1 ? 1 : shape.back();
+    tenon::index_t values = 1;
+    for (const tenon::index_t extent : shape) values *= extent;
     tensors.push_back({.name = name, .matrix = {.rows = values / columns, .columns = columns, .bytes = reinterpret_cast<const std::byte*>(floats.data())}, .shape = std::move(shape)});
   }
 };

@@ -11,7 +11,7 @@ namespace {
 // A layer of a user's own, with its backward pass: y = slope * x, one learned slope per feature.
 struct per_feature_slope {
   static constexpr const char* norm_name = "slope_norm.weight";
-  static constexpr tenon::index width = 64;
+  static constexpr tenon::index_t width = 64;
   struct weights {
     tenon::vector_parameter slope;
   };
@@ -23,21 +23,21 @@ struct per_feature_slope {
   template <class Machine>
   using state = tenon::no_state;
   template <class Machine>
-  static std::size_t state_bytes(const Machine&, tenon::index) {
+  static std::size_t state_bytes(const Machine&, tenon::index_t) {
     return 0;
   }
   template <class Machine>
-  static tenon::no_state open_state(const Machine&, std::byte*, tenon::index) {
+  static tenon::no_state open_state(const Machine&, std::byte*, tenon::index_t) {
     return {};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine&, tenon::index) {
+  static std::size_t scratch_bytes(const Machine&, tenon::index_t) {
     return 0;
   }
   template <class Machine>
   static void forward(const tenon::pass<Machine>& now, const weights& w, tenon::no_state&, tenon::view<const float, 2> in, tenon::view<float, 2> stream) {
-    for (tenon::index t = 0; t < now.tokens; ++t)
-      for (tenon::index i = 0; i < width; ++i) stream(t, i) += w.slope.data[i] * in(t, i);
+    for (tenon::index_t t = 0; t < now.tokens; ++t)
+      for (tenon::index_t i = 0; i < width; ++i) stream(t, i) += w.slope.data[i] * in(t, i);
   }
 
   struct saved {
@@ -54,8 +54,8 @@ struct per_feature_slope {
   template <class Machine>
   static void backward(const tenon::pass<Machine>& now, const weights& w, const saved& kept, tenon::view<const float, 2> out_gradient, tenon::view<float, 2> in_gradient,
                        gradients& learned) {
-    for (tenon::index t = 0; t < now.tokens; ++t)
-      for (tenon::index i = 0; i < width; ++i) {
+    for (tenon::index_t t = 0; t < now.tokens; ++t)
+      for (tenon::index_t i = 0; i < width; ++i) {
         in_gradient(t, i) += w.slope.data[i] * out_gradient(t, i);
         learned.slope[static_cast<std::size_t>(i)] += kept.in[static_cast<std::size_t>(t * width + i)] * out_gradient(t, i);
       }

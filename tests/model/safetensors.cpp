@@ -29,7 +29,7 @@ void check_same_tensors(const tenon::weights_file& a, const tenon::weights_file&
     REQUIRE(other != nullptr);
     CHECK(t.shape == other->shape);
     std::vector<float> x(static_cast<std::size_t>(t.matrix.columns)), y = x;
-    for (tenon::index r = 0; r < t.matrix.rows; ++r) {
+    for (tenon::index_t r = 0; r < t.matrix.rows; ++r) {
       t.matrix.decode_row(r, x.data()), other->matrix.decode_row(r, y.data());
       REQUIRE(x == y);
     }
@@ -116,9 +116,9 @@ TEST_CASE("narrow weights get their scales") {
   REQUIRE(file.tensors().size() == 2);
   const tenon::stored_matrix &up = file.find("blk.0.ffn_up.weight")->matrix, &down = file.find("blk.0.ffn_down.weight")->matrix;
   std::vector<float> row(200);
-  for (const tenon::index r : {0, 127, 128, 129}) {
+  for (const tenon::index_t r : {0, 127, 128, 129}) {
     up.decode_row(r, row.data());
-    for (const tenon::index c : {0, 127, 128, 199}) {
+    for (const tenon::index_t c : {0, 127, 128, 199}) {
       const float value = static_cast<float>(tenon::e4m3::from_bits(static_cast<std::uint8_t>((r * 200 + c) % 120)));
       CHECK(row[static_cast<std::size_t>(c)] == value * tiles[(r / 128) * 2 + c / 128]);
     }
@@ -247,13 +247,13 @@ TEST_CASE("an index that does not fit its shards") {
   model.write_folder(folder.path(), 2);
   const std::string listing = folder / "model.safetensors.index.json", first = "model-00001-of-00002.safetensors";
   std::ifstream in(listing);
-  const std::string index{std::istreambuf_iterator<char>(in), {}};
+  const std::string listing_text{std::istreambuf_iterator<char>(in), {}};
   const auto says = [&](const std::string& text, const std::string& file, const char* sentence) {
     random_model::write_text(listing, text);
     refused(folder.path(), file, sentence);
   };
   const auto replaced = [&](const std::string& from, const std::string& to) {
-    std::string text = index;
+    std::string text = listing_text;
     return text.replace(text.find(from), from.size(), to);
   };
   says("{}", listing, "expected 'weight_map' to map tensors to files, found none");
@@ -264,7 +264,7 @@ TEST_CASE("an index that does not fit its shards") {
   says(replaced("\"model.norm.weight\": \"model-00002", "\"model.norm.weight\": \"model-00001"), listing, "found it in 'model-00001-of-00002.safetensors'");
   says(replaced("\"weight_map\": {", "\"weight_map\": {\"ghost\": \"" + first + "\", "), listing, "expected tensor 'ghost' in 'model-00001-of-00002.safetensors', found none of that name there");
   says(replaced(first, "gone.safetensors"), folder / "gone.safetensors", "No such file");
-  random_model::write_text(listing, index);
+  random_model::write_text(listing, listing_text);
   CHECK(tenon::open_weights(folder.path()).tensors().size() == model.tensors().size());
   std::filesystem::resize_file(folder / first, std::filesystem::file_size(folder / first) - 1);
   refused(folder.path(), folder / first, "bytes of data in the file");

@@ -22,7 +22,7 @@ const std::string path = real_model();
 template <class Decoder, class Machine>
 fingerprint teacher_forced(const tenon::model<Decoder, Machine>& model, std::size_t rows) {
   const auto text = load_npy<std::int32_t>("smollm2/text");
-  tenon::sequence<Decoder, Machine> sequence(model, static_cast<tenon::index>(rows));
+  tenon::sequence<Decoder, Machine> sequence(model, static_cast<tenon::index_t>(rows));
   std::vector<float> logits(250 * vocabulary);
   fingerprint seen;
   for (std::size_t first = 0; first < rows; first += 250) {

@@ -32,8 +32,8 @@ void check_equal(const tenon::stored_tensor& a, const tenon::stored_tensor& b) {
   REQUIRE(a.matrix.rows == b.matrix.rows);
   REQUIRE(a.matrix.columns == b.matrix.columns);
   REQUIRE(a.matrix.kind == b.matrix.kind);
-  tenon::index differing = 0;
-  for (tenon::index r = 0; r < a.matrix.rows; ++r) differing += std::memcmp(a.matrix.row(r), b.matrix.row(r), tenon::row_bytes(a.matrix.kind, a.matrix.columns)) != 0 ? 1 : 0;
+  tenon::index_t differing = 0;
+  for (tenon::index_t r = 0; r < a.matrix.rows; ++r) differing += std::memcmp(a.matrix.row(r), b.matrix.row(r), tenon::row_bytes(a.matrix.kind, a.matrix.columns)) != 0 ? 1 : 0;
   CHECK(differing == 0);
 }
 
@@ -94,9 +94,9 @@ TEST_CASE("q and k of llama models are permuted in the file, and only they") {
     const auto file = tenon::open_gguf(folder / "model.gguf");
     tenon::stored_matrix m = file.find(name)->matrix;
     m.order = tenon::row_order::published;
-    tenon::index found = -1;
+    tenon::index_t found = -1;
     for (const auto& t : model.tensors())
-      for (tenon::index r = 0; t.name == name && r < t.matrix.rows; ++r)
+      for (tenon::index_t r = 0; t.name == name && r < t.matrix.rows; ++r)
         if (std::memcmp(m.row(17), t.matrix.row(r), tenon::row_bytes(m.kind, m.columns)) == 0) found = r;
     return found;
   };
@@ -108,7 +108,7 @@ TEST_CASE("q and k of llama models are permuted in the file, and only they") {
 
 TEST_CASE("blocks are those of the Python package, bit for bit") {
   const std::string bytes = content(TENON_TEST_DATA "/model/quantized.bin");
-  constexpr tenon::index blocks = 64;
+  constexpr tenon::index_t blocks = 64;
   std::vector<float> x(blocks * 32);
   std::size_t at = x.size() * sizeof(float);
   REQUIRE(bytes.size() == at + blocks * (34 + 18 + 20));
@@ -135,7 +135,7 @@ TEST_CASE("tensors that cannot be written") {
   const tenon_test::temporary_folder folder;
   const std::vector<float> values(64, 1.f);
   const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
-  const auto tensor = [&](const char* name, tenon::storage kind, std::vector<tenon::index> shape) {
+  const auto tensor = [&](const char* name, tenon::storage kind, std::vector<tenon::index_t> shape) {
     return tenon::stored_tensor{.name = name, .matrix = {.kind = kind, .rows = 8, .columns = 8, .bytes = bytes}, .shape = std::move(shape)};
   };
   const auto says = [&](const std::vector<tenon::stored_tensor>& tensors, const char* sentence, const tenon::metadata& facts = tenon::metadata{}) {

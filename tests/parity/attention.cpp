@@ -12,7 +12,7 @@ void parity(int problems) {
   std::mt19937 random(1);
   for (int i = 0; i < problems; ++i) {
     const attention_problem p = random_problem(random);
-    const index chunk = i % 3 == 0 ? p.queries : 1 + static_cast<index>(random()) % p.queries;
+    const index_t chunk = i % 3 == 0 ? p.queries : 1 + static_cast<index_t>(random()) % p.queries;
     check_attention(machine, p, chunk, causal{});
     if (i % 2 == 0) check_attention<f16>(machine, p, chunk, causal{} & window{.width = 1 + static_cast<int>(p.keys) / 3}, scaled{.factor = -0.1f});
   }
@@ -24,7 +24,7 @@ void bits_of_rows(const attention_problem& p) {
   const Machine alone(cpu_options{.threads = 1});
   const std::vector<float> whole = attend_in_chunks<Number>(alone, p, p.queries, mask);
   for (const int threads : {1, 2, 4})
-    for (const index chunk : {p.queries, index{1}, index{37}}) {
+    for (const index_t chunk : {p.queries, index_t{1}, index_t{37}}) {
       CAPTURE(threads);
       CAPTURE(chunk);
       CHECK(same_bits(whole, attend_in_chunks<Number>(Machine(cpu_options{.threads = threads}), p, chunk, mask)));

@@ -46,11 +46,11 @@ TEST_CASE("queries that see nothing and keys that nobody sees have no gradient")
     const found_gradients found =
         gradients_of(cpu(), p, causal{} & !window{.width = 165} & !prefix{.length = 3}, scaled{}, sink{.logits = logits.data()}, fixed_split{.length = length});
     CHECK(all_finite(found.q));
-    for (index i = 0; i < 8; ++i)  // query i stands at 160 + i and sees keys 3 to i - 5
-      for (index c = 0; c < 4 * 16; ++c) CHECK(found.q[static_cast<std::size_t>(i * 4 * 16 + c)] == 0);
-    for (index j = 0; j < 200; ++j)
+    for (index_t i = 0; i < 8; ++i)  // query i stands at 160 + i and sees keys 3 to i - 5
+      for (index_t c = 0; c < 4 * 16; ++c) CHECK(found.q[static_cast<std::size_t>(i * 4 * 16 + c)] == 0);
+    for (index_t j = 0; j < 200; ++j)
       if (j < 3 || j > 34)
-        for (index c = 0; c < 2 * 16; ++c) CHECK(found.k[static_cast<std::size_t>(j * 2 * 16 + c)] == 0);
+        for (index_t c = 0; c < 2 * 16; ++c) CHECK(found.k[static_cast<std::size_t>(j * 2 * 16 + c)] == 0);
   }
   check_gradients(cpu(), p, causal{} & !window{.width = 300} & !prefix{.length = 3});
 }
@@ -58,12 +58,12 @@ TEST_CASE("queries that see nothing and keys that nobody sees have no gradient")
 TEST_CASE("what is not finite reaches the gradients of those that see it, and no others") {
   const backward_problem clean({3, 1, 24, 40}, 150, 150, 5);
   const found_gradients want = gradients_of(cpu(), clean, causal{});
-  const auto same_until = [](const std::vector<float>& a, const std::vector<float>& b, index count) { return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(count) * sizeof(float)) == 0; };
+  const auto same_until = [](const std::vector<float>& a, const std::vector<float>& b, index_t count) { return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(count) * sizeof(float)) == 0; };
   for (const float poison : {not_a_number, infinity, -infinity}) {
     CAPTURE(poison);
     backward_problem p = clean;  // key 100 is seen from query 100 on
-    for (index d = 0; d < 24; ++d) p.k[static_cast<std::size_t>(100 * 24 + d)] = poison;
-    for (index c = 0; c < 40; ++c) p.v[static_cast<std::size_t>(100 * 40 + c)] = poison;
+    for (index_t d = 0; d < 24; ++d) p.k[static_cast<std::size_t>(100 * 24 + d)] = poison;
+    for (index_t c = 0; c < 40; ++c) p.v[static_cast<std::size_t>(100 * 40 + c)] = poison;
     found_gradients found = gradients_of(cpu(), p, causal{});
     CHECK(same_until(found.q, want.q, 100 * 3 * 24));
     CHECK(std::isnan(found.q[100 * 3 * 24]));
@@ -71,15 +71,15 @@ TEST_CASE("what is not finite reaches the gradients of those that see it, and no
     for (const bool of_output : {false, true}) {  // query 20, or its gradient: keys up to 20 see it
       p = clean;
       if (of_output)
-        for (index c = 0; c < 40; ++c) p.d_out[static_cast<std::size_t>(20 * 3 * 40 + c)] = poison;
+        for (index_t c = 0; c < 40; ++c) p.d_out[static_cast<std::size_t>(20 * 3 * 40 + c)] = poison;
       else
-        for (index d = 0; d < 24; ++d) p.q[static_cast<std::size_t>(20 * 3 * 24 + d)] = poison;
+        for (index_t d = 0; d < 24; ++d) p.q[static_cast<std::size_t>(20 * 3 * 24 + d)] = poison;
       found = gradients_of(cpu(), p, causal{});
       CHECK(std::isfinite(found.v[20 * 40]) == false);
       CHECK(std::isnan(found.k[0]));
-      for (index j = 21; j < 150; ++j) {
-        for (index d = 0; d < 24; ++d) CHECK(found.k[static_cast<std::size_t>(j * 24 + d)] == want.k[static_cast<std::size_t>(j * 24 + d)]);
-        for (index c = 0; c < 40; ++c) CHECK(found.v[static_cast<std::size_t>(j * 40 + c)] == want.v[static_cast<std::size_t>(j * 40 + c)]);
+      for (index_t j = 21; j < 150; ++j) {
+        for (index_t d = 0; d < 24; ++d) CHECK(found.k[static_cast<std::size_t>(j * 24 + d)] == want.k[static_cast<std::size_t>(j * 24 + d)]);
+        for (index_t c = 0; c < 40; ++c) CHECK(found.v[static_cast<std::size_t>(j * 40 + c)] == want.v[static_cast<std::size_t>(j * 40 + c)]);
       }
       CHECK(same_until(found.q, want.q, 20 * 3 * 24));
     }
@@ -99,7 +99,7 @@ TEST_CASE("one key, none, no query, more queries than keys") {
 
 TEST_CASE("calls that do not fit") {
   std::vector<float> x(4096);
-  const auto four = [&](index tokens, int head_count, int dim) { return view<float, 4>(x.data(), 1, tokens, head_count, dim); };
+  const auto four = [&](index_t tokens, int head_count, int dim) { return view<float, 4>(x.data(), 1, tokens, head_count, dim); };
   const view<float, 3> sums(x.data(), 1, 4, 4);
   attention_pass pass{.q = four(4, 4, 8), .k = four(6, 2, 8), .v = four(6, 2, 16), .out = four(4, 4, 16), .log_sum_exp = sums, .d_out = four(4, 4, 16)};
   attention_gradients to{.q = four(4, 4, 8), .k = four(6, 2, 8), .v = four(6, 2, 16)};

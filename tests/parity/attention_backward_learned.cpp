@@ -92,7 +92,7 @@ TEST_CASE("the reference's gradients are those of its loss") {
 
 TEST_CASE("learned operands") {
   const backward_problem p({4, 2, 8, 8}, 20, 150, 8);
-  const index terms = 2;
+  const index_t terms = 2;
   std::vector<float> cosine = numbers(static_cast<std::size_t>(4 * terms), 1), sine = numbers(static_cast<std::size_t>(4 * terms), 2), logits = numbers(4, 3), table = numbers(4 * 8, 4);
   std::vector<float> keys = numbers(150, 5), tasks = numbers(20 * 4, 6), warmth = {1.0f, 0.5f, 2.0f, 1.5f};
   std::vector<float> d_cosine, d_sine, d_logits(4), d_table(32), d_keys(150), d_tasks(80), d_warmth(4);

@@ -11,8 +11,8 @@ template <class Number>
 void bits_of_rows(const attention_problem& p) {
   const auto mask = causal{} & window{.width = 700};
   const std::vector<float> whole = attend_laid_out<Number>(cpu({.threads = 1}), p, {}, p.queries, mask);
-  for (const index page : {index{128}, index{256}, index{16}, index{48}, index{7}, index{100}})
-    for (const index chunk : {p.queries, index{37}}) {
+  for (const index_t page : {index_t{128}, index_t{256}, index_t{16}, index_t{48}, index_t{7}, index_t{100}})
+    for (const index_t chunk : {p.queries, index_t{37}}) {
       CAPTURE(page);
       CAPTURE(chunk);
       CHECK(same_bits(whole, attend_laid_out<Number>(cpu({.threads = chunk == 37 ? 2 : 1}), p, {page, static_cast<unsigned>(page)}, chunk, mask)));
@@ -48,17 +48,17 @@ TEST_CASE("latent: values are the first dims of the keys, held once") {
 }
 
 TEST_CASE("many sequences in one call: each row as if its sequence were alone") {
-  const auto check = [&]<class Number>(Number, index page_keys, int threads) {
+  const auto check = [&]<class Number>(Number, index_t page_keys, int threads) {
     CAPTURE(page_keys);
     CAPTURE(threads);
     const cpu machine({.threads = threads});
     const heads shape{6, 2, 24, 40};
     std::vector<attention_problem> problems;
-    const index sizes[][2] = {{1, 1}, {1, 700}, {33, 33}, {0, 20}, {5, 129}, {150, 200}, {1, 40}};  // queries, keys
+    const index_t sizes[][2] = {{1, 1}, {1, 700}, {33, 33}, {0, 20}, {5, 129}, {150, 200}, {1, 40}};  // queries, keys
     for (const auto& [queries, keys] : sizes) problems.emplace_back(shape, queries, keys, static_cast<unsigned>(keys + queries));
     std::vector<held_cache<Number, cpu>> held;
     std::vector<cache_view<Number>> caches;
-    std::vector<index> first_query{0};
+    std::vector<index_t> first_query{0};
     std::vector<float> q, k, v;
     for (const auto& p : problems) {
       held.emplace_back(machine, shape, p.keys, page_layout{page_keys, static_cast<unsigned>(p.keys)});
@@ -68,7 +68,7 @@ TEST_CASE("many sequences in one call: each row as if its sequence were alone") 
       first_query.push_back(first_query.back() + p.queries);
     }
     for (const auto& each : held) caches.push_back(each.cache);
-    const index queries = first_query.back();
+    const index_t queries = first_query.back();
     const ragged<Number> batch{caches.data(), first_query.data(), static_cast<int>(caches.size())};
     append(machine, batch, view<const float, 3>(k.data(), queries, 2, 24), view<const float, 3>(v.data(), queries, 2, 40));
     std::vector<float> out(static_cast<std::size_t>(queries * 6 * 40)), lse(static_cast<std::size_t>(queries * 6));
@@ -94,12 +94,12 @@ TEST_CASE("what is masked does not leak from any cache") {
   const auto check = []<class Number>(Number, attention_problem p, page_layout how) {
     const cpu machine;
     const std::vector<float> clean = attend_laid_out<Number>(machine, p, how, p.queries, causal{});
-    const index poisoned = 100, dim_v = p.shape.dim_v;
+    const index_t poisoned = 100, dim_v = p.shape.dim_v;
     for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-      for (index d = 0; d < p.shape.dim; ++d) p.k[static_cast<std::size_t>(poisoned * p.shape.dim + d)] = poison;
-      for (index c = 0; c < dim_v; ++c) p.v[static_cast<std::size_t>(poisoned * dim_v + c)] = poison;
+      for (index_t d = 0; d < p.shape.dim; ++d) p.k[static_cast<std::size_t>(poisoned * p.shape.dim + d)] = poison;
+      for (index_t c = 0; c < dim_v; ++c) p.v[static_cast<std::size_t>(poisoned * dim_v + c)] = poison;
       const std::size_t before = static_cast<std::size_t>(poisoned * p.shape.query * dim_v);
-      for (const index chunk : {p.queries, index{1}}) {
+      for (const index_t chunk : {p.queries, index_t{1}}) {
         const std::vector<float> out = attend_laid_out<Number>(machine, p, how, chunk, causal{});
         CHECK(std::isnan(out[before]));  // the row that sees it
         CHECK(std::memcmp(out.data(), clean.data(), before * sizeof(float)) == 0);
@@ -167,7 +167,7 @@ TEST_CASE("caches that do not fit are refused in one sentence") {
   const std::int32_t pages[] = {3, 1};
   const view<const float, 3> kv(x.data(), 4, 2, 16), q(x.data(), 4, 4, 16);
   const view<float, 3> out(x.data(), 4, 4, 16);
-  const auto says = [&](cache_view<float> cache, readable<3> v, index first = 0) {
+  const auto says = [&](cache_view<float> cache, readable<3> v, index_t first = 0) {
     try {
       append(machine, cache, kv, v, first);
     } catch (const error& fault) {
@@ -188,7 +188,7 @@ TEST_CASE("caches that do not fit are refused in one sentence") {
 
   cache_view<float> caches[] = {paged, paged};
   caches[1].shape.query = 2;
-  const auto attends = [&](const index(&first_query)[3]) {
+  const auto attends = [&](const index_t(&first_query)[3]) {
     try {
       attend<16, 16>(machine, q, ragged<float>{caches, first_query, 2}, out, causal{}, scaled{}, scratch.data());
     } catch (const error& fault) {

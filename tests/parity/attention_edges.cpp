@@ -10,8 +10,8 @@ namespace {
 using namespace testing;
 constexpr float infinity = std::numeric_limits<float>::infinity(), not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-float* value_at(attention_problem& p, index key, index head) { return p.v.data() + (key * p.shape.kv + head) * p.shape.dim_v; }
-float* key_at(attention_problem& p, index key, index head) { return p.k.data() + (key * p.shape.kv + head) * p.shape.dim; }
+float* value_at(attention_problem& p, index_t key, index_t head) { return p.v.data() + (key * p.shape.kv + head) * p.shape.dim_v; }
+float* key_at(attention_problem& p, index_t key, index_t head) { return p.k.data() + (key * p.shape.kv + head) * p.shape.dim; }
 
 }  // namespace
 
@@ -38,12 +38,12 @@ TEST_CASE("log-sum-exp") {
   const float logits[] = {1.0f, 2.0f};
   attend<8, 8>(machine, p.query(), cache, view<float, 3>(result.data(), 9, 2, 8), causal{} & !window{.width = 194}, scaled{}, scratch.data(), sink{logits},
                fixed_split{.length = 128}, lse);
-  for (index i = 0; i < 9; ++i)
-    for (index h = 0; h < 2; ++h) {
+  for (index_t i = 0; i < 9; ++i)
+    for (index_t h = 0; h < 2; ++h) {
       double total = 0;
-      for (index j = 0; j <= 191 + i - 194; ++j) {
+      for (index_t j = 0; j <= 191 + i - 194; ++j) {
         double dot = 0;
-        for (index d = 0; d < 8; ++d) dot += static_cast<double>(p.query()(i, h, d)) * static_cast<double>(p.key()(j, 0, d));
+        for (index_t d = 0; d < 8; ++d) dot += static_cast<double>(p.query()(i, h, d)) * static_cast<double>(p.key()(j, 0, d));
         total += std::exp(dot / std::sqrt(8.0));
       }
       if (total == 0)
@@ -58,10 +58,10 @@ TEST_CASE("what is masked does not leak, whatever it is") {
   for (const float poison : {not_a_number, infinity, -infinity}) {
     attention_problem p({3, 1, 24, 40}, 150, 150, 5);
     const std::vector<float> clean = attend_in_chunks<float>(machine, p, 150, causal{}), clean_narrow = attend_in_chunks<bf16>(machine, p, 150, causal{});
-    for (index c = 0; c < 40; ++c) value_at(p, 100, 0)[c] = poison;
-    for (index d = 0; d < 24; ++d) key_at(p, 100, 0)[d] = poison;
+    for (index_t c = 0; c < 40; ++c) value_at(p, 100, 0)[c] = poison;
+    for (index_t d = 0; d < 24; ++d) key_at(p, 100, 0)[d] = poison;
     const std::size_t before = 100 * 3 * 40;
-    for (const index chunk : {index{150}, index{1}}) {
+    for (const index_t chunk : {index_t{150}, index_t{1}}) {
       std::vector<float> out = attend_in_chunks<float>(machine, p, chunk, causal{}), narrow = attend_in_chunks<bf16>(machine, p, chunk, causal{});
       CHECK(std::isnan(out[before]));  // the row that sees it
       CHECK(std::memcmp(out.data(), clean.data(), before * sizeof(float)) == 0);
@@ -98,7 +98,7 @@ TEST_CASE("no key at all, and more queries than keys") {
   const cpu machine;
   const attention_problem p({2, 1, 16, 16}, 20, 7, 12);
   std::vector<float> out(p.outputs(), 1.0f);
-  const auto one = [&](auto data, index tokens, index head_count) { return view(data, 1, tokens, head_count, 16); };
+  const auto one = [&](auto data, index_t tokens, index_t head_count) { return view(data, 1, tokens, head_count, 16); };
   const std::vector<std::int32_t> ids(7, 1);
   const auto check = [&](const auto& mask) {
     attend(machine, view<const float, 4>(one(p.q.data(), 20, 2)), view<const float, 4>(one(p.k.data(), 7, 1)), view<const float, 4>(one(p.v.data(), 7, 1)),

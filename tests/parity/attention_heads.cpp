@@ -10,7 +10,7 @@ using namespace testing;
 
 // Rows [before, keys) of the problem in one call.
 template <class Number, class Machine, class Mask, class Score = scaled, class Weighting = softmax>
-index check(const Machine& machine, const attention_problem& p, float threshold, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}) {
+index_t check(const Machine& machine, const attention_problem& p, float threshold, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}) {
   CAPTURE(p.queries);
   CAPTURE(p.shape.query);
   CAPTURE(threshold);
@@ -18,16 +18,16 @@ index check(const Machine& machine, const attention_problem& p, float threshold,
   std::vector<float> weights(static_cast<std::size_t>(p.queries * p.shape.query));
   for (float& w : weights) w = static_cast<float>(random() % 1000) / 1000;
   const head_choice choice{view<const float, 2>(weights.data(), p.queries, p.shape.query), threshold};
-  const index capacity = p.keys + 3;
+  const index_t capacity = p.keys + 3;
   const buffer memory(cache_bytes<Number>(machine, p.shape, capacity)), scratch(attention_heads_scratch<Number>(machine, p.shape, p.queries, capacity));
   std::memset(memory.data(), 0xff, memory.size()), std::memset(scratch.data(), 0xff, scratch.size());
   cache_view<Number> cache{.data = memory.data(), .shape = p.shape, .capacity = capacity};
   append(machine, cache, p.key(), p.value(), 0);
   std::vector<float> some(p.outputs(), NAN), all(p.outputs());
   const view<float, 3> out(some.data(), p.queries, p.shape.query, p.shape.dim_v);
-  const index skipped = attend_heads<0, 0>(machine, p.query(), cache, out, choice, mask, score, scratch.data(), weighting, 5);
+  const index_t skipped = attend_heads<0, 0>(machine, p.query(), cache, out, choice, mask, score, scratch.data(), weighting, 5);
   attend<0, 0>(machine, p.query(), cache, view<float, 3>(all.data(), p.queries, p.shape.query, p.shape.dim_v), mask, score, scratch.data(), weighting, fixed_split{}, {}, 5);
-  index light = 0;
+  index_t light = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const float weight = weights[i / static_cast<std::size_t>(p.shape.dim_v)];
     all[i] = weight < threshold ? 0 : weight * all[i];

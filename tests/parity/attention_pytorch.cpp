@@ -9,7 +9,7 @@ using namespace testing;
 
 std::vector<float> load(const char* name) { return tenon_test::load_npy<float>(std::string("../parity/attention/") + name); }
 
-attention_problem load_problem(heads shape, index queries, index keys, const std::string& prefix = "") {
+attention_problem load_problem(heads shape, index_t queries, index_t keys, const std::string& prefix = "") {
   attention_problem p(shape, queries, keys, 0);
   p.q = load((prefix + "q").c_str()), p.k = load((prefix + "k").c_str()), p.v = load((prefix + "v").c_str());
   return p;

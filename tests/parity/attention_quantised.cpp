@@ -7,7 +7,7 @@ namespace {
 using namespace testing;
 
 template <class Number, class Machine>
-void quantised(const Machine& machine, const attention_problem& p, index chunk, double as_given) {
+void quantised(const Machine& machine, const attention_problem& p, index_t chunk, double as_given) {
   CAPTURE(p.shape.dim);
   CAPTURE(p.shape.dim_v);
   CAPTURE(chunk);
@@ -24,7 +24,7 @@ void parity() {
   std::mt19937 random(3);
   for (int i = 0; i < 14; ++i) {
     const attention_problem p = random_problem(random);
-    const index chunk = i % 2 == 0 ? p.queries : 1 + static_cast<index>(random()) % p.queries;
+    const index_t chunk = i % 2 == 0 ? p.queries : 1 + static_cast<index_t>(random()) % p.queries;
     quantised<int8_per_128>(machine, p, chunk, 0.02);
     quantised<e4m3_per_128>(machine, p, chunk, 0.06);
   }

@@ -10,7 +10,7 @@ namespace {
 using namespace testing;
 
 template <class T, class Vector>
-view<T, 4> four(Vector& x, index tokens, int head_count, int dim) {
+view<T, 4> four(Vector& x, index_t tokens, int head_count, int dim) {
   return view<T, 4>(x.data(), 1, tokens, head_count, dim);
 }
 
@@ -22,7 +22,7 @@ wanted reference_linear(const attention_problem& p, const std::vector<float>& d_
   const std::vector<double> q(p.q.begin(), p.q.end()), k(p.k.begin(), p.k.end()), v(p.v.begin(), p.v.end()), g(d_out.begin(), d_out.end());
   wanted to{std::vector<double>(p.outputs()), std::vector<double>(q.size()), std::vector<double>(k.size()), std::vector<double>(v.size())};
   const heads& s = p.shape;
-  const auto three = [](auto& x, index tokens, int head_count, int dim) { return view<std::remove_reference_t<decltype(x[0])>, 3>(x.data(), tokens, head_count, dim); };
+  const auto three = [](auto& x, index_t tokens, int head_count, int dim) { return view<std::remove_reference_t<decltype(x[0])>, 3>(x.data(), tokens, head_count, dim); };
   reference::attend_linear(three(q, p.queries, s.query, s.dim), three(k, p.keys, s.kv, s.dim), three(v, p.keys, s.kv, s.dim_v), three(to.out, p.queries, s.query, s.dim_v), mask, weighting,
                            three(g, p.queries, s.query, s.dim_v), three(to.q, p.queries, s.query, s.dim), three(to.k, p.keys, s.kv, s.dim), three(to.v, p.keys, s.kv, s.dim_v));
   return to;
@@ -96,8 +96,8 @@ TEST_CASE("decoding continues a prompt from a state of constant size") {
   const buffer state(linear_state_bytes(machine, p.shape, weighting));
   std::vector<float> result(p.outputs());
   const view<float, 3> out(result.data(), p.queries, 4, 24);
-  for (index first = 0; first < 120;) {
-    const index count = first == 0 ? 70 : first < 100 ? 15 : 1;
+  for (index_t first = 0; first < 120;) {
+    const index_t count = first == 0 ? 70 : first < 100 ? 15 : 1;
     attend_recurrent(machine, p.query().rows(first, count), p.key().rows(first, count), p.value().rows(first, count), out.rows(first, count), weighting, state.data(), first);
     first += count;
   }

@@ -17,7 +17,7 @@ namespace matmul_cases {
 
 using tenon::compute;
 using tenon::storage;
-using extent = tenon::index;
+using extent = tenon::index_t;
 
 inline constexpr compute computes[] = {compute::fp32, compute::bf16, compute::int8, compute::int8x2};
 

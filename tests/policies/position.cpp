@@ -15,8 +15,8 @@ constexpr double pi = 3.14159265358979323846;
 
 TEST_CASE("plain frequencies are theta^(-2i/d)") {
   for (const float theta : {1e4f, 1e5f, 5e5f, 1e6f})
-    for (const tenon::index dim : {2, 64, 80, 128})
-      for (tenon::index pair = 0; pair < dim / 2; ++pair)
+    for (const tenon::index_t dim : {2, 64, 80, 128})
+      for (tenon::index_t pair = 0; pair < dim / 2; ++pair)
         CHECK(rotary{.theta = theta, .pairing = halves}.frequency(pair, dim) == doctest::Approx(std::pow(static_cast<double>(theta), -2.0 * static_cast<double>(pair) / static_cast<double>(dim))).epsilon(1e-14));
   constexpr auto partial = rotary{.theta = 1e4f, .dims = 32, .pairing = interleaved};
   CHECK(partial.turned(80) == 32);

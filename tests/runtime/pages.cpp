@@ -19,21 +19,21 @@ using pool = page_pool<bf16, cpu>;
 using paged = paged_sequence<bf16, cpu>;
 
 // The key and value rows of a token in a layer, from its number alone.
-std::vector<float> row(int token, index layer, index width) {
+std::vector<float> row(int token, index_t layer, index_t width) {
   std::mt19937 random(static_cast<unsigned>(token * 7 + layer));
   std::vector<float> out(static_cast<std::size_t>(2 * width));
   for (float& x : out) x = static_cast<float>(random() % 2001) * 1e-3f - 1;
   return out;
 }
-std::vector<float> rows(const std::vector<int>& tokens, index layer, index width) {
+std::vector<float> rows(const std::vector<int>& tokens, index_t layer, index_t width) {
   std::vector<float> out;
   for (const int token : tokens)
     for (const float x : row(token, layer, width)) out.push_back(x);
   return out;
 }
-void write(const cpu& machine, cache_view<bf16> cache, const std::vector<int>& tokens, index layer, index first) {
+void write(const cpu& machine, cache_view<bf16> cache, const std::vector<int>& tokens, index_t layer, index_t first) {
   const std::vector<float> k = rows(tokens, layer, 16), v = rows(tokens, layer, 24);
-  const auto count = static_cast<index>(tokens.size());
+  const auto count = static_cast<index_t>(tokens.size());
   append(machine, cache, view<const float, 3>(k.data(), count, 2, 16), view<const float, 3>(v.data(), count, 2, 24), first);
 }
 std::vector<float> read(const cpu& machine, const cache_view<bf16>& cache) {
@@ -49,17 +49,17 @@ struct tracked {
   paged cache;
   std::vector<int> tokens;
 
-  void extend(const cpu& machine, const std::vector<int>& more, index layers) {
-    const index first = cache.extend(static_cast<index>(more.size()));
-    REQUIRE(first == static_cast<index>(tokens.size()));
-    for (index layer = 0; layer < layers; ++layer) write(machine, cache.view(layer), more, layer, first);
+  void extend(const cpu& machine, const std::vector<int>& more, index_t layers) {
+    const index_t first = cache.extend(static_cast<index_t>(more.size()));
+    REQUIRE(first == static_cast<index_t>(tokens.size()));
+    for (index_t layer = 0; layer < layers; ++layer) write(machine, cache.view(layer), more, layer, first);
     tokens.insert(tokens.end(), more.begin(), more.end());
   }
-  void check(const cpu& machine, index layers) const {
-    REQUIRE(cache.length() == static_cast<index>(tokens.size()));
+  void check(const cpu& machine, index_t layers) const {
+    REQUIRE(cache.length() == static_cast<index_t>(tokens.size()));
     if (tokens.empty()) return;
-    for (index layer = 0; layer < layers; ++layer) {
-      const auto count = static_cast<index>(tokens.size());
+    for (index_t layer = 0; layer < layers; ++layer) {
+      const auto count = static_cast<index_t>(tokens.size());
       const buffer memory(cache_bytes<bf16>(machine, shape, count));
       cache_view<bf16> whole{.data = memory.data(), .shape = shape, .capacity = count};
       write(machine, whole, tokens, layer, 0);
@@ -70,7 +70,7 @@ struct tracked {
   }
 };
 
-std::vector<int> numbers(std::mt19937& random, index count) {
+std::vector<int> numbers(std::mt19937& random, index_t count) {
   std::vector<int> out(static_cast<std::size_t>(count));
   for (int& x : out) x = static_cast<int>(random() % 100000);
   return out;
@@ -138,7 +138,7 @@ TEST_CASE("a pool that is spent says so, and nothing changes") {
 
 TEST_CASE("random forks, truncations and appends, in pages of any size") {
   const cpu machine;
-  for (const index page_keys : {1, 5, 16, 128}) {
+  for (const index_t page_keys : {1, 5, 16, 128}) {
     CAPTURE(page_keys);
     std::mt19937 random(static_cast<unsigned>(page_keys));
     pool pages(machine, shape, page_keys, 1600 / page_keys + 8);
@@ -150,15 +150,15 @@ TEST_CASE("random forks, truncations and appends, in pages of any size") {
         all.push_back(std::make_unique<tracked>(tracked{paged(pages), {}}));
       } else if (what <= 5) {
         tracked& one = pick();
-        if (one.tokens.size() < 200) one.extend(machine, numbers(random, static_cast<index>(random() % 40)), 1);
+        if (one.tokens.size() < 200) one.extend(machine, numbers(random, static_cast<index_t>(random() % 40)), 1);
       } else if (what <= 7 && all.size() < 6) {
         tracked& from = pick();
         const std::size_t length = from.tokens.empty() ? 0 : random() % (from.tokens.size() + 1);
-        all.push_back(std::make_unique<tracked>(tracked{from.cache.fork(static_cast<index>(length)), {from.tokens.begin(), from.tokens.begin() + static_cast<std::ptrdiff_t>(length)}}));
+        all.push_back(std::make_unique<tracked>(tracked{from.cache.fork(static_cast<index_t>(length)), {from.tokens.begin(), from.tokens.begin() + static_cast<std::ptrdiff_t>(length)}}));
       } else if (what == 8) {
         tracked& one = pick();
         const std::size_t length = one.tokens.empty() ? 0 : random() % one.tokens.size();
-        one.cache.truncate(static_cast<index>(length)), one.tokens.resize(length);
+        one.cache.truncate(static_cast<index_t>(length)), one.tokens.resize(length);
       } else {
         all.erase(all.begin() + static_cast<std::ptrdiff_t>(random() % all.size()));
       }

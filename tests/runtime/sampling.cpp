@@ -14,7 +14,6 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;  // <strings.h> has a function of this name
 
 // Probabilities after the filters, in the documented order, by sorting everything in double.
 std::vector<double> reference(const std::vector<float>& logits, const sampling& how, const std::vector<std::int32_t>& recent) {

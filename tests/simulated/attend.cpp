@@ -11,10 +11,9 @@
 namespace {
 
 using namespace tenon;
-using tenon::index;  // not that of <strings.h>
 
 TEST_CASE_TEMPLATE("attend on a simulated GPU is the reference, from any number and any strides", Arch, sm80, gfx942) {
-  constexpr index batch = 2, queries = 20, keys = 75, heads = 4, kv_heads = 2, dim = 64;
+  constexpr index_t batch = 2, queries = 20, keys = 75, heads = 4, kv_heads = 2, dim = 64;
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
   std::vector<float> k(batch * keys * kv_heads * dim), v(k.size());
@@ -32,7 +31,7 @@ TEST_CASE_TEMPLATE("attend on a simulated GPU is the reference, from any number 
   CAPTURE(machine.report().text());
   CHECK(machine.report().clean());
   double apart = 0, size = 0;
-  for (index b = 0; b < batch; ++b) {
+  for (index_t b = 0; b < batch; ++b) {
     std::vector<double> want(queries * heads * dim);
     reference::attend<float>(view(float_q.data(), batch, queries, heads, dim)[b], keys_seen[b],
                              view(v.data(), batch, keys, kv_heads, dim)[b], view(want.data(), queries, heads, dim), causal{}, scaled{});

@@ -60,8 +60,8 @@ struct attention_case {
   }
 
   attention_arguments<Problem> arguments() {
-    constexpr index dim = Problem::dim;
-    const index query = index{sizes.heads} * dim, cache = index{sizes.keys} * dim;
+    constexpr index_t dim = Problem::dim;
+    const index_t query = index_t{sizes.heads} * dim, cache = index_t{sizes.keys} * dim;
     attention_arguments<Problem> a{};
     a.q = q.data(), a.keys = keys.data(), a.values = values.data(), a.out = out.data();
     a.queries = sizes.queries, a.length = sizes.keys, a.heads = sizes.heads, a.kv_heads = sizes.kv_heads;
@@ -99,9 +99,9 @@ struct attention_case {
     };
     const std::vector<float> fq = floats(q), fk = floats(keys), fv = floats(values);
     std::vector<double> want(out.count);
-    constexpr index dim = Problem::dim;
+    constexpr index_t dim = Problem::dim;
     for (int b = 0; b < sizes.batch; ++b) {
-      const index cache = index{b} * sizes.kv_heads * sizes.keys * dim, at = index{b} * sizes.queries * sizes.heads * dim;
+      const index_t cache = index_t{b} * sizes.kv_heads * sizes.keys * dim, at = index_t{b} * sizes.queries * sizes.heads * dim;
       view<const float, 3> k(fk.data() + cache, sizes.keys, sizes.kv_heads, dim), v(fv.data() + cache, sizes.keys, sizes.kv_heads, dim);
       k.stride[0] = v.stride[0] = dim, k.stride[1] = v.stride[1] = sizes.keys * dim;  // [kv_head, key, dim] seen as [key, kv_head, dim]
       tenon::reference::attend(view<const float, 3>(fq.data() + at, sizes.queries, sizes.heads, dim), k, v,

@@ -23,7 +23,7 @@ struct found_gradients {
 struct backward_problem : attention_problem {
   std::vector<float> d_out;
 
-  backward_problem(heads s, index query_count, index key_count, unsigned seed, float spread = 1) : attention_problem(s, query_count, key_count, seed, spread) { fill(seed); }
+  backward_problem(heads s, index_t query_count, index_t key_count, unsigned seed, float spread = 1) : attention_problem(s, query_count, key_count, seed, spread) { fill(seed); }
   explicit backward_problem(const attention_problem& p, unsigned seed) : attention_problem(p) { fill(seed); }
 
   view<const float, 3> output_gradient() const { return view<const float, 3>(d_out.data(), queries, shape.query, shape.dim_v); }
@@ -55,7 +55,7 @@ found_gradients gradients_of(const Machine& machine, const backward_problem& p, 
   to.out.resize(p.outputs()), to.log_sum_exp.resize(static_cast<std::size_t>(p.queries * p.shape.query));
   const float unset = std::numeric_limits<float>::quiet_NaN();
   to.q.assign(p.q.size(), unset), to.k.assign(p.k.size(), unset), to.v.assign(p.v.size(), unset);
-  const auto four = [](auto* data, index tokens, int head_count, int dim) { return view<std::remove_reference_t<decltype(*data)>, 4>(data, 1, tokens, head_count, dim); };
+  const auto four = [](auto* data, index_t tokens, int head_count, int dim) { return view<std::remove_reference_t<decltype(*data)>, 4>(data, 1, tokens, head_count, dim); };
   const heads& s = p.shape;
   const view<float, 4> out = four(to.out.data(), p.queries, s.query, s.dim_v);
   const view<float, 3> sums(to.log_sum_exp.data(), 1, p.queries, s.query);

@@ -145,7 +145,7 @@ struct any_score {
 /// Some sequences in caches of one kind, without the kind.
 struct any_caches {
   virtual ~any_caches() = default;
-  virtual void set_length(index length) = 0;  ///< of the first
+  virtual void set_length(index_t length) = 0;  ///< of the first
   virtual void* get() = 0;
 };
 /// What a kind of number does, without its type.
@@ -165,7 +165,7 @@ struct any_variant {
   bool narrow_inputs;      // also with q and out of bf16, against inputs that were never rounded
   any_number number;
   const void* object;
-  void (*attend)(const void* object, const cpu& machine, const readable<3>& q, void* caches, const index* first_query, int count, const writable<3>& out, std::byte* scratch);
+  void (*attend)(const void* object, const cpu& machine, const readable<3>& q, void* caches, const index_t* first_query, int count, const writable<3>& out, std::byte* scratch);
 };
 
 inline std::vector<double> reference_of(const any_variant& v, const attention_problem& p, int batch, double* largest) {
@@ -194,7 +194,7 @@ inline std::vector<attention_problem> random_sequences(std::mt19937& random, boo
     if (!look_ahead) queries = std::min(queries, keys);        // appended as they come
     attention_problem p(shape, queries, keys, static_cast<unsigned>(random()), random() % 4 == 0 ? 6.0f : 1.0f);
     if (latent)
-      for (index row = 0; row < p.keys * kv; ++row) std::copy_n(p.k.begin() + row * dim, dim_v, p.v.begin() + row * dim_v);
+      for (index_t row = 0; row < p.keys * kv; ++row) std::copy_n(p.k.begin() + row * dim, dim_v, p.v.begin() + row * dim_v);
     out.push_back(std::move(p));
   }
   return out;
@@ -206,29 +206,29 @@ inline double distance_of(const std::vector<float>& got, const std::vector<std::
   return distance(got, all);
 }
 
-inline std::vector<float> run_variant(const any_variant& v, const std::vector<attention_problem>& sequences, page_layout how, index chunk, bool narrow) {
+inline std::vector<float> run_variant(const any_variant& v, const std::vector<attention_problem>& sequences, page_layout how, index_t chunk, bool narrow) {
   const cpu machine({.threads = static_cast<int>(1 + how.seed % 3)});
   const std::unique_ptr<any_caches> caches = v.number.make(machine, sequences, how);
   const heads& shape = sequences[0].shape;
-  std::vector<index> first_query{0};
+  std::vector<index_t> first_query{0};
   std::vector<float> wide_q;
   std::vector<bf16> narrow_q;
-  index keys = 0, most = 0;
+  index_t keys = 0, most = 0;
   for (const auto& p : sequences) {
     keys = std::max(keys, p.keys), most = std::max(most, p.queries);
     first_query.push_back(first_query.back() + p.queries);
     wide_q.insert(wide_q.end(), p.q.begin(), p.q.end());
   }
   for (const float x : wide_q) narrow_q.push_back(bf16(x));
-  const index queries = first_query.back();
+  const index_t queries = first_query.back();
   const buffer scratch(attention_scratch(machine, shape, most, keys));
   std::memset(scratch.data(), 0xff, scratch.size());
   std::vector<float> result(static_cast<std::size_t>(queries * shape.query * shape.dim_v));
   std::vector<bf16> narrow_result(result.size());
   const readable<3> q = narrow ? readable<3>(view<const bf16, 3>(narrow_q.data(), queries, shape.query, shape.dim)) : readable<3>(view<const float, 3>(wide_q.data(), queries, shape.query, shape.dim));
   const writable<3> out = narrow ? writable<3>(view<bf16, 3>(narrow_result.data(), queries, shape.query, shape.dim_v)) : writable<3>(view<float, 3>(result.data(), queries, shape.query, shape.dim_v));
-  for (index first = 0; first < queries; first += chunk) {  // more than one chunk only of a single sequence: its keys come as its queries do
-    const index count = std::min(chunk, queries - first), ends[] = {0, count};
+  for (index_t first = 0; first < queries; first += chunk) {  // more than one chunk only of a single sequence: its keys come as its queries do
+    const index_t count = std::min(chunk, queries - first), ends[] = {0, count};
     if (count < queries) caches->set_length(sequences[0].keys - queries + first + count);
     v.attend(v.object, machine, q.rows(first, count), caches->get(), count < queries ? ends : first_query.data(), static_cast<int>(sequences.size()), out.rows(first, count), scratch.data());
   }
@@ -259,11 +259,11 @@ inline void check_variant(unsigned seed, const any_variant& v, const std::vector
   CAPTURE(sequences.size());
   CAPTURE(sequences[0].queries);
   CAPTURE(sequences[0].keys);
-  const index sizes[] = {0, 0, 128, 16, 64, 5, 33};
+  const index_t sizes[] = {0, 0, 128, 16, 64, 5, 33};
   const page_layout how{sizes[random() % 7], static_cast<unsigned>(random())};
   CAPTURE(how.page_keys);
   const bool chunked = sequences.size() == 1 && !v.look_ahead && random() % 2 == 0;
-  const index chunk = chunked ? 1 + static_cast<index>(random() % 40) : 1000;
+  const index_t chunk = chunked ? 1 + static_cast<index_t>(random() % 40) : 1000;
   CAPTURE(chunk);
   double largest = 0;
   std::vector<std::vector<double>> want, want_of_given;
@@ -294,7 +294,7 @@ struct held_sequences final : any_caches {
       caches.push_back(held.back().cache);
     }
   }
-  void set_length(index length) override { caches[0].length = length; }
+  void set_length(index_t length) override { caches[0].length = length; }
   void* get() override { return caches.data(); }
 };
 template <class Number>
@@ -325,7 +325,7 @@ any_variant erase_variant(const variant_policies<Mask, Score, Weighting>& own, b
   v.narrow_inputs = std::is_same_v<Number, bf16>;
   v.object = &own;
   v.number = erase_number<Number>();
-  v.attend = [](const void* object, const cpu& machine, const readable<3>& q, void* caches, const index* first_query, int count, const writable<3>& out, std::byte* scratch) {
+  v.attend = [](const void* object, const cpu& machine, const readable<3>& q, void* caches, const index_t* first_query, int count, const writable<3>& out, std::byte* scratch) {
     const auto& policies = *static_cast<const variant_policies<Mask, Score, Weighting>*>(object);
     const ragged<Number> batch{static_cast<cache_view<Number>*>(caches), first_query, count};
     tenon::attend<0, 0>(machine, q, batch, out, policies.mask, policies.score, scratch, policies.weighting);

@@ -17,10 +17,10 @@ namespace tenon::testing {
 /// Queries, keys and values of one sequence; the queries are its last positions.
 struct attention_problem {
   heads shape;
-  index queries, keys;
+  index_t queries, keys;
   std::vector<float> q, k, v;
 
-  attention_problem(heads s, index query_count, index key_count, unsigned seed, float spread = 1) : shape(s), queries(query_count), keys(key_count) {
+  attention_problem(heads s, index_t query_count, index_t key_count, unsigned seed, float spread = 1) : shape(s), queries(query_count), keys(key_count) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
     q.resize(static_cast<std::size_t>(queries * s.query * s.dim));
@@ -47,9 +47,9 @@ struct attention_problem {
 
 /// The queries in chunks of `chunk` through a cache of `Number` that grows as they come.
 template <class Number, class Machine, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
-std::vector<float> attend_in_chunks(const Machine& machine, const attention_problem& p, index chunk, const Mask& mask, const Score& score = {},
+std::vector<float> attend_in_chunks(const Machine& machine, const attention_problem& p, index_t chunk, const Mask& mask, const Score& score = {},
                                     const Weighting& weighting = {}, const Reduction& reduction = {}, int batch = 0) {
-  const index before = p.keys - p.queries, slack = 5;  // what lies beyond the last key must not matter
+  const index_t before = p.keys - p.queries, slack = 5;  // what lies beyond the last key must not matter
   const buffer memory(cache_bytes<Number>(machine, p.shape, p.keys + slack));
   std::memset(memory.data(), 0xff, memory.size());
   const buffer scratch(attention_scratch(machine, p.shape, chunk, p.keys + slack, reduction));
@@ -58,8 +58,8 @@ std::vector<float> attend_in_chunks(const Machine& machine, const attention_prob
   std::vector<float> result(p.outputs());
   const view<float, 3> out(result.data(), p.queries, p.shape.query, p.shape.dim_v);
   append(machine, cache, p.key().rows(0, before), p.value().rows(0, before), 0);
-  for (index i = 0; i < p.queries; i += chunk) {
-    const index count = std::min(chunk, p.queries - i);
+  for (index_t i = 0; i < p.queries; i += chunk) {
+    const index_t count = std::min(chunk, p.queries - i);
     append(machine, cache, p.key().rows(before + i, count), p.value().rows(before + i, count), before + i);
     attend<0, 0>(machine, p.query().rows(i, count), cache, out.rows(i, count), mask, score, scratch.data(), weighting, reduction, {}, batch);
   }
@@ -90,7 +90,7 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
 
 /// Checks one problem in fp32 and with a cache of `Narrow` against the reference, in the bounds of this library.
 template <class Narrow = bf16, class Machine, class Mask, class Score = scaled, class Weighting = softmax>
-void check_attention(const Machine& machine, const attention_problem& p, index chunk, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}) {
+void check_attention(const Machine& machine, const attention_problem& p, index_t chunk, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}) {
   CAPTURE(p.shape.query);
   CAPTURE(p.shape.kv);
   CAPTURE(p.shape.dim);

@@ -11,7 +11,7 @@ namespace tenon::testing {
 
 /// How a cache lies: page_keys 0 is contiguous.
 struct page_layout {
-  index page_keys = 0;
+  index_t page_keys = 0;
   unsigned seed = 1;
 };
 
@@ -27,16 +27,16 @@ float as_cached(float x, float most) {
   }
 }
 template <class Number>
-void round_rows(std::vector<float>& rows, index width) {
-  index block = width;
+void round_rows(std::vector<float>& rows, index_t width) {
+  index_t block = width;
   if constexpr (shares_scales<Number>) block = Number::block;
   for (std::size_t row = 0; row < rows.size(); row += static_cast<std::size_t>(width))
-    for (index d = 0; d < width; d += block) {
+    for (index_t d = 0; d < width; d += block) {
       float* at = rows.data() + row + d;
-      const index count = std::min(block, width - d);
+      const index_t count = std::min(block, width - d);
       float most = 0;
-      for (index i = 0; i < count; ++i) most = std::fabs(at[i]) <= most ? most : std::fabs(at[i]);
-      for (index i = 0; i < count; ++i) at[i] = as_cached<Number>(at[i], most);
+      for (index_t i = 0; i < count; ++i) most = std::fabs(at[i]) <= most ? most : std::fabs(at[i]);
+      for (index_t i = 0; i < count; ++i) at[i] = as_cached<Number>(at[i], most);
     }
 }
 template <class Number>
@@ -44,7 +44,7 @@ attention_problem as_cached(const attention_problem& p) {
   attention_problem out = p;
   round_rows<Number>(out.k, p.shape.dim), round_rows<Number>(out.v, p.shape.dim_v);
   if (p.shape.values == values_are::first_dims_of_keys)
-    for (index row = 0; row < p.keys * p.shape.kv; ++row) std::copy_n(out.k.begin() + row * p.shape.dim, p.shape.dim_v, out.v.begin() + row * p.shape.dim_v);
+    for (index_t row = 0; row < p.keys * p.shape.kv; ++row) std::copy_n(out.k.begin() + row * p.shape.dim, p.shape.dim_v, out.v.begin() + row * p.shape.dim_v);
   return out;
 }
 
@@ -55,12 +55,12 @@ struct held_cache {
   std::vector<std::int32_t> pages;
   cache_view<Number> cache;
 
-  held_cache(const Machine& machine, heads shape, index keys, page_layout how) {
+  held_cache(const Machine& machine, heads shape, index_t keys, page_layout how) {
     if (how.page_keys == 0) {
       memory = buffer(cache_bytes<Number>(machine, shape, keys));
       cache = {.data = memory.data(), .shape = shape, .capacity = keys};
     } else {
-      const index count = (keys + how.page_keys - 1) / how.page_keys;
+      const index_t count = (keys + how.page_keys - 1) / how.page_keys;
       const std::size_t bytes = page_bytes<Number>(machine, shape, how.page_keys);
       pages.resize(static_cast<std::size_t>(2 * count + 1));
       std::iota(pages.begin(), pages.end(), 0);
@@ -72,31 +72,31 @@ struct held_cache {
     std::memset(memory.data(), 0xff, memory.size());
   }
   /// Appends tokens [first, first + count) of a problem.
-  void take(const Machine& machine, const attention_problem& p, index first, index count) {
+  void take(const Machine& machine, const attention_problem& p, index_t first, index_t count) {
     const bool own = p.shape.values == values_are::their_own;
     append(machine, cache, p.key().rows(first, count), own ? readable<3>(p.value().rows(first, count)) : readable<3>(), first);
   }
 };
 
 /// A problem whose values are the first dims of its keys.
-inline attention_problem latent_problem(int heads_of_query, int dim, int dim_v, index queries, index keys, unsigned seed, float spread = 1) {
+inline attention_problem latent_problem(int heads_of_query, int dim, int dim_v, index_t queries, index_t keys, unsigned seed, float spread = 1) {
   attention_problem p({heads_of_query, 1, dim, dim_v, values_are::first_dims_of_keys}, queries, keys, seed, spread);
-  for (index row = 0; row < keys; ++row) std::copy_n(p.k.begin() + row * dim, dim_v, p.v.begin() + row * dim_v);
+  for (index_t row = 0; row < keys; ++row) std::copy_n(p.k.begin() + row * dim, dim_v, p.v.begin() + row * dim_v);
   return p;
 }
 
 template <class Number, class Machine, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
-std::vector<float> attend_laid_out(const Machine& machine, const attention_problem& p, page_layout how, index chunk, const Mask& mask, const Score& score = {},
+std::vector<float> attend_laid_out(const Machine& machine, const attention_problem& p, page_layout how, index_t chunk, const Mask& mask, const Score& score = {},
                                    const Weighting& weighting = {}, const Reduction& reduction = {}, int batch = 0) {
-  const index before = p.keys - p.queries;
+  const index_t before = p.keys - p.queries;
   held_cache<Number, Machine> held(machine, p.shape, p.keys + 3, how);
   const buffer scratch(attention_scratch(machine, p.shape, chunk, p.keys + 3, reduction));
   std::memset(scratch.data(), 0xff, scratch.size());
   std::vector<float> result(p.outputs());
   const view<float, 3> out(result.data(), p.queries, p.shape.query, p.shape.dim_v);
   held.take(machine, p, 0, before);
-  for (index i = 0; i < p.queries; i += chunk) {
-    const index count = std::min(chunk, p.queries - i);
+  for (index_t i = 0; i < p.queries; i += chunk) {
+    const index_t count = std::min(chunk, p.queries - i);
     held.take(machine, p, before + i, count);
     attend<0, 0>(machine, p.query().rows(i, count), held.cache, out.rows(i, count), mask, score, scratch.data(), weighting, reduction, {}, batch);
   }

@@ -43,8 +43,8 @@ inline void check_slopes(parameters at, const std::map<std::string, std::vector<
 /// Runs the layer forward and back over `in`, the gradient of its result being `by`, and returns the gradients it gives; also
 /// checks that forward_saving gives what forward gives. `collect(gradients)` names those of the parameters.
 template <class Layer, class Collect>
-std::map<std::string, std::vector<float>> learn(layer_weights<Layer>& w, const std::vector<float>& in, const std::vector<float>& by, index width, const Collect& collect) {
-  const index tokens = static_cast<index>(in.size()) / width;
+std::map<std::string, std::vector<float>> learn(layer_weights<Layer>& w, const std::vector<float>& in, const std::vector<float>& by, index_t width, const Collect& collect) {
+  const index_t tokens = static_cast<index_t>(in.size()) / width;
   const view<const float, 2> x(in.data(), tokens, width);
   layer_run<Layer> plain(w.packed(), tokens), saving(w.packed(), tokens);
   const std::vector<float> want = plain.forward(in, width, {tokens});

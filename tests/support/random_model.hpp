@@ -21,7 +21,7 @@ namespace tenon_test {
 struct random_model_shape {
   std::string architecture = "llama";  ///< "llama" (tied head, no bias) or "qwen2" (a head of its own, biases on q, k, v)
   tenon::storage kind = tenon::storage::f32;  ///< of the matrices; vectors are F32
-  tenon::index width = 64, blocks = 2, query_heads = 4, kv_heads = 2, head_dim = 16, hidden = 128;
+  tenon::index_t width = 64, blocks = 2, query_heads = 4, kv_heads = 2, head_dim = 16, hidden = 128;
   double theta = 10000, epsilon = 1e-5;
   std::uint64_t seed = 1;
 };
@@ -51,11 +51,11 @@ class random_model {
     }
     const std::span<const tenon::stored_tensor> all = tensors_;
     const std::size_t half = all.size() / 2;
-    std::string index = R"({"metadata": {}, "weight_map": {)";
-    for (std::size_t i = 0; i < all.size(); ++i) index += (i == 0 ? "" : ", ") + json(tenon::published_name(all[i].name)) + ": \"model-0000" + (i < half ? "1" : "2") + "-of-00002.safetensors\"";
+    std::string listing_text = R"({"metadata": {}, "weight_map": {)";
+    for (std::size_t i = 0; i < all.size(); ++i) listing_text += (i == 0 ? "" : ", ") + json(tenon::published_name(all[i].name)) + ": \"model-0000" + (i < half ? "1" : "2") + "-of-00002.safetensors\"";
     tenon::write_safetensors(folder + "/model-00001-of-00002.safetensors", all.first(half));
     tenon::write_safetensors(folder + "/model-00002-of-00002.safetensors", all.subspan(half));
-    write_text(folder + "/model.safetensors.index.json", index + "}}\n");
+    write_text(folder + "/model.safetensors.index.json", listing_text + "}}\n");
   }
 
   static void write_text(const std::string& path, const std::string& text) {
@@ -107,11 +107,11 @@ class random_model {
   }
   void make_tensors() {
     const bool qwen2 = shape_.architecture == "qwen2";
-    const auto vocabulary = static_cast<tenon::index>(tokens_.size());
-    const tenon::index q = shape_.query_heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim, width = shape_.width;
+    const auto vocabulary = static_cast<tenon::index_t>(tokens_.size());
+    const tenon::index_t q = shape_.query_heads * shape_.head_dim, kv = shape_.kv_heads * shape_.head_dim, width = shape_.width;
     // A tied head must not simply repeat the last token: its embedding is small against what the blocks add.
     matrix("token_embd.weight", vocabulary, width, qwen2 ? 1.f : 0.2f);
-    for (tenon::index i = 0; i < shape_.blocks; ++i) {
+    for (tenon::index_t i = 0; i < shape_.blocks; ++i) {
       const std::string block = "blk." + std::to_string(i) + ".";
       vector(block + "attn_norm.weight", width, 1, 0.2f);
       matrix(block + "attn_q.weight", q, width, 1.5f / root(width)), matrix(block + "attn_k.weight", kv, width, 1.5f / root(width)), matrix(block + "attn_v.weight", kv, width, 1 / root(width));
@@ -125,7 +125,7 @@ class random_model {
     if (qwen2) matrix("output.weight", vocabulary, width, 0.25f);
   }
 
-  static float root(tenon::index count) { return std::sqrt(static_cast<float>(count)); }
+  static float root(tenon::index_t count) { return std::sqrt(static_cast<float>(count)); }
   // splitmix64; a sum of four uniform values has nearly the shape of a normal one.
   float normal() {
     int sum = 0;
@@ -137,16 +137,16 @@ class random_model {
     for (int i = 0; i < 4; ++i) sum += static_cast<int>((bits >> (16 * i)) & 0xffff);
     return static_cast<float>(sum - 2 * 0xffff) * (1.7320508f / 65536);
   }
-  void vector(const std::string& name, tenon::index size, float mean, float spread) { keep(name, tenon::storage::f32, {size}, values(size, mean, spread)); }
-  void matrix(const std::string& name, tenon::index rows, tenon::index columns, float spread) { keep(name, shape_.kind, {rows, columns}, values(rows * columns, 0, spread)); }
-  std::vector<float> values(tenon::index count, float mean, float spread) {
+  void vector(const std::string& name, tenon::index_t size, float mean, float spread) { keep(name, tenon::storage::f32, {size}, values(size, mean, spread)); }
+  void matrix(const std::string& name, tenon::index_t rows, tenon::index_t columns, float spread) { keep(name, shape_.kind, {rows, columns}, values(rows * columns, 0, spread)); }
+  std::vector<float> values(tenon::index_t count, float mean, float spread) {
     std::vector<float> out;
     // In double, so that it makes no difference whether the compiler fuses product and sum.
-    for (tenon::index i = 0; i < count; ++i) out.push_back(static_cast<float>(static_cast<double>(mean) + static_cast<double>(spread) * static_cast<double>(normal())));
+    for (tenon::index_t i = 0; i < count; ++i) out.push_back(static_cast<float>(static_cast<double>(mean) + static_cast<double>(spread) * static_cast<double>(normal())));
     return out;
   }
-  void keep(const std::string& name, tenon::storage kind, std::vector<tenon::index> shape, const std::vector<float>& values) {
-    const tenon::index columns = shape.size() == 1 ? 1 : shape.back(), rows = static_cast<tenon::index>(values.size()) / columns;
+  void keep(const std::string& name, tenon::storage kind, std::vector<tenon::index_t> shape, const std::vector<float>& values) {
+    const tenon::index_t columns = shape.size() == 1 ? 1 : shape.back(), rows = static_cast<tenon::index_t>(values.size()) / columns;
     bytes_.push_back(tenon::quantize(kind, {values.data(), rows, columns}));
     tensors_.push_back({.name = name, .matrix = {.kind = kind, .rows = rows, .columns = columns, .bytes = bytes_.back().data()}, .shape = std::move(shape)});
   }

@@ -21,9 +21,9 @@ void answers_as_transformers(const tenon::model<tenon::decoder<Spec>, Machine>& 
   const auto prompt = load_npy<std::int32_t>("smollm2/prompt_" + std::to_string(number));
   auto answer = load_npy<std::int32_t>("smollm2/answer_" + std::to_string(number));
   answer.resize(count);
-  tenon::sequence sequence(model, static_cast<tenon::index>(prompt.size() + count));
+  tenon::sequence sequence(model, static_cast<tenon::index_t>(prompt.size() + count));
   std::vector<std::int32_t> tokens;
-  for (const std::int32_t token : tenon::generate(sequence, prompt, {.max_tokens = static_cast<tenon::index>(count)})) tokens.push_back(token);
+  for (const std::int32_t token : tenon::generate(sequence, prompt, {.max_tokens = static_cast<tenon::index_t>(count)})) tokens.push_back(token);
   CAPTURE(number);
   CHECK(tokens == answer);
 }

@@ -20,9 +20,9 @@ void agrees_with_transformers(const Machine& machine, const char* file, const st
     CHECK(relative_l2(logits, load_npy<float>("tiny/" + expected + "_logits_" + std::to_string(number))) < 2e-6);
   }
   const auto prompt = tiny_prompt(1), answer = load_npy<std::int32_t>("tiny/" + expected + "_answer_1");
-  tenon::sequence sequence(model, static_cast<tenon::index>(prompt.size() + answer.size()));
+  tenon::sequence sequence(model, static_cast<tenon::index_t>(prompt.size() + answer.size()));
   std::vector<std::int32_t> tokens;
-  for (const std::int32_t token : tenon::generate(sequence, prompt, {.max_tokens = static_cast<tenon::index>(answer.size())})) tokens.push_back(token);
+  for (const std::int32_t token : tenon::generate(sequence, prompt, {.max_tokens = static_cast<tenon::index_t>(answer.size())})) tokens.push_back(token);
   CHECK(tokens == answer);
 }
 

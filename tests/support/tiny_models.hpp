@@ -57,7 +57,7 @@ inline std::vector<std::int32_t> tiny_prompt(int number) { return load_npy<std::
 template <class Decoder, class Machine>
 std::vector<float> all_logits(const tenon::model<Decoder, Machine>& model, std::span<const std::int32_t> tokens, std::size_t chunk) {
   const auto vocabulary = static_cast<std::size_t>(Decoder::shape.vocabulary);
-  tenon::sequence<Decoder, Machine> sequence(model, static_cast<tenon::index>(tokens.size()));
+  tenon::sequence<Decoder, Machine> sequence(model, static_cast<tenon::index_t>(tokens.size()));
   std::vector<float> out(tokens.size() * vocabulary);
   for (std::size_t done = 0; done < tokens.size();) {
     const auto part = tokens.subspan(done, std::min(chunk, tokens.size() - done));

@@ -31,7 +31,7 @@ struct random_chat {
   tenon::model<decoder, tenon::cpu> model = tenon::load<decoder>(written(folder / "random.gguf"), tenon::cpu({.threads = 1}));
   tenon::tokenizer tokens{tenon::read_vocabulary(model.facts())};
 
-  tenon::conversation<decoder, tenon::cpu> open(tenon::index capacity, std::string system = {}) const {
+  tenon::conversation<decoder, tenon::cpu> open(tenon::index_t capacity, std::string system = {}) const {
     return {model, tokens, tenon::chat_template(chatml), capacity, std::move(system)};
   }
   static tenon_test::random_model make() { return tenon_test::random_model({.query_heads = 2, .kv_heads = 1, .head_dim = 64}); }

@@ -18,12 +18,12 @@ namespace {
 // Speaks a word every millisecond, with a control sequence that must not reach the terminal.
 struct speaker {
   std::size_t turns = 0;
-  tenon::index capacity() const { return 100; }
+  tenon::index_t capacity() const { return 100; }
   template <class Show>
   tenon::ending ask(const std::string& words, const tenon::answer_options& how, Show&& show) {
     if (words.size() > 100) throw tenon::error("the conversation is too long. Fix: a shorter prompt.");
     ++turns;
-    for (tenon::index i = 0; i < how.max_tokens; ++i, ::usleep(1000))
+    for (tenon::index_t i = 0; i < how.max_tokens; ++i, ::usleep(1000))
       if (!show(std::string("word\x1b[2J\u009b "))) return tenon::ending::running;
     return words == "fill" ? tenon::ending::full_cache : tenon::ending::max_tokens;
   }
@@ -32,7 +32,7 @@ struct speaker {
 // A chat in a process and a terminal of its own.
 class typed_chat {
  public:
-  explicit typed_chat(tenon::index max_tokens) {
+  explicit typed_chat(tenon::index_t max_tokens) {
     process_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
     REQUIRE(process_ >= 0);
     if (process_ > 0) return;

@@ -151,7 +151,7 @@ TENON_INLINE constexpr std::size_t block_bytes(storage kind) {
   return with_block(kind, [](auto b) TENON_LAMBDA { return sizeof(b); });
 }
 /// The bytes of a row of `values` stored values (a multiple of block_values).
-TENON_INLINE constexpr std::size_t row_bytes(storage kind, index values) {
+TENON_INLINE constexpr std::size_t row_bytes(storage kind, index_t values) {
   return static_cast<std::size_t>(values / block_values(kind)) * block_bytes(kind);
 }
 constexpr const char* name(storage kind) {
@@ -169,33 +169,33 @@ enum class row_order : std::uint8_t {
 /// With one column it is a vector. A row of an `interleaved` matrix is found where the file put it.
 struct stored_matrix {
   storage kind = storage::f32;
-  index rows = 0, columns = 0;
+  index_t rows = 0, columns = 0;
   const std::byte* bytes = nullptr;
   row_order order = row_order::published;
-  index head_dim = 0;          ///< rows per head, where the order is interleaved
+  index_t head_dim = 0;          ///< rows per head, where the order is interleaved
   const float* scales = nullptr;  ///< one factor per `scale_rows` x `scale_columns` tile (block fp8, int8), or null
-  index scale_rows = 0, scale_columns = 0;
+  index_t scale_rows = 0, scale_columns = 0;
 
-  TENON_INLINE const std::byte* row(index i) const {
+  TENON_INLINE const std::byte* row(index_t i) const {
     if (order == row_order::interleaved) {
-      const index head = i / head_dim, r = i % head_dim, half = head_dim / 2;
+      const index_t head = i / head_dim, r = i % head_dim, half = head_dim / 2;
       i = head * head_dim + (r < half ? 2 * r : 2 * (r - half) + 1);
     }
     return bytes + static_cast<std::size_t>(i) * row_bytes(kind, columns);
   }
   /// Row `i` as floats: the definition of what the file means.
-  TENON_INLINE void decode_row(index i, float* out) const {
+  TENON_INLINE void decode_row(index_t i, float* out) const {
     const std::byte* source = row(i);
     with_block(kind, [&](auto b) TENON_LAMBDA {
       using Block = decltype(b);
-      for (index c = 0; c < columns; c += Block::values, source += sizeof(Block)) {
+      for (index_t c = 0; c < columns; c += Block::values, source += sizeof(Block)) {
         __builtin_memcpy(&b, source, sizeof(Block));
         b.decode(out + c);
       }
     });
     if (scales != nullptr) {
-      const index tiles = (columns + scale_columns - 1) / scale_columns;
-      for (index c = 0; c < columns; ++c) out[c] *= scales[(i / scale_rows) * tiles + c / scale_columns];
+      const index_t tiles = (columns + scale_columns - 1) / scale_columns;
+      for (index_t c = 0; c < columns; ++c) out[c] *= scales[(i / scale_rows) * tiles + c / scale_columns];
     }
   }
 };

@@ -10,21 +10,21 @@
 namespace tenon {
 
 /// Counts and positions. Signed, so that differences of positions need no care.
-using index = std::ptrdiff_t;
+using index_t = std::ptrdiff_t;
 
 /// `Rank` axes of `T`, slowest first; strides count elements. Shapes are written once, at the declaration: [token, head, dim].
 template <class T, int Rank>
 struct view {
   T* data = nullptr;
-  index extent[Rank] = {};
-  index stride[Rank] = {};
+  index_t extent[Rank] = {};
+  index_t stride[Rank] = {};
 
   view() = default;
   /// Dense, row-major.
-  template <std::convertible_to<index>... Extents>
+  template <std::convertible_to<index_t>... Extents>
     requires(sizeof...(Extents) == Rank)
-  TENON_BOTH constexpr view(T* pointer, Extents... extents) : data(pointer), extent{static_cast<index>(extents)...} {
-    index step = 1;
+  TENON_BOTH constexpr view(T* pointer, Extents... extents) : data(pointer), extent{static_cast<index_t>(extents)...} {
+    index_t step = 1;
     for (int axis = Rank - 1; axis >= 0; --axis) {
       stride[axis] = step;
       step *= extent[axis];
@@ -40,17 +40,17 @@ struct view {
     }
   }
 
-  template <std::convertible_to<index>... Indices>
+  template <std::convertible_to<index_t>... Indices>
     requires(sizeof...(Indices) == Rank)
   TENON_BOTH constexpr T& operator()(Indices... indices) const {
-    const index at[] = {static_cast<index>(indices)...};
-    index offset = 0;
+    const index_t at[] = {static_cast<index_t>(indices)...};
+    index_t offset = 0;
     for (int axis = 0; axis < Rank; ++axis) offset += at[axis] * stride[axis];
     return data[offset];
   }
 
   /// The view without its slowest axis, at position `i` of it.
-  TENON_BOTH constexpr view<T, Rank - 1> operator[](index i) const
+  TENON_BOTH constexpr view<T, Rank - 1> operator[](index_t i) const
     requires(Rank > 1)
   {
     view<T, Rank - 1> out;
@@ -62,14 +62,14 @@ struct view {
     return out;
   }
   /// Positions [first, first + count) of the slowest axis.
-  TENON_BOTH constexpr view rows(index first, index count) const {
+  TENON_BOTH constexpr view rows(index_t first, index_t count) const {
     view out = *this;
     out.data += first * stride[0];
     out.extent[0] = count;
     return out;
   }
-  TENON_BOTH constexpr index size() const {
-    index count = 1;
+  TENON_BOTH constexpr index_t size() const {
+    index_t count = 1;
     for (int axis = 0; axis < Rank; ++axis) count *= extent[axis];
     return count;
   }

@@ -13,7 +13,7 @@
 namespace tenon {
 
 /// A pre-normalised residual block of any number of layers over a stream of `Width` features.
-template <index Width, class... Layers>
+template <index_t Width, class... Layers>
 struct block {
   static constexpr int layers = sizeof...(Layers);
 
@@ -32,24 +32,24 @@ struct block {
   template <class Machine>
   using state = std::tuple<typename Layers::template state<Machine>...>;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
+  static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return (round_up(Layers::state_bytes(machine, capacity), 64) + ...);
   }
   template <class Machine>
-  static state<Machine> open_state(const Machine& machine, std::byte* memory, index capacity) {
+  static state<Machine> open_state(const Machine& machine, std::byte* memory, index_t capacity) {
     const auto next = [&](std::size_t bytes) { return std::exchange(memory, memory + round_up(bytes, 64)); };
     return state<Machine>{Layers::open_state(machine, next(Layers::state_bytes(machine, capacity)), capacity)...};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     std::size_t most = 0;
     ((most = Layers::scratch_bytes(machine, capacity) > most ? Layers::scratch_bytes(machine, capacity) : most), ...);
     return most;
   }
 
   /// The layers run one after another, so they share the arena: floats of the largest plan.
-  static constexpr index activation_size() {
-    index most = 0;
+  static constexpr index_t activation_size() {
+    index_t most = 0;
     ((most = Layers::activations.size() > most ? Layers::activations.size() : most), ...);
     return most;
   }
@@ -71,16 +71,16 @@ struct block {
 };
 
 /// `Count` blocks of one kind, one after another: distinct weights, one type, compiled once.
-template <index Count, class Block>
+template <index_t Count, class Block>
 struct repeat {
-  static constexpr index count = Count;
+  static constexpr index_t count = Count;
   using type = Block;
 };
 
 /// All blocks of a model, as a run-length list: stack<repeat<3, dense>, repeat<58, experts>>.
 template <class... Runs>
 struct stack {
-  static constexpr index count = (Runs::count + ...);
+  static constexpr index_t count = (Runs::count + ...);
 };
 
 }  // namespace tenon

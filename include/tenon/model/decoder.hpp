@@ -32,10 +32,10 @@ template <class... Runs>
 struct stack_facts<stack<Runs...>> {
   static constexpr std::int64_t parameters = ((Runs::count * count_parameters<typename Runs::type>()) + ...);
   static constexpr std::int64_t matrix_parameters = ((Runs::count * count_matrix_parameters<typename Runs::type>()) + ...);
-  static constexpr index activation_size = std::max({Runs::type::activation_size()...});
+  static constexpr index_t activation_size = std::max({Runs::type::activation_size()...});
   static constexpr std::size_t runs = sizeof...(Runs);
   template <std::size_t Run>
-  static constexpr index run_count = std::tuple_element_t<Run, std::tuple<Runs...>>::count;
+  static constexpr index_t run_count = std::tuple_element_t<Run, std::tuple<Runs...>>::count;
   using weights = std::tuple<std::vector<typename Runs::type::weights>...>;
   template <class Machine>
   using state = std::tuple<std::vector<typename Runs::type::template state<Machine>>...>;
@@ -43,11 +43,11 @@ struct stack_facts<stack<Runs...>> {
   // Calls f.template operator()<Block, Run>(number) for every block of the model, in order.
   template <class F>
   static constexpr void each_block(F&& f) {
-    index number = 0;
+    index_t number = 0;
     [&]<std::size_t... Run>(std::index_sequence<Run...>) {
       (
           [&] {
-            for (index i = 0; i < Runs::count; ++i) f.template operator()<typename Runs::type, Run>(i, number++);
+            for (index_t i = 0; i < Runs::count; ++i) f.template operator()<typename Runs::type, Run>(i, number++);
           }(),
           ...);
     }(std::index_sequence_for<Runs...>{});
@@ -84,9 +84,9 @@ struct decoder<Spec, true> {
   /// The arena of one sequence: the stream, the normalised stream, one row of logits, then what the running layer needs.
   enum slot { stream, normed };
   static constexpr activation_plan activations{shape.width, shape.width};
-  static constexpr index logits_offset = activations.size();
-  static constexpr index layer_offset = logits_offset + (shape.vocabulary + 15) / 16 * 16;
-  static constexpr index arena_floats = layer_offset + facts::activation_size;
+  static constexpr index_t logits_offset = activations.size();
+  static constexpr index_t layer_offset = logits_offset + (shape.vocabulary + 15) / 16 * 16;
+  static constexpr index_t arena_floats = layer_offset + facts::activation_size;
 
   struct weights {
     stored_matrix embedding;     ///< [vocabulary, width], as the file has it

@@ -14,7 +14,7 @@ namespace tenon::detail {
 /// scaling, NaN where the scaling is of a kind that tenon does not have. GGUF files of Llama 3 models have one divisor per
 /// frequency, the tensor rope_freqs.weight; all others name a formula and its numbers.
 template <class Position>
-std::optional<double> stated_frequency(const weights_file& file, const Position& position, index head_dim, index pair) {
+std::optional<double> stated_frequency(const weights_file& file, const Position& position, index_t head_dim, index_t pair) {
   const metadata& facts = file.facts();
   const std::string key = std::string(facts.text("general.architecture").value_or("")) + ".rope.scaling.";
   const auto turned_by = [&](auto scaling) {
@@ -39,9 +39,9 @@ std::optional<double> stated_frequency(const weights_file& file, const Position&
 
 /// What differs between the frequencies of `position` and those that `file` states, as one sentence; empty when they agree.
 template <class Position>
-std::string fit_rotation(const weights_file& file, const Position& position, index head_dim) {
+std::string fit_rotation(const weights_file& file, const Position& position, index_t head_dim) {
   if constexpr (requires { position.scaling, position.pairing; }) {
-    for (index pair = 0; pair < position.turned(head_dim) / 2; ++pair) {
+    for (index_t pair = 0; pair < position.turned(head_dim) / 2; ++pair) {
       const double ours = position.frequency(pair, head_dim);
       const auto theirs = stated_frequency(file, position, head_dim, pair);
       if (!theirs) return {};

@@ -10,7 +10,7 @@ namespace tenon {
 template <class Spec>
 struct gated_mlp {
   static constexpr const char* norm_name = "ffn_norm.weight";
-  static constexpr index width = Spec::shape.width, hidden_width = Spec::gate.hidden;
+  static constexpr index_t width = Spec::shape.width, hidden_width = Spec::gate.hidden;
   static constexpr form_set forms = forms_of(Spec::precision);
 
   struct weights {
@@ -28,15 +28,15 @@ struct gated_mlp {
   template <class Machine>
   using state = no_state;
   template <class Machine>
-  static std::size_t state_bytes(const Machine&, index) {
+  static std::size_t state_bytes(const Machine&, index_t) {
     return 0;
   }
   template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte*, index) {
+  static state<Machine> open_state(const Machine&, std::byte*, index_t) {
     return {};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t) {
     return matmul_scratch(machine, block_tokens, width > hidden_width ? width : hidden_width);
   }
 

@@ -16,8 +16,8 @@ namespace tenon {
 template <class Machine>
 struct pass {
   const Machine& machine;
-  index first;         ///< position of the first token of the block
-  index tokens;        ///< tokens in the block, 1 to block_tokens
+  index_t first;         ///< position of the first token of the block
+  index_t tokens;        ///< tokens in the block, 1 to block_tokens
   float* activations;  ///< the arena part that belongs to the running layer: as large as its plan
   std::byte* scratch;  ///< workspace of the kernels: as large as the layer asked for
 };
@@ -31,9 +31,9 @@ struct no_state {};
 /// its result to `stream` [token, width]. `norm_name` is the name in files of the gain that normalises its input.
 template <class Layer, class Machine = cpu>
 concept layer = requires(typename Layer::weights& weights, parameter_counter& counter, const pass<Machine>& now, const Machine& machine,
-                         typename Layer::template state<Machine>& state, std::byte* memory, index capacity, view<const float, 2> in, view<float, 2> stream) {
+                         typename Layer::template state<Machine>& state, std::byte* memory, index_t capacity, view<const float, 2> in, view<float, 2> stream) {
   { Layer::norm_name } -> std::convertible_to<const char*>;
-  { Layer::activations.size() } -> std::same_as<index>;
+  { Layer::activations.size() } -> std::same_as<index_t>;
   Layer::each_parameter(weights, counter);
   { Layer::state_bytes(machine, capacity) } -> std::same_as<std::size_t>;
   { Layer::open_state(machine, memory, capacity) } -> std::same_as<typename Layer::template state<Machine>>;
@@ -45,7 +45,7 @@ concept layer = requires(typename Layer::weights& weights, parameter_counter& co
 /// sequence from token `first` of the context on. Everything a block needs is still `layer`; who owns the states reads the context.
 template <class Layer, class Machine = cpu>
 concept context_layer = layer<Layer, Machine> && requires(const typename Layer::weights& weights, const pass<Machine>& now, typename Layer::template state<Machine>& state,
-                                                          view<const float, 2> tokens, index first) { Layer::read_context(now, weights, state, tokens, first); };
+                                                          view<const float, 2> tokens, index_t first) { Layer::read_context(now, weights, state, tokens, first); };
 
 /// A layer that can also be trained: `forward_saving` does what `forward` does and keeps in `saved` what `backward` needs;
 /// `backward` reads the gradient of its result, adds the gradient of its input to `in_gradient` and those of its parameters

@@ -45,7 +45,7 @@ namespace detail {
 // Visits the parameters of a decoder with their full names: visit(parameter, name, sizes...).
 template <class Decoder, class Visit>
 void each_parameter(typename Decoder::weights& weights, Visit&& visit) {
-  Decoder::facts::each_block([&]<class Block, std::size_t Run>(index i, index number) {
+  Decoder::facts::each_block([&]<class Block, std::size_t Run>(index_t i, index_t number) {
     const std::string prefix = "blk." + std::to_string(number) + ".";
     auto named = [&](auto& parameter, const char* name, auto... sizes) { visit(parameter, prefix + name, sizes...); };
     Block::each_parameter(std::get<Run>(weights.blocks)[static_cast<std::size_t>(i)], named);
@@ -54,12 +54,12 @@ void each_parameter(typename Decoder::weights& weights, Visit&& visit) {
   visit(weights.head, std::string(Decoder::tied ? "token_embd.weight" : "output.weight"), Decoder::shape.vocabulary, Decoder::shape.width);
 }
 
-inline std::string shape_text(index rows, index columns) {
+inline std::string shape_text(index_t rows, index_t columns) {
   return columns == 1 ? "[" + std::to_string(rows) + "]" : "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
 }
 
 // The tensor of that name and shape, or an error that says what was expected and what was found.
-inline const stored_matrix& expect_tensor(const weights_file& file, const std::string& name, index rows, index columns) {
+inline const stored_matrix& expect_tensor(const weights_file& file, const std::string& name, index_t rows, index_t columns) {
   const stored_tensor* tensor = file.find(name);
   if (tensor == nullptr) throw error("'", shown(file.path()), "' has no tensor '", name, "', which the model expects as ", shape_text(rows, columns), ". Fix: a complete file of this model.");
   const stored_matrix& found = tensor->matrix;
@@ -94,12 +94,12 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
     const Machine& machine;
     std::set<std::string>& known;
     std::size_t& bytes;
-    void operator()(vector_parameter&, const std::string& name, index size) {
+    void operator()(vector_parameter&, const std::string& name, index_t size) {
       detail::expect_tensor(source, name, size, 1);
       known.insert(name);
       bytes += round_up(static_cast<std::size_t>(size) * sizeof(float), 64);
     }
-    void operator()(matrix_parameter&, const std::string& name, index rows, index depth) {
+    void operator()(matrix_parameter&, const std::string& name, index_t rows, index_t depth) {
       const stored_matrix& stored = detail::expect_tensor(source, name, rows, depth);
       known.insert(name);
       bytes += round_up(tenon::packed_bytes(machine, stored.kind, precision.products(stored.kind), rows, depth), 64);
@@ -117,14 +117,14 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
     const weights_file& source;
     const Machine& machine;
     std::byte *at, *dropped_at = at;
-    void operator()(vector_parameter& to, const std::string& name, index size) {
+    void operator()(vector_parameter& to, const std::string& name, index_t size) {
       const stored_matrix& stored = source.find(name)->matrix;
       auto* floats = reinterpret_cast<float*>(at);
-      for (index i = 0; i < size; ++i) stored.decode_row(i, floats + i);
+      for (index_t i = 0; i < size; ++i) stored.decode_row(i, floats + i);
       to.data = floats;
       at += round_up(static_cast<std::size_t>(size) * sizeof(float), 64);
     }
-    void operator()(matrix_parameter& to, const std::string& name, index rows, index depth) {
+    void operator()(matrix_parameter& to, const std::string& name, index_t rows, index_t depth) {
       const stored_matrix& stored = source.find(name)->matrix;
       const compute how = precision.products(stored.kind);
       to = pack(machine, stored, how, at);

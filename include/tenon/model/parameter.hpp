@@ -23,8 +23,8 @@ using matrix_parameter = packed_matrix;
 /// Adds up how many numbers a layer learns.
 struct parameter_counter {
   std::int64_t total = 0;
-  constexpr void operator()(vector_parameter&, const char*, index size) { total += size; }
-  constexpr void operator()(matrix_parameter&, const char*, index rows, index depth) { total += std::int64_t{rows} * depth; }
+  constexpr void operator()(vector_parameter&, const char*, index_t size) { total += size; }
+  constexpr void operator()(matrix_parameter&, const char*, index_t rows, index_t depth) { total += std::int64_t{rows} * depth; }
 };
 
 /// How many numbers `Layer` learns.
@@ -41,8 +41,8 @@ template <class Layer>
 consteval std::int64_t count_matrix_parameters() {
   struct {
     std::int64_t total = 0;
-    constexpr void operator()(vector_parameter&, const char*, index) {}
-    constexpr void operator()(matrix_parameter&, const char*, index rows, index depth) { total += std::int64_t{rows} * depth; }
+    constexpr void operator()(vector_parameter&, const char*, index_t) {}
+    constexpr void operator()(matrix_parameter&, const char*, index_t rows, index_t depth) { total += std::int64_t{rows} * depth; }
   } counter;
   typename Layer::weights weights{};
   Layer::each_parameter(weights, counter);

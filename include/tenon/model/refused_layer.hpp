@@ -13,19 +13,19 @@ struct refused_layer {
   struct weights {};
   template <class Visit>
   static constexpr void each_parameter(weights&, Visit&) {}
-  static constexpr activation_plan activations{index{1}};
+  static constexpr activation_plan activations{index_t{1}};
   template <class Machine>
   using state = no_state;
   template <class Machine>
-  static std::size_t state_bytes(const Machine&, index) {
+  static std::size_t state_bytes(const Machine&, index_t) {
     return 0;
   }
   template <class Machine>
-  static no_state open_state(const Machine&, std::byte*, index) {
+  static no_state open_state(const Machine&, std::byte*, index_t) {
     return {};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine&, index) {
+  static std::size_t scratch_bytes(const Machine&, index_t) {
     return 0;
   }
   template <class Machine>
@@ -35,7 +35,7 @@ struct refused_layer {
 /// The same for a layer with a context.
 struct refused_context_layer : refused_layer {
   template <class Machine>
-  static void read_context(const pass<Machine>&, const weights&, no_state&, view<const float, 2>, index = 0) {}
+  static void read_context(const pass<Machine>&, const weights&, no_state&, view<const float, 2>, index_t = 0) {}
 };
 
 static_assert(layer<refused_layer> && context_layer<refused_context_layer>);

@@ -28,11 +28,11 @@ struct heads {
 
 /// Bytes of one row of `width` cached numbers, scales included.
 template <cache_number Number>
-TENON_BOTH constexpr index cached_row_bytes(index width) {
+TENON_BOTH constexpr index_t cached_row_bytes(index_t width) {
   if constexpr (shares_scales<Number>)
-    return width + (width + Number::block - 1) / Number::block * index{sizeof(float)};
+    return width + (width + Number::block - 1) / Number::block * index_t{sizeof(float)};
   else
-    return width * index{sizeof(Number)};
+    return width * index_t{sizeof(Number)};
 }
 
 /// One layer's keys and values of one sequence in a machine's own layout, in memory that someone else holds. Contiguous:
@@ -43,10 +43,10 @@ struct cache_view {
   static_assert(cache_number<Number>, "[cache_view.Number] must be float, bf16, f16 or a block_scaled number. Fix: name one, as in cache_view<bf16>.");
   std::byte* data = nullptr;
   heads shape{};
-  index capacity = 0;  ///< keys that fit; paged: pages in the table times page_keys
-  index length = 0;    ///< keys that are there; `append` moves it
+  index_t capacity = 0;  ///< keys that fit; paged: pages in the table times page_keys
+  index_t length = 0;    ///< keys that are there; `append` moves it
   const std::int32_t* pages = nullptr;
-  index page_keys = 0;  ///< any; multiples of 128 cost nothing, of 16 nearly nothing
+  index_t page_keys = 0;  ///< any; multiples of 128 cost nothing, of 16 nearly nothing
 };
 
 /// Sequences of different lengths in one call: queries [first_query[b], first_query[b + 1]) of q and out are sequence b's, its
@@ -54,7 +54,7 @@ struct cache_view {
 template <class Number>
 struct ragged {
   cache_view<Number>* caches;
-  const index* first_query;  ///< [count + 1]
+  const index_t* first_query;  ///< [count + 1]
   int count;
 };
 

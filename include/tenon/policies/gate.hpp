@@ -97,7 +97,7 @@ struct alone {
 /// A gate in a model: the gate and `hidden`, the width between the products.
 template <gate_like Gate>
 struct gated {
-  index hidden = 0;
+  index_t hidden = 0;
   Gate gate = {};
 
   template <number T>
@@ -107,7 +107,7 @@ struct gated {
 };
 /// SwiGLU (llama, qwen, deepseek): `static constexpr auto gate = swiglu{.hidden = 1536};`
 struct swiglu {
-  index hidden = 0;
+  index_t hidden = 0;
 
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
@@ -116,7 +116,7 @@ struct swiglu {
 };
 /// GEGLU with the tanh approximation (gemma).
 struct geglu {
-  index hidden = 0;
+  index_t hidden = 0;
 
   template <number T>
   TENON_BOTH TENON_INLINE constexpr T open(T gate, T up) const {
@@ -125,7 +125,7 @@ struct geglu {
 };
 /// The clamped SwiGLU of gpt-oss.
 struct clamped_swiglu {
-  index hidden = 0;
+  index_t hidden = 0;
   float alpha = 1.702f;
   float limit = 7.0f;
 

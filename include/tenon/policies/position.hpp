@@ -94,15 +94,15 @@ struct yarn {
 template <class Scaling = unscaled>
 struct rotary {
   float theta = 10000;       ///< the base, above 1
-  index dims = 0;
+  index_t dims = 0;
   required_pairing pairing;
   Scaling scaling = {};
 
   /// How many features turn in a head of `head_dim`.
-  constexpr index turned(index head_dim) const { return dims == 0 ? head_dim : dims; }
+  constexpr index_t turned(index_t head_dim) const { return dims == 0 ? head_dim : dims; }
   /// Radians per position of pair `pair`, 0 <= pair < turned(head_dim) / 2.
-  constexpr double frequency(index pair, index head_dim) const {
-    const index d = turned(head_dim);
+  constexpr double frequency(index_t pair, index_t head_dim) const {
+    const index_t d = turned(head_dim);
     const double plain = exp2(-2.0 * static_cast<double>(pair) / static_cast<double>(d) * (log(static_cast<double>(theta)) * 1.44269504088896340736));
     return scaling.rescale(plain, static_cast<int>(pair), static_cast<int>(d), theta);
   }
@@ -114,16 +114,16 @@ struct rotary {
 
 /// No rotation: positions act through the mask alone, or through a bias of the score.
 struct no_rotation {
-  constexpr index turned(index) const { return 0; }
-  constexpr double frequency(index, index) const { return 0; }
+  constexpr index_t turned(index_t) const { return 0; }
+  constexpr double frequency(index_t, index_t) const { return 0; }
   constexpr double amplitude() const { return 1; }
   constexpr double score_factor() const { return 1; }
 };
 
 /// Tells how fast each pair of features turns.
 template <class P>
-concept rotation_like = requires(const P& p, index i) {
-  { p.turned(i) } -> std::same_as<index>;
+concept rotation_like = requires(const P& p, index_t i) {
+  { p.turned(i) } -> std::same_as<index_t>;
   { p.frequency(i, i) } -> std::same_as<double>;
   { p.amplitude() } -> std::same_as<double>;
   { p.score_factor() } -> std::same_as<double>;

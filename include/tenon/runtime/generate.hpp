@@ -22,7 +22,7 @@ struct generation {
   float min_p = 0;               ///< 0: no limit
   float repetition_penalty = 1;  ///< 1: none
   std::uint64_t seed = 0;
-  index max_tokens = std::numeric_limits<index>::max();  ///< the answer ends after so many
+  index_t max_tokens = std::numeric_limits<index_t>::max();  ///< the answer ends after so many
   std::vector<std::int32_t> stop{};                      ///< tokens that end the answer; they are not yielded
 
   constexpr sampling choices() const {
@@ -69,7 +69,7 @@ class token_stream {
   /// Why the answer ended, once the range is at its end.
   ending ended() const { return ending_; }
   /// Tokens yielded so far.
-  index count() const { return count_; }
+  index_t count() const { return count_; }
 
  private:
   // The yielded token becomes part of the sequence only when the next one is asked for: an abandoned answer costs nothing.
@@ -97,7 +97,7 @@ class token_stream {
   sampler sampler_;
   std::vector<std::int32_t> context_;
   std::int32_t next_ = 0;
-  index count_ = 0;
+  index_t count_ = 0;
   ending ending_ = ending::running;
 };
 

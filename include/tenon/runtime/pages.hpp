@@ -19,23 +19,23 @@ class page_pool {
  public:
   /// page_keys: any; a multiple of 128 makes reading as fast as a contiguous cache, one of 16 nearly so. Throws tenon::error for
   /// sizes that are not positive and when memory is short.
-  page_pool(const Machine& machine, heads shape, index page_keys, index pages, index layers = 1) : shape_(shape), page_keys_(page_keys), layers_(layers) {
+  page_pool(const Machine& machine, heads shape, index_t page_keys, index_t pages, index_t layers = 1) : shape_(shape), page_keys_(page_keys), layers_(layers) {
     if (page_keys <= 0 || pages <= 0 || layers <= 0 || pages > std::int32_t{0x7fffffff})
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens in ", layers, " layers: each is at least 1. Fix: set all three.");
     kernel_detail::check_heads(shape);
     bytes_ = page_bytes<Number>(machine, shape, page_keys);
     memory_ = buffer(bytes_ * static_cast<std::size_t>(pages) * static_cast<std::size_t>(layers), "the pages of keys and values");
     uses_.resize(static_cast<std::size_t>(pages));
-    for (index page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
+    for (index_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
   }
   page_pool(const page_pool&) = delete;
   page_pool& operator=(const page_pool&) = delete;
 
   const heads& shape() const { return shape_; }
-  index page_keys() const { return page_keys_; }
-  index layers() const { return layers_; }
-  index pages() const { return static_cast<index>(uses_.size()); }
-  index free_pages() const { return static_cast<index>(free_.size()); }
+  index_t page_keys() const { return page_keys_; }
+  index_t layers() const { return layers_; }
+  index_t pages() const { return static_cast<index_t>(uses_.size()); }
+  index_t free_pages() const { return static_cast<index_t>(free_.size()); }
   /// How many sequences hold a page.
   int uses(std::int32_t page) const { return uses_[static_cast<std::size_t>(page)]; }
 
@@ -53,13 +53,13 @@ class page_pool {
   void release(std::int32_t page) noexcept {
     if (--uses_[static_cast<std::size_t>(page)] == 0) free_.push_back(page);  // there is room: it held all pages once
   }
-  std::byte* layer(index number) const { return memory_.data() + static_cast<std::size_t>(number) * bytes_ * uses_.size(); }
+  std::byte* layer(index_t number) const { return memory_.data() + static_cast<std::size_t>(number) * bytes_ * uses_.size(); }
   void copy(std::int32_t from, std::int32_t to) {
-    for (index l = 0; l < layers_; ++l) std::memcpy(layer(l) + static_cast<std::size_t>(to) * bytes_, layer(l) + static_cast<std::size_t>(from) * bytes_, bytes_);
+    for (index_t l = 0; l < layers_; ++l) std::memcpy(layer(l) + static_cast<std::size_t>(to) * bytes_, layer(l) + static_cast<std::size_t>(from) * bytes_, bytes_);
   }
 
   heads shape_;
-  index page_keys_, layers_;
+  index_t page_keys_, layers_;
   std::size_t bytes_ = 0;
   buffer memory_;
   std::vector<int> uses_;
@@ -79,17 +79,17 @@ class paged_sequence {
   }
   ~paged_sequence() { truncate(0); }
 
-  index length() const { return length_; }
+  index_t length() const { return length_; }
   /// The pages held, in the order of the tokens.
   const std::vector<std::int32_t>& pages() const { return pages_; }
 
   /// Room for `tokens` more, none of it shared with another sequence; returns the position of the first. Throws tenon::error when
   /// the pool has too few pages left, and then changes nothing.
-  index extend(index tokens) {
+  index_t extend(index_t tokens) {
     if (tokens < 0) throw error("[tokens] of extend is ", tokens, ": use truncate to forget. Fix: at least 0.");
-    const index keys = pool_->page_keys(), held = static_cast<index>(pages_.size()), wanted = (length_ + tokens + keys - 1) / keys;
+    const index_t keys = pool_->page_keys(), held = static_cast<index_t>(pages_.size()), wanted = (length_ + tokens + keys - 1) / keys;
     const bool copies = tokens > 0 && length_ % keys != 0 && pool_->uses(pages_.back()) > 1;
-    const index needed = wanted - held + (copies ? 1 : 0);
+    const index_t needed = wanted - held + (copies ? 1 : 0);
     if (needed > pool_->free_pages())
       throw error("[pages] of the pool are spent: ", needed, " more of ", keys, " tokens are needed and ", pool_->free_pages(), " of ", pool_->pages(),
                   " are free. Fix: a pool of more pages, or let go of a sequence.");
@@ -99,13 +99,13 @@ class paged_sequence {
       pool_->copy(shared, own);
       pool_->release(shared);
     }
-    for (index i = held; i < wanted; ++i) pages_.push_back(pool_->take());
+    for (index_t i = held; i < wanted; ++i) pages_.push_back(pool_->take());
     length_ += tokens;
     return length_ - tokens;
   }
 
   /// Forgets all tokens from position `length` on, and gives back the pages that held nothing else.
-  void truncate(index length) noexcept {
+  void truncate(index_t length) noexcept {
     length_ = length < 0 ? 0 : length < length_ ? length : length_;
     const auto kept = static_cast<std::size_t>((length_ + pool_->page_keys() - 1) / pool_->page_keys());
     for (; pages_.size() > kept; pages_.pop_back()) pool_->release(pages_.back());
@@ -113,7 +113,7 @@ class paged_sequence {
 
   /// Another sequence that begins with the first `length` tokens of this one. It shares their pages; nothing is copied until one
   /// of the two writes to the page in which they part.
-  paged_sequence fork(index length) const {
+  paged_sequence fork(index_t length) const {
     paged_sequence out(*pool_);
     out.length_ = length < 0 ? 0 : length < length_ ? length : length_;
     out.pages_.assign(pages_.begin(), pages_.begin() + (out.length_ + pool_->page_keys() - 1) / pool_->page_keys());
@@ -123,10 +123,10 @@ class paged_sequence {
   paged_sequence fork() const { return fork(length_); }
 
   /// What append and attend take. Valid until the next extend or truncate.
-  cache_view<Number> view(index layer = 0) const {
+  cache_view<Number> view(index_t layer = 0) const {
     return {.data = pool_->layer(layer),
             .shape = pool_->shape(),
-            .capacity = static_cast<index>(pages_.size()) * pool_->page_keys(),
+            .capacity = static_cast<index_t>(pages_.size()) * pool_->page_keys(),
             .length = length_,
             .pages = pages_.data(),
             .page_keys = pool_->page_keys()};
@@ -135,7 +135,7 @@ class paged_sequence {
  private:
   page_pool<Number, Machine>* pool_;
   std::vector<std::int32_t> pages_;
-  index length_ = 0;
+  index_t length_ = 0;
 };
 
 }  // namespace tenon

@@ -98,7 +98,7 @@ class sampler {
     float top[wide];
     int damaged[wide] = {};
     for (float& t : top) t = -infinity;
-    for_strips<wide>(count_, [&](index i, auto lanes) TENON_LAMBDA {
+    for_strips<wide>(count_, [&](index_t i, auto lanes) TENON_LAMBDA {
       for_lanes<lanes>([&](int j) TENON_LAMBDA {
         const float v = l[i + j];
         top[j] = choose(v > top[j], v, top[j]);
@@ -119,7 +119,7 @@ class sampler {
     const float inverse = 1.0f / how_.temperature;
     const float *l = logits_.data();
     float* w = weights_.data();
-    for_values(count_, [&](index i) TENON_LAMBDA {
+    for_values(count_, [&](index_t i) TENON_LAMBDA {
       const float below = l[i] - most, weight = exp(below * inverse);
       w[i] = choose(below == 0, 1.0f, weight);  // 0 * infinity, at the coldest temperatures, is not a number
     });

@@ -18,7 +18,7 @@ struct answer_options {
   float min_p = 0;               ///< 0: no limit
   float repetition_penalty = 1;  ///< 1: none; it looks at the answer and what was read just before it, at most 512 tokens
   std::uint64_t seed = 0;
-  index max_tokens = std::numeric_limits<index>::max();
+  index_t max_tokens = std::numeric_limits<index_t>::max();
   std::vector<std::string> stop{};  ///< texts that end the answer; they are not shown
 
   /// The same for tokens; texts to stop at are not in it.

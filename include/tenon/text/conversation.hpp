@@ -21,7 +21,7 @@ namespace tenon {
 
 /// How much was read and written, and how long it took.
 struct pace {
-  index prompt_tokens = 0, answer_tokens = 0;
+  index_t prompt_tokens = 0, answer_tokens = 0;
   double prompt_seconds = 0, answer_seconds = 0;
 
   /// Tokens per second; 0 where there were none.
@@ -35,7 +35,7 @@ template <class Decoder, class Machine>
 class conversation {
  public:
   /// Room for `capacity` tokens in all. `system` may be empty. Throws tenon::error when memory is short.
-  conversation(const model<Decoder, Machine>& owner, const tokenizer& tokens, std::optional<chat_template> style, index capacity, std::string system = {})
+  conversation(const model<Decoder, Machine>& owner, const tokenizer& tokens, std::optional<chat_template> style, index_t capacity, std::string system = {})
       : tokens_(&tokens), style_(std::move(style)), sequence_(owner, capacity) {
     if (!system.empty()) turns_.push_back({role::system, std::move(system)});
   }
@@ -64,7 +64,7 @@ class conversation {
   const std::vector<message>& turns() const { return turns_; }
   /// Sums over all questions.
   const tenon::pace& pace() const { return pace_; }
-  index capacity() const { return sequence_.capacity(); }
+  index_t capacity() const { return sequence_.capacity(); }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -83,12 +83,12 @@ class conversation {
   template <class Show>
   ending hear(const std::vector<std::int32_t>& prompt, const answer_options& how, Show&& show) {
     if (prompt.empty()) throw error("the prompt has no tokens: the vocabulary knows none of its bytes. Fix: another prompt.");
-    if (static_cast<index>(prompt.size()) > sequence_.capacity())
+    if (static_cast<index_t>(prompt.size()) > sequence_.capacity())
       throw error("the conversation is ", prompt.size(), " tokens long and the cache has room for ", sequence_.capacity(), ". Fix: a shorter prompt, a new conversation, or a larger cache (--context).");
     // What the sequence holds already, as far as it is the same; at least one token is read for its logits.
     const auto kept = std::mismatch(held_.begin(), held_.end(), prompt.begin(), prompt.end()).first - held_.begin();
     std::size_t done = std::min(static_cast<std::size_t>(kept), prompt.size() - 1);
-    sequence_.truncate(static_cast<index>(done));
+    sequence_.truncate(static_cast<index_t>(done));
     held_.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(done));
 
     const auto begin = clock::now();
@@ -101,7 +101,7 @@ class conversation {
       pace_.prompt_tokens += block_tokens;
     }
     text_answer<sequence<Decoder, Machine>> answer(sequence_, *tokens_, all.subspan(done), how);
-    pace_.prompt_tokens += static_cast<index>(prompt.size() - done);
+    pace_.prompt_tokens += static_cast<index_t>(prompt.size() - done);
     pace_.prompt_seconds += since(begin);
 
     const auto first = clock::now();
@@ -109,7 +109,7 @@ class conversation {
     for (const std::string& piece : answer)
       if (wanted = show(piece); !wanted) break;
     pace_.answer_seconds += since(first);
-    pace_.answer_tokens += static_cast<index>(answer.taken().size());
+    pace_.answer_tokens += static_cast<index_t>(answer.taken().size());
     held_ = prompt;
     held_.insert(held_.end(), answer.taken().begin(), answer.taken().end());
     held_.resize(static_cast<std::size_t>(sequence_.length()));  // the last token was chosen, not read

@@ -17,10 +17,10 @@
 namespace tenon {
 
 /// The most tokens that a file's model was trained to read at once, but at most `limit`.
-inline index context_of(const metadata& facts, index limit) {
+inline index_t context_of(const metadata& facts, index_t limit) {
   const std::string family(facts.text("general.architecture").value_or(""));
   const auto trained = facts.integer(family + ".context_length").value_or(limit);
-  return trained > 0 ? std::min<index>(static_cast<index>(trained), limit) : limit;
+  return trained > 0 ? std::min<index_t>(static_cast<index_t>(trained), limit) : limit;
 }
 
 /// An answer with all that it needs: an input range of std::string. See generate.
@@ -38,7 +38,7 @@ class written_answer {
       const message turn[] = {{role::user, std::string(question)}};
       prompt = encode_chat(*tokens_, chat_template(words.chat_template).render(turn));
     }
-    const index most = context_of(owner.facts(), 8192), length = static_cast<index>(prompt.size());
+    const index_t most = context_of(owner.facts(), 8192), length = static_cast<index_t>(prompt.size());
     sequence_ = std::make_unique<sequence<Decoder, Machine>>(owner, how.max_tokens < most - length ? length + how.max_tokens : most);
     answer_ = std::make_unique<text_answer<sequence<Decoder, Machine>>>(*sequence_, *tokens_, prompt, how);
   }

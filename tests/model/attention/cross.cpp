@@ -9,8 +9,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, context_width = 40;
+constexpr index_t width = 48, context_width = 40;
 
 struct crossed : attention_parts {
   static constexpr tenon::context_spec context{.width = context_width, .most_tokens = 600, .temperature = 2};
@@ -23,10 +22,10 @@ static_assert(tenon::layer<tenon::bridge<bridged>> && !tenon::context_layer<teno
 static_assert(tenon::count_parameters<tenon::bridge<bridged>>() == 128 * (48 + 40 + 4 * 128 + 48));
 
 // Attention of q [token, head, dim] to k, v [key, kv_head, dim], every key.
-doubles attend_all(const doubles& q, const doubles& k, const doubles& v, index query_heads, index kv_heads, index dim, float temperature) {
-  const auto by_head = [&](const doubles& x, index heads) { return view<const double, 3>(x.data(), static_cast<index>(x.size()) / (heads * dim), heads, dim); };
+doubles attend_all(const doubles& q, const doubles& k, const doubles& v, index_t query_heads, index_t kv_heads, index_t dim, float temperature) {
+  const auto by_head = [&](const doubles& x, index_t heads) { return view<const double, 3>(x.data(), static_cast<index_t>(x.size()) / (heads * dim), heads, dim); };
   doubles out(q.size());
-  const view<double, 3> to(out.data(), static_cast<index>(q.size()) / (query_heads * dim), query_heads, dim);
+  const view<double, 3> to(out.data(), static_cast<index_t>(q.size()) / (query_heads * dim), query_heads, dim);
   if (!k.empty())
     tenon::reference::attend(by_head(q, query_heads), by_head(k, kv_heads), by_head(v, kv_heads), to, tenon::full{},
                              tenon::scaled{.factor = 1 / (temperature * std::sqrt(static_cast<float>(dim)))});
@@ -34,14 +33,14 @@ doubles attend_all(const doubles& q, const doubles& k, const doubles& v, index q
 }
 
 template <class Weights>
-doubles cross_oracle(const doubles& x, index x_width, const doubles& c, index c_width, const Weights& w, index query_heads, index kv_heads, index dim, float temperature) {
+doubles cross_oracle(const doubles& x, index_t x_width, const doubles& c, index_t c_width, const Weights& w, index_t query_heads, index_t kv_heads, index_t dim, float temperature) {
   const doubles mixed = attend_all(dense(x, x_width, w["cross_attn_q.weight"]), dense(c, c_width, w["cross_attn_k.weight"]), dense(c, c_width, w["cross_attn_v.weight"]),
                                    query_heads, kv_heads, dim, temperature);
   return dense(mixed, query_heads * dim, w["cross_attn_output.weight"]);
 }
 
 template <class Layer, class Oracle>
-void check(index tokens, index context_tokens, unsigned seed, const Oracle& oracle) {
+void check(index_t tokens, index_t context_tokens, unsigned seed, const Oracle& oracle) {
   layer_weights<Layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 1), context = random_floats(context_tokens * context_width, seed + 2);
   const view<const float, 2> c(context.data(), context_tokens, context_width);
@@ -51,7 +50,7 @@ void check(index tokens, index context_tokens, unsigned seed, const Oracle& orac
   CHECK(apart(at_once, oracle(doubles(in.begin(), in.end()), doubles(context.begin(), context.end()), w)) < 2e-6);
   CHECK(run.forward(in, width, {1, 4}) == at_once);
   // The context in two parts, the second of them twice.
-  const index half = context_tokens / 2;
+  const index_t half = context_tokens / 2;
   Layer::read_context(run.now(0, 0), w.packed(), run.state(), c.rows(0, half));
   Layer::read_context(run.now(0, 0), w.packed(), run.state(), c.rows(half, context_tokens - half), half);
   Layer::read_context(run.now(0, 0), w.packed(), run.state(), c.rows(half, context_tokens - half), half);

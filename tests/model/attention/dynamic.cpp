@@ -10,8 +10,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, query_heads = 6;
+constexpr index_t width = 48, query_heads = 6;
 
 template <int Percent, tenon::head_weights Weights = tenon::head_weights::sigmoid>
 struct dynamic_parts : attention_parts {
@@ -46,13 +45,13 @@ doubles weights_of(const doubles& x, const Weights& w) {
 }
 
 template <class Spec>
-index check(unsigned seed, index tokens) {
+index_t check(unsigned seed, index_t tokens) {
   using layer = tenon::dynamic_attention<Spec>;
   layer_weights<layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 100, 2);
   const doubles x(in.begin(), in.end()), weight = weights_of<Spec>(x, w);
   doubles mixed = qkv(x, w, Spec::attention, width, 100).attend(Spec::mask);
-  index skipped = 0;
+  index_t skipped = 0;
   for (std::size_t i = 0; i < weight.size(); ++i) {
     REQUIRE(std::abs(weight[i] - Spec::dynamic.threshold) > 1e-6);  // near the threshold float and double may disagree
     const bool skip = weight[i] < Spec::dynamic.threshold;
@@ -78,13 +77,13 @@ index check(unsigned seed, index tokens) {
 
 TEST_CASE("heads are weighed by what was seen, and the light ones skipped") {
   for (const int tokens : {1, 9, 33}) {
-    const index all = tokens * query_heads;
+    const index_t all = tokens * query_heads;
     CHECK(check<dynamic_parts<0>>(1, tokens) == 0);
     CHECK(check<dynamic_parts<100>>(1, tokens) == all);
     CHECK(check<dynamic_parts<60, tenon::head_weights::softmax>>(3, tokens) < all);
     CHECK(check<whole_block>(4, tokens) % tokens == 0);
   }
-  const index some = check<dynamic_parts<50>>(2, 33);
+  const index_t some = check<dynamic_parts<50>>(2, 33);
   CHECK((some > 20 && some < 33 * query_heads - 20));
 }
 

@@ -11,8 +11,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48;
+constexpr index_t width = 48;
 
 template <int Percent>
 struct gated : attention_parts {
@@ -32,14 +31,14 @@ struct listed {
 };
 
 template <class Spec>
-index check(unsigned seed, index tokens) {
+index_t check(unsigned seed, index_t tokens) {
   using layer = tenon::gated_sparse_attention<Spec>;
   layer_weights<layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 100);
   const doubles x(in.begin(), in.end()), z = dense(x, width, w["attn_key_gate.weight"], w["attn_key_gate.bias"]);
   std::vector<float> log_gate;
   const auto kept = std::make_unique<bool[]>(static_cast<std::size_t>(tokens));
-  index dropped = 0;
+  index_t dropped = 0;
   for (std::size_t j = 0; j < z.size(); ++j) {
     REQUIRE(std::abs(logistic_of(z[j]) - Spec::key_gate.threshold) > 1e-6);  // near the threshold float and double may disagree
     log_gate.push_back(static_cast<float>(std::log(logistic_of(z[j]))));
@@ -62,7 +61,7 @@ index check(unsigned seed, index tokens) {
   const std::vector<float> parts = in_parts.forward(in, width, {1, 8, 1, 3});
   CHECK(apart(parts, want) < 2e-6);
   // Cut back, and read again.
-  const index back = tokens / 2;
+  const index_t back = tokens / 2;
   const std::vector<float> again = in_parts.forward(in, width, back, tokens - back);
   CHECK(std::equal(again.begin(), again.end(), parts.end() - (tokens - back) * width));
   CHECK(in_parts.state().cache.length == tokens - dropped);
@@ -75,7 +74,7 @@ TEST_CASE("keys below the threshold are neither stored nor attended, the others 
     CHECK(check<gated<100>>(2, tokens) == tokens);
     check<windowed>(4, tokens);
   }
-  const index some = check<gated<40>>(3, 50);
+  const index_t some = check<gated<40>>(3, 50);
   CHECK((some > 10 && some < 40));
 }
 
@@ -91,7 +90,7 @@ TEST_CASE("a gate that is no number shows in the queries that see its key, one t
   std::vector<float> in = random_floats(6 * width, 10);
   in[3 * width] = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> out = layer_run<layer>(w.packed(), 6).forward(in, width, {6});
-  for (index t = 0; t < 6; ++t) CHECK(std::isnan(out[static_cast<std::size_t>(t * width)]) == (t >= 3));
+  for (index_t t = 0; t < 6; ++t) CHECK(std::isnan(out[static_cast<std::size_t>(t * width)]) == (t >= 3));
   w.at("attn_key_gate.bias")[0] = -std::numeric_limits<float>::infinity();
   for (const float y : layer_run<layer>(w.packed(), 6).forward(random_floats(6 * width, 11), width, {6})) CHECK(y == 0);
 }

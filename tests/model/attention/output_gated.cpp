@@ -8,7 +8,6 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
 
 struct head_gated : attention_parts {
   static constexpr auto output_gate = tenon::gate_per::head;
@@ -21,9 +20,9 @@ static_assert(tenon::count_parameters<tenon::output_gated_attention<head_gated>>
 static_assert(tenon::count_parameters<tenon::output_gated_attention<element_gated>>() == 48 * (96 + 2 * 32 + 96 + 96));
 
 template <class Spec>
-void check(unsigned seed, index tokens) {
+void check(unsigned seed, index_t tokens) {
   using layer = tenon::output_gated_attention<Spec>;
-  constexpr index width = 48;
+  constexpr index_t width = 48;
   layer_weights<layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 100);
   const doubles x(in.begin(), in.end()), gate = dense(x, width, w["attn_gate.weight"]);

@@ -8,8 +8,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, query_heads = 6, dim = 16;
+constexpr index_t width = 48, query_heads = 6, dim = 16;
 
 struct by_softmax : attention_parts {
   static constexpr tenon::encoding_spec encoding{.terms = 4};
@@ -36,7 +35,7 @@ std::vector<float> task_values(const doubles& x, const Weights& w, const std::ve
 }
 
 template <class Spec>
-void check(index tokens, unsigned seed) {
+void check(index_t tokens, unsigned seed) {
   using layer = tenon::three_d_attention<Spec>;
   layer_weights<layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 100);
@@ -60,7 +59,7 @@ TEST_CASE("content, position and task in one score, whatever the blocks") {
 }
 
 TEST_CASE("softmax cancels the task encoding, sigmoid does not") {
-  constexpr index tokens = 30;
+  constexpr index_t tokens = 30;
   layer_weights<tenon::three_d_attention<by_sigmoid>> w(3);
   const std::vector<float> in = random_floats(tokens * width, 4);
   const doubles x(in.begin(), in.end());

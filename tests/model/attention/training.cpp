@@ -7,8 +7,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, tokens = 11;
+constexpr index_t width = 48, tokens = 11;
 
 template <tenon::gate_per Per>
 struct opened : attention_parts {

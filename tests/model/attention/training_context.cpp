@@ -6,8 +6,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, context_width = 40, tokens = 7, context_tokens = 9;
+constexpr index_t width = 48, context_width = 40, tokens = 7, context_tokens = 9;
 
 struct crossed : attention_parts {
   static constexpr tenon::context_spec context{.width = context_width, .most_tokens = 20, .temperature = 2};
@@ -39,10 +38,10 @@ void check(unsigned seed, const Collect& collect, const Oracle& oracle) {
 }
 
 // Cross-attention of x to c with every head its own key head where `kv_heads` is `heads`.
-doubles cross(const doubles& x, index x_width, const doubles& c, index c_width, const parameters& p, index heads, index kv_heads) {
+doubles cross(const doubles& x, index_t x_width, const doubles& c, index_t c_width, const parameters& p, index_t heads, index_t kv_heads) {
   const doubles q = dense(x, x_width, p["cross_attn_q.weight"]), k = dense(c, c_width, p["cross_attn_k.weight"]), v = dense(c, c_width, p["cross_attn_v.weight"]);
   doubles mixed(q.size());
-  const auto by_head = [](const doubles& all, index count) { return view<const double, 3>(all.data(), static_cast<index>(all.size()) / (count * 16), count, 16); };
+  const auto by_head = [](const doubles& all, index_t count) { return view<const double, 3>(all.data(), static_cast<index_t>(all.size()) / (count * 16), count, 16); };
   tenon::reference::attend(by_head(q, heads), by_head(k, kv_heads), by_head(v, kv_heads), view<double, 3>(mixed.data(), tokens, heads, 16), tenon::full{}, tenon::scaled{.factor = 0.125f});
   return dense(mixed, heads * 16, p["cross_attn_output.weight"]);
 }

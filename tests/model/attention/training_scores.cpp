@@ -7,8 +7,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, tokens = 11;
+constexpr index_t width = 48, tokens = 11;
 
 template <int Percent>
 struct sparse : attention_parts {
@@ -29,18 +28,18 @@ static_assert(tenon::trainable_layer<tenon::gated_sparse_attention<sparse<40>>> 
 template <class Weigh, class Sees>
 doubles attend(const qkv& x, bool shares, const Weigh& weigh, const Sees& sees) {
   doubles out(x.q.size());
-  for (index h = 0; h < 6; ++h)
-    for (index i = 0; i < tokens; ++i) {
+  for (index_t h = 0; h < 6; ++h)
+    for (index_t i = 0; i < tokens; ++i) {
       double total = 0, seen = 0;
-      const auto at = [&](index c) -> double& { return out[static_cast<std::size_t>((i * 6 + h) * 16 + c)]; };
-      for (index j = 0; j <= i; ++j) {
+      const auto at = [&](index_t c) -> double& { return out[static_cast<std::size_t>((i * 6 + h) * 16 + c)]; };
+      for (index_t j = 0; j <= i; ++j) {
         double s = 0;
-        for (index d = 0; d < 16; ++d) s += x.query()(i, h, d) * x.key()(j, h / 3, d) / 4;
+        for (index_t d = 0; d < 16; ++d) s += x.query()(i, h, d) * x.key()(j, h / 3, d) / 4;
         const double by = weigh(h, i, j, s);
         total += by, seen += sees(j);
-        for (index c = 0; c < 16; ++c) at(c) += by * x.value()(j, h / 3, c);
+        for (index_t c = 0; c < 16; ++c) at(c) += by * x.value()(j, h / 3, c);
       }
-      for (index c = 0; c < 16; ++c) at(c) = seen == 0 ? 0 : shares ? at(c) / total : at(c);
+      for (index_t c = 0; c < 16; ++c) at(c) = seen == 0 ? 0 : shares ? at(c) / total : at(c);
     }
   return out;
 }
@@ -54,14 +53,14 @@ void check_sparse(unsigned seed) {
     return std::map<std::string, std::vector<float>>{{"attn_key_gate.weight", to.gate}, {"attn_key_gate.bias", to.gate_bias}};
   });
   straight_through opens{static_cast<double>(Spec::key_gate.threshold), static_cast<double>(Spec::key_gate.temperature)};
-  index kept = 0;
+  index_t kept = 0;
   const auto loss = [&](const parameters& p) {
     const doubles z = dense(p["in"], width, p["attn_key_gate.weight"], p["attn_key_gate.bias"]);
     doubles open;
     kept = 0;
     for (std::size_t j = 0; j < z.size(); ++j) open.push_back(logistic_of(z[j]) * opens(j, logistic_of(z[j]))), kept += opens.first[j] >= opens.threshold;
-    const doubles mixed = attend(qkv(p["in"], p, Spec::attention, width, 100), true, [&](index, index, index j, double s) { return open[static_cast<std::size_t>(j)] * std::exp(s); },
-                                 [&](index j) { return opens.first[static_cast<std::size_t>(j)] >= opens.threshold; });
+    const doubles mixed = attend(qkv(p["in"], p, Spec::attention, width, 100), true, [&](index_t, index_t, index_t j, double s) { return open[static_cast<std::size_t>(j)] * std::exp(s); },
+                                 [&](index_t j) { return opens.first[static_cast<std::size_t>(j)] >= opens.threshold; });
     return dot(dense(mixed, 96, p["attn_output.weight"]), by);
   };
   loss(in_double(w, in));  // where the thresholds are taken to stand
@@ -82,20 +81,20 @@ void check_encodings(unsigned seed) {
   });
   check_slopes(in_double(w, in), found, [&](const parameters& p) {
     const doubles plain = dense(p["in"], width, p["attn_q.weight"]);
-    const auto weigh = [&](index h, index i, index j, double s) {
+    const auto weigh = [&](index_t h, index_t i, index_t j, double s) {
       double frequency = static_cast<double>(Spec::encoding.first);
-      for (index f = 0; f < Spec::encoding.terms; ++f, frequency *= static_cast<double>(Spec::encoding.ratio)) {
+      for (index_t f = 0; f < Spec::encoding.terms; ++f, frequency *= static_cast<double>(Spec::encoding.ratio)) {
         const auto at = static_cast<std::size_t>(h * Spec::encoding.terms + f);
         s += p["attn_position_cos.weight"][at] * std::cos(frequency * static_cast<double>(i - j)) + p["attn_position_sin.weight"][at] * std::sin(frequency * static_cast<double>(i - j));
       }
       if constexpr (has_task) {
-        for (index d = 0; d < 16; ++d) s += plain[static_cast<std::size_t>((i * 6 + h) * 16 + d)] * p["attn_task.weight"][static_cast<std::size_t>(h * 16 + d)] / 4;
+        for (index_t d = 0; d < 16; ++d) s += plain[static_cast<std::size_t>((i * 6 + h) * 16 + d)] * p["attn_task.weight"][static_cast<std::size_t>(h * 16 + d)] / 4;
         return logistic_of(s + static_cast<double>(Spec::weighting.bias));
       } else {
         return std::exp(s);
       }
     };
-    const doubles mixed = attend(qkv(p["in"], p, Spec::attention, width, 100), !has_task, weigh, [](index) { return true; });
+    const doubles mixed = attend(qkv(p["in"], p, Spec::attention, width, 100), !has_task, weigh, [](index_t) { return true; });
     return dot(dense(mixed, 96, p["attn_output.weight"]), by);
   });
 }

@@ -6,8 +6,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, length = 4, tokens = 11;
+constexpr index_t width = 48, length = 4, tokens = 11;
 
 struct segmented : attention_parts {
   static constexpr tenon::segment_spec segments{.length = length};
@@ -21,15 +20,15 @@ template <class Spec>
 doubles oracle(const parameters& p) {
   const doubles& x = p["in"];
   doubles out(x.size());
-  const auto rows = [&](index from, index step, index count) {
+  const auto rows = [&](index_t from, index_t step, index_t count) {
     doubles some;
-    for (index i = 0; i < count; ++i) some.insert(some.end(), x.begin() + (from + i * step) * width, x.begin() + (from + i * step + 1) * width);
+    for (index_t i = 0; i < count; ++i) some.insert(some.end(), x.begin() + (from + i * step) * width, x.begin() + (from + i * step + 1) * width);
     return some;
   };
-  const auto add = [&](const doubles& y, index from, index step) {
-    for (std::size_t i = 0; i < y.size(); ++i) out[static_cast<std::size_t>(from + static_cast<index>(i) / width * step) * width + i % width] += y[i];
+  const auto add = [&](const doubles& y, index_t from, index_t step) {
+    for (std::size_t i = 0; i < y.size(); ++i) out[static_cast<std::size_t>(from + static_cast<index_t>(i) / width * step) * width + i % width] += y[i];
   };
-  for (index first = 0; first < tokens; first += length) {
+  for (index_t first = 0; first < tokens; first += length) {
     const doubles own = rows(first, 1, std::min(length, tokens - first));
     add(dense(qkv(own, p, Spec::attention, width, 100, "spatial").attend(Spec::mask), 96, p["spatial_output.weight"]), first, 1);
     doubles mean(own.size()), sum(width);
@@ -38,7 +37,7 @@ doubles oracle(const parameters& p) {
       for (std::size_t i = 0; i < own.size(); ++i) mean[i] = sum[i % width] * width / static_cast<double>(own.size());
     add(dense(mean, width, p["channel.weight"], p["channel.bias"]), first, 1);
   }
-  for (index place = 0; place < length; ++place)
+  for (index_t place = 0; place < length; ++place)
     add(dense(qkv(rows(place, length, (tokens - place + length - 1) / length), p, Spec::attention, width, 100, "temporal").attend(Spec::mask), 96, p["temporal_output.weight"]), place, length);
   return out;
 }

@@ -8,8 +8,7 @@
 namespace {
 
 using namespace tenon_test;
-using tenon::index;  // <strings.h> has a function of this name
-constexpr index width = 48, length = 5;
+constexpr index_t width = 48, length = 5;
 
 struct segmented : attention_parts {
   static constexpr tenon::segment_spec segments{.length = length};
@@ -24,18 +23,18 @@ enum part { spatial = 1, temporal = 2, channel = 4 };
 // x transposed: token p at place p % length of segment p / length, attended to place by place.
 template <class Spec, class Weights>
 doubles oracle(const doubles& x, const Weights& w, int parts) {
-  const index tokens = static_cast<index>(x.size()) / width;
+  const index_t tokens = static_cast<index_t>(x.size()) / width;
   doubles out(x.size());
-  const auto add = [&](const doubles& y, index from, index step) {
-    for (std::size_t i = 0; i < y.size(); ++i) out[static_cast<std::size_t>(from + static_cast<index>(i) / width * step) * width + i % width] += y[i];
+  const auto add = [&](const doubles& y, index_t from, index_t step) {
+    for (std::size_t i = 0; i < y.size(); ++i) out[static_cast<std::size_t>(from + static_cast<index_t>(i) / width * step) * width + i % width] += y[i];
   };
-  const auto rows = [&](index from, index step, index count) {
+  const auto rows = [&](index_t from, index_t step, index_t count) {
     doubles some;
-    for (index i = 0; i < count; ++i) some.insert(some.end(), x.begin() + (from + i * step) * width, x.begin() + (from + i * step + 1) * width);
+    for (index_t i = 0; i < count; ++i) some.insert(some.end(), x.begin() + (from + i * step) * width, x.begin() + (from + i * step + 1) * width);
     return some;
   };
-  for (index segment = 0; segment * length < tokens; ++segment) {
-    const index count = std::min(length, tokens - segment * length);
+  for (index_t segment = 0; segment * length < tokens; ++segment) {
+    const index_t count = std::min(length, tokens - segment * length);
     const doubles own = rows(segment * length, 1, count);
     if ((parts & spatial) != 0) add(dense(qkv(own, w, Spec::attention, width, 100, "spatial").attend(Spec::mask), 96, w["spatial_output.weight"]), segment * length, 1);
     if ((parts & channel) == 0) continue;
@@ -46,13 +45,13 @@ doubles oracle(const doubles& x, const Weights& w, int parts) {
     add(dense(mean, width, w["channel.weight"], w["channel.bias"]), segment * length, 1);
   }
   if ((parts & temporal) != 0)
-    for (index place = 0; place < std::min(length, tokens); ++place)
+    for (index_t place = 0; place < std::min(length, tokens); ++place)
       add(dense(qkv(rows(place, length, (tokens - place + length - 1) / length), w, Spec::attention, width, 100, "temporal").attend(Spec::mask), 96, w["temporal_output.weight"]), place, length);
   return out;
 }
 
 template <class Spec>
-void check(index tokens, int parts, unsigned seed) {
+void check(index_t tokens, int parts, unsigned seed) {
   CAPTURE(tokens);
   CAPTURE(parts);
   using layer = tenon::tri_attention<Spec>;
@@ -68,7 +67,7 @@ void check(index tokens, int parts, unsigned seed) {
   if constexpr (std::is_same_v<Spec, segmented>) {
     CHECK(run.forward(in, width, {1, 7, 3}) == at_once);
     // Cut back to the start of a segment, and read again.
-    const index back = tokens / 2 / length * length;
+    const index_t back = tokens / 2 / length * length;
     const std::vector<float> again = run.forward(in, width, back, tokens - back);
     CHECK(std::equal(again.begin(), again.end(), at_once.begin() + back * width));
   }

@@ -12,26 +12,26 @@ TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
 // The keys of one split. Blocks of keys start at multiples of 128, so splits do too.
-inline int split_of(const fixed_split& how, index) {
+inline int split_of(const fixed_split& how, index_t) {
   if (how.length <= 0 || how.length % 128 != 0) throw error("[reduction.length] is ", how.length, ": it must be a positive multiple of 128. Fix: change length.");
   return how.length;
 }
-inline int split_of(const sequential&, index length) { return static_cast<int>(round_up(static_cast<std::size_t>(length < 1 ? 1 : length), 128)); }
-inline int split_of(const any&, index) { return 512; }
+inline int split_of(const sequential&, index_t length) { return static_cast<int>(round_up(static_cast<std::size_t>(length < 1 ? 1 : length), 128)); }
+inline int split_of(const any&, index_t) { return 512; }
 
 // What attend asks of its arguments.
 inline void check_attend(const readable<3>& q, const heads& shape, const writable<3>& out, int dim, int dim_v) {
   check_heads(shape);
   if ((dim != 0 && shape.dim != dim) || (dim_v != 0 && shape.dim_v != dim_v))
     throw error("[attend] was instantiated for head dims ", dim, " and ", dim_v, " but the cache holds ", shape.dim, " and ", shape.dim_v, ". Fix: make them equal.");
-  const index queries = q.extent[0];
+  const index_t queries = q.extent[0];
   if (q.extent[1] != shape.query || q.extent[2] != shape.dim || out.extent[0] != queries || out.extent[1] != shape.query || out.extent[2] != shape.dim_v)
     throw error("[q, out] of attend must be [", queries, ", ", shape.query, ", ", shape.dim, "] and [", queries, ", ", shape.query, ", ", shape.dim_v,
                 "]. Fix: give the heads that the cache was made for.");
   if (q.stride[2] != 1 || out.stride[2] != 1) throw error("[q, out] of attend must be dense in their last axis. Fix: copy them first.");
 }
 template <class Number>
-void check_sequences(const ragged<Number>& batch, index queries) {
+void check_sequences(const ragged<Number>& batch, index_t queries) {
   if (batch.count > 0 && (batch.first_query[0] < 0 || batch.first_query[batch.count] > queries))
     throw error("[ragged.first_query] ends at ", batch.first_query[batch.count], " but q holds ", queries, " queries. Fix: make them agree.");
   for (int b = 0; b < batch.count; ++b) {
@@ -53,7 +53,7 @@ void attend_erased(const Machine& machine, const readable<3>& q, const ragged<Nu
   const heads shape = sequences.caches[0].shape;
   check_attend(q, shape, out, dim, dim_v);
   check_sequences(sequences, q.extent[0]);
-  index longest = 0;
+  index_t longest = 0;
   for (int b = 0; b < sequences.count; ++b) longest = sequences.caches[b].length > longest ? sequences.caches[b].length : longest;
   attention_call<Machine, State>{.machine = machine,
                                  .shape = shape,
@@ -77,7 +77,7 @@ void attend_erased(const Machine& machine, const readable<3>& q, const ragged<Nu
 
 /// Bytes of scratch that attend needs where no sequence has more than `queries` queries or `capacity` keys. Grows with each.
 template <class Reduction = fixed_split, class Machine>
-std::size_t attention_scratch(const Machine& machine, heads shape, index queries, index capacity, const Reduction& reduction = {}) {
+std::size_t attention_scratch(const Machine& machine, heads shape, index_t queries, index_t capacity, const Reduction& reduction = {}) {
   const kernel_detail::attention_cut cut(shape, queries, capacity, kernel_detail::split_of(reduction, capacity));
   return round_up(cut.bytes<typename Machine::atoms::attention>(shape, machine.threads()), 64);
 }
@@ -108,7 +108,7 @@ template <int DimQK, int DimV, class Reduction = fixed_split, class Machine, cac
 void attend(const Machine& machine, readable<3> q, const cache_view<Number>& cache, writable<3> out, const Mask& mask, const Score& score, std::byte* scratch,
             const Weighting& weighting = {}, const Reduction& reduction = {}, view<float, 2> log_sum_exp = {}, int batch = 0) {
   cache_view<Number> one = cache;
-  const index first_query[] = {0, q.extent[0]};
+  const index_t first_query[] = {0, q.extent[0]};
   attend<DimQK, DimV>(machine, q, ragged<Number>{&one, first_query, 1}, out, mask, score, scratch, weighting, reduction, log_sum_exp, batch);
 }
 
@@ -122,10 +122,10 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
   if (k.extent[0] != q.extent[0] || v.extent[0] != q.extent[0] || out.extent[0] != q.extent[0])
     throw error("[q, k, v, out] of attend must hold equally many sequences. Fix: give all of them the batch of q, ", q.extent[0], ".");
   kernel_detail::check_heads(shape);
-  const index keys = k.extent[1];
+  const index_t keys = k.extent[1];
   const std::size_t bytes = cache_bytes<float>(machine, shape, keys);
   const buffer memory(bytes + attention_scratch(machine, shape, q.extent[1], keys, reduction), "the keys and values of attend");
-  for (index b = 0; b < q.extent[0]; ++b) {
+  for (index_t b = 0; b < q.extent[0]; ++b) {
     cache_view<float> cache{.data = memory.data(), .shape = shape, .capacity = keys};
     append(machine, cache, k[b], v[b], 0);
     attend<0, 0>(machine, q[b], cache, out[b], mask, score, memory.data() + bytes, weighting, reduction, log_sum_exp.data == nullptr ? view<float, 2>{} : log_sum_exp[b],

@@ -18,8 +18,8 @@ bool same_shape(const A& a, const B& b) {
 }
 
 inline void check_pass(const attention_pass& pass, bool sums_needed) {
-  const index batch = pass.q.extent[0], queries = pass.q.extent[1], query_heads = pass.q.extent[2], keys = pass.k.extent[1], kv = pass.k.extent[2];
-  const index dim = pass.q.extent[3], dim_v = pass.v.extent[3];
+  const index_t batch = pass.q.extent[0], queries = pass.q.extent[1], query_heads = pass.q.extent[2], keys = pass.k.extent[1], kv = pass.k.extent[2];
+  const index_t dim = pass.q.extent[3], dim_v = pass.v.extent[3];
   if (kv <= 0 || query_heads % kv != 0)
     throw error("[k] has ", kv, " heads: they must divide the ", query_heads, " of q, each serves an equal group. Fix: change the heads of k and v.");
   if (dim % 8 != 0 || dim_v % 8 != 0 || dim <= 0 || dim_v <= 0 || dim > 576 || dim_v > 576)
@@ -47,7 +47,7 @@ std::size_t slope_bytes(const Machine&, const backward_cut& cut) {
   return round_up(static_cast<std::size_t>(cut.shape.kv * (cut.padded_rows / rows)) * sizeof(decltype(slopes_of<rows>(Weighting{}))), 64);
 }
 template <class Score, class Machine, class Reduction>
-backward_cut cut_backward(const Machine& machine, const heads& shape, index queries, index keys, const Reduction& reduction) {
+backward_cut cut_backward(const Machine& machine, const heads& shape, index_t queries, index_t keys, const Reduction& reduction) {
   const int stages = learned_stages<Score>, split = split_of(reduction, keys);
   return backward_cut::of<typename Machine::atoms::attention_backward>(shape, queries, keys, split, stages, learns_per_score<Score> ? 1 : machine.threads());
 }
@@ -56,7 +56,7 @@ backward_cut cut_backward(const Machine& machine, const heads& shape, index quer
 
 /// Bytes of scratch that attend_backward needs for sequences of these shapes.
 template <class Score = scaled, class Weighting = softmax, class Reduction = fixed_split, class Machine>
-std::size_t attention_backward_scratch(const Machine& machine, heads shape, index queries, index keys, const Reduction& reduction = {}) {
+std::size_t attention_backward_scratch(const Machine& machine, heads shape, index_t queries, index_t keys, const Reduction& reduction = {}) {
   const kernel_detail::backward_cut cut = kernel_detail::cut_backward<Score>(machine, shape, queries, keys, reduction);
   return kernel_detail::slope_bytes<Score, Weighting>(machine, cut) + round_up(cut.floats(machine.threads()) * sizeof(float), 64);
 }
@@ -75,7 +75,7 @@ void attend_backward(const Machine& machine, const attention_pass& pass, const a
   const kernel_detail::backward_cut cut = kernel_detail::cut_backward<Score>(machine, shape, pass.q.extent[1], pass.k.extent[1], reduction);
   float* const floats = reinterpret_cast<float*>(scratch + kernel_detail::slope_bytes<Score, Weighting>(machine, cut));
   const call one{machine, pass, gradients, mask, score, weighting, cut, reinterpret_cast<typename call::slopes*>(scratch), floats};
-  for (index b = 0; b < pass.q.extent[0]; ++b) one.run(b);
+  for (index_t b = 0; b < pass.q.extent[0]; ++b) one.run(b);
 }
 
 /// The same; takes its own scratch.

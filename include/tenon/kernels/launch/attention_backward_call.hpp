@@ -30,12 +30,12 @@ namespace kernel_detail {
 struct backward_cut {
   heads shape;
   int queries, length, split, group, rows, splits;
-  index padded_rows, wide;
+  index_t padded_rows, wide;
   bool by_heads;
   std::size_t head_floats, partial_floats, partials, thread_floats, sum_width, sum_floats;
 
   template <class Words>
-  static backward_cut of(const heads& shape, index queries, index length, int split, int stages, int threads) {
+  static backward_cut of(const heads& shape, index_t queries, index_t length, int split, int stages, int threads) {
     backward_cut c{};
     c.shape = shape, c.queries = static_cast<int>(queries), c.length = static_cast<int>(length), c.split = split;
     c.group = shape.query / shape.kv, c.rows = c.queries * c.group, c.splits = (c.length + split - 1) / split;
@@ -56,7 +56,7 @@ struct backward_cut {
 };
 
 // How rows of a kind are read and written.
-inline atoms::row_reader reader_of(const readable<4>& from, index batch, index head) {
+inline atoms::row_reader reader_of(const readable<4>& from, index_t batch, index_t head) {
   static constexpr const float* (*read[])(const std::byte*, float*, int) = {
       [](const std::byte* row, float* room, int count) { return as_floats(row, float_kind::f32, room, count); },
       [](const std::byte* row, float* room, int count) { return as_floats(row, float_kind::bf16, room, count); },
@@ -69,7 +69,7 @@ inline void write_row(const float* from, float_kind kind, std::byte* to, int cou
   else
     from_floats(from, kind, to, count);
 }
-inline atoms::row_writer writer_of(const writable<4>& to, index batch, index head) {
+inline atoms::row_writer writer_of(const writable<4>& to, index_t batch, index_t head) {
   static constexpr void (*write[])(const float*, std::byte*, int) = {[](const float* from, std::byte* row, int count) { write_row(from, float_kind::f32, row, count); },
                                                                      [](const float* from, std::byte* row, int count) { write_row(from, float_kind::bf16, row, count); },
                                                                      [](const float* from, std::byte* row, int count) { write_row(from, float_kind::f16, row, count); }};
@@ -92,7 +92,7 @@ struct backward_call {
   slopes* row_slopes;  // [kv head][group of rows]
   float* scratch;
 
-  void run(index batch) const {
+  void run(index_t batch) const {
     const int kv = cut.shape.kv, packs = kv * static_cast<int>(cut.padded_rows) / group_rows;
     each(packs, [&](int, int item) { pack(batch, item % kv, item / kv); });  // heads of one token lie side by side
     const int items = cut.by_heads ? cut.shape.kv : static_cast<int>(cut.items());
@@ -130,7 +130,7 @@ struct backward_call {
   }
 
   // Holds 16 rows: q, d_out, where their weights stand, and no sums of dq yet.
-  void pack(index batch, int head, int g) const {
+  void pack(index_t batch, int head, int g) const {
     const words m(nullptr, cut.shape.dim, cut.shape.dim_v, rows_of(head));
     const float *q[group_rows], *d_out[group_rows];
     float q_room[group_rows * 576], d_out_room[group_rows * 576], out_room[576];  // for narrow numbers
@@ -148,45 +148,45 @@ struct backward_call {
       }
     }
     m.hold(g, factor(), q, d_out);
-    __builtin_memset(m.rows.dq + index(g) * group_rows * cut.wide, 0, static_cast<std::size_t>(group_rows * cut.wide) * sizeof(float));
+    __builtin_memset(m.rows.dq + index_t(g) * group_rows * cut.wide, 0, static_cast<std::size_t>(group_rows * cut.wide) * sizeof(float));
   }
 
-  reverse_meaning<Mask, Score> meaning_of(index batch, int head, const learned_sums& learned) const {
+  reverse_meaning<Mask, Score> meaning_of(index_t batch, int head, const learned_sums& learned) const {
     return {{mask, score, cut.length - cut.queries, head * cut.group, cut.group, static_cast<int>(batch), cut.length}, learned};
   }
   int end_of(int part) const { return cut.length - part * cut.split < cut.split ? cut.length : (part + 1) * cut.split; }
 
   // One range of keys of one kv head. The first range sums dq in place; a later one apart, those rows that see any of its keys, and
   // is added where threads go by heads.
-  void walk(index batch, int thread, int head, int part) const {
+  void walk(index_t batch, int thread, int head, int part) const {
     atoms::backward_rows held = rows_of(head);
     float* const sum = held.dq;
     const int from = part * cut.split, to = end_of(part);
-    const learned_sums learned{cut.sum_floats == 0 ? nullptr : sums(head, part), static_cast<index>(cut.sum_width), from};
+    const learned_sums learned{cut.sum_floats == 0 ? nullptr : sums(head, part), static_cast<index_t>(cut.sum_width), from};
     if (learned.at != nullptr) __builtin_memset(learned.at, 0, cut.sum_floats * sizeof(float));
     const reverse_meaning<Mask, Score> mean = meaning_of(batch, head, learned);
     const auto seen = [&](const auto& f) {
       for (int g = 0; part > 0 && g * group_rows < cut.rows; ++g)
-        if (sees(mean, g, from, to)) f(index(g) * group_rows * cut.wide, group_rows * cut.wide);
+        if (sees(mean, g, from, to)) f(index_t(g) * group_rows * cut.wide, group_rows * cut.wide);
     };
     if (part > 0) held.dq = partial(cut.by_heads ? static_cast<std::size_t>(thread) : static_cast<std::size_t>(head * cut.splits + part));
-    seen([&](index first, index count) { __builtin_memset(held.dq + first, 0, static_cast<std::size_t>(count) * sizeof(float)); });
+    seen([&](index_t first, index_t count) { __builtin_memset(held.dq + first, 0, static_cast<std::size_t>(count) * sizeof(float)); });
     const words m(tile(thread), cut.shape.dim, cut.shape.dim_v, held);
     const typename words::source in{reader_of(pass.k, batch, head), reader_of(pass.v, batch, head), writer_of(gradients.k, batch, head), writer_of(gradients.v, batch, head)};
     attention_backward(m, in, mean, cut.rows, from, to, row_slopes + head * (cut.padded_rows / group_rows));
-    if (cut.by_heads) seen([&](index first, index count) { add(sum + first, held.dq + first, count); });
+    if (cut.by_heads) seen([&](index_t first, index_t count) { add(sum + first, held.dq + first, count); });
   }
   bool sees(const meaning<Mask, Score>& mean, int g, int from, int to) const {
     const int end = (g + 1) * group_rows < cut.rows ? (g + 1) * group_rows : cut.rows;
     return mean.covers(g * group_rows, end, from, to) != cover::none;
   }
 
-  void finish(index batch, int head, int g) const {
-    float* sum = rows_of(head).dq + index(g) * group_rows * cut.wide;
+  void finish(index_t batch, int head, int g) const {
+    float* sum = rows_of(head).dq + index_t(g) * group_rows * cut.wide;
     const meaning<Mask, Score> mean = meaning_of(batch, head, {});
     for (int part = 1; !cut.by_heads && part < cut.splits; ++part)
       if (sees(mean, g, part * cut.split, end_of(part)))
-        add(sum, partial(static_cast<std::size_t>(head * cut.splits + part)) + index(g) * group_rows * cut.wide, group_rows * cut.wide);
+        add(sum, partial(static_cast<std::size_t>(head * cut.splits + part)) + index_t(g) * group_rows * cut.wide, group_rows * cut.wide);
     const float by = factor();
     for (int r = 0; r < group_rows && g * group_rows + r < cut.rows; ++r) {
       const int row = g * group_rows + r;
@@ -194,8 +194,8 @@ struct backward_call {
       write_row(sum + r * cut.wide, gradients.q.kind, gradients.q.row(batch, row / cut.group, head * cut.group + row % cut.group), cut.shape.dim);
     }
   }
-  static void add(float* to, const float* from, index count) {
-    for (index i = 0; i < count; i += 16, to += 16, from += 16) {
+  static void add(float* to, const float* from, index_t count) {
+    for (index_t i = 0; i < count; i += 16, to += 16, from += 16) {
       TENON_INDEPENDENT
       for (int j = 0; j < 16; ++j) to[j] += from[j];
     }

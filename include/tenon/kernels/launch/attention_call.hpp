@@ -24,13 +24,13 @@ struct attention_piece {
 template <class Words>
 struct attention_sequence {
   typename Words::source source;  ///< of kv head 0
-  index length;
+  index_t length;
 };
 template <class Machine, class Number>
 attention_sequence<typename Machine::atoms::attention> sequence_at(const void* caches, int b) {
   const auto& cache = static_cast<const cache_view<Number>*>(caches)[b];
   const auto layout = layout_of<Number>(cache.shape, cache.pages == nullptr ? cache.capacity : cache.page_keys);
-  return {{Machine::atoms::attention::template numbers<Number>(), layout, cache.data, cache.pages, static_cast<index>(layout.bytes(cache.shape.kv)), 0}, cache.length};
+  return {{Machine::atoms::attention::template numbers<Number>(), layout, cache.data, cache.pages, static_cast<index_t>(layout.bytes(cache.shape.kv)), 0}, cache.length};
 }
 
 /// A mask and a score, and the walks over keys that they mean.
@@ -73,7 +73,7 @@ struct attention_call {
   view<float, 2> log_sum_exp;  // [query, head] or null
   const void* caches;
   attention_sequence<words> (*sequence_at)(const void* caches, int b);
-  const index* first_query;
+  const index_t* first_query;
   int sequences, first_batch;
   erased_policies<Machine, State> policies;
   float factor;
@@ -82,9 +82,9 @@ struct attention_call {
   float* scratch;
 
   void run() const {
-    index most_queries = 0, longest = 0, items = 0;
+    index_t most_queries = 0, longest = 0, items = 0;
     for (int b = 0; b < sequences; ++b) {
-      const index queries = queries_of(b), length = sequence_at(caches, b).length;
+      const index_t queries = queries_of(b), length = sequence_at(caches, b).length;
       most_queries = queries > most_queries ? queries : most_queries, longest = length > longest ? length : longest;
       items += attention_cut(shape, queries, length, split).tiles * shape.kv;
     }
@@ -100,7 +100,7 @@ struct attention_call {
   }
 
  private:
-  index queries_of(int b) const { return first_query[b + 1] - first_query[b]; }
+  index_t queries_of(int b) const { return first_query[b + 1] - first_query[b]; }
 
   // One thread's tile and states.
   struct workplace {
@@ -114,12 +114,12 @@ struct attention_call {
     for (std::size_t g = 0; g < cut.groups(); ++g) made.states[g] = made.merged[g] = identity;
     return made;
   }
-  attention_piece at(const attention_cut& cut, int b, index length, int head, int tile) const {
+  attention_piece at(const attention_cut& cut, int b, index_t length, int head, int tile) const {
     const int queries = static_cast<int>(queries_of(b)), first = tile * cut.tile_queries;
     const int count = queries - first < cut.tile_queries ? queries - first : cut.tile_queries;
     return {head, first, count * cut.group, static_cast<int>(length) - queries + first, cut.group, first_batch + b, static_cast<int>(length)};
   }
-  index row_query(const attention_piece& p, int row) const { return first_query[p.batch - first_batch] + p.first_query + row / p.group; }
+  index_t row_query(const attention_piece& p, int row) const { return first_query[p.batch - first_batch] + p.first_query + row / p.group; }
   static int row_head(const attention_piece& p, int row) { return p.head * p.group + row % p.group; }
 
   void hold(const words& m, const attention_piece& p) const {
@@ -140,11 +140,11 @@ struct attention_call {
         for (int r = 0; r < words::group_rows; ++r) logits.at[r] = r < count ? sinks[row_head(p, row0 + r)] : 0.0f;
       states[g].finish(sinks == nullptr ? nullptr : logits.at, by);
       for (int r = 0; r < count; ++r) {
-        const index query = row_query(p, row0 + r);
+        const index_t query = row_query(p, row0 + r);
         const int head = row_head(p, row0 + r);
         float room[576];
         std::byte* to = out.row(query, head);
-        m.store(out.kind == float_kind::f32 ? reinterpret_cast<float*>(to) : room, sums + index(row0 + r) * m.dim_v, by.at[r], shape.dim_v);
+        m.store(out.kind == float_kind::f32 ? reinterpret_cast<float*>(to) : room, sums + index_t(row0 + r) * m.dim_v, by.at[r], shape.dim_v);
         if (out.kind != float_kind::f32) from_floats(room, out.kind, to, shape.dim_v);
         if constexpr (!State::bounded)
           if (log_sum_exp.data != nullptr) log_sum_exp(query, head) = states[g].log_sum_exp(r);
@@ -153,16 +153,16 @@ struct attention_call {
   }
 
   // Threads take tiles of sequences [first, last), each sequence's last rows first: under a causal mask these are the longest.
-  void by_tiles(const attention_cut& most, int first, int last, index count) const {
-    std::atomic<index> taken{0};
+  void by_tiles(const attention_cut& most, int first, int last, index_t count) const {
+    std::atomic<index_t> taken{0};
     machine.parallel(machine.threads() < count ? machine.threads() : static_cast<int>(count), [&](int thread) { take_tiles(at_thread(most, thread), first, last, taken); });
   }
-  void take_tiles(const workplace& place, int first, int last, std::atomic<index>& taken) const {
-    index before = 0, item = taken++;  // `before`: items of the sequences before b
+  void take_tiles(const workplace& place, int first, int last, std::atomic<index_t>& taken) const {
+    index_t before = 0, item = taken++;  // `before`: items of the sequences before b
     for (int b = first; b < last; ++b) {
       attention_sequence<words> sequence = sequence_at(caches, b);
       const attention_cut cut(shape, queries_of(b), sequence.length, split);
-      const index items = index{cut.tiles} * shape.kv;
+      const index_t items = index_t{cut.tiles} * shape.kv;
       for (; item - before < items; item = taken++) {
         const int own = static_cast<int>(item - before);
         const attention_piece p = at(cut, b, sequence.length, own % shape.kv, cut.tiles - 1 - own / shape.kv);

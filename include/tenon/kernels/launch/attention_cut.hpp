@@ -15,9 +15,9 @@ namespace kernel_detail {
 struct attention_cut {
   static constexpr int group_rows = 16;
   int group, tile_queries, tiles, most_rows, splits;
-  index dim, dim_v;  // dim_v padded
+  index_t dim, dim_v;  // dim_v padded
 
-  attention_cut(const heads& shape, index queries, index length, int split)
+  attention_cut(const heads& shape, index_t queries, index_t length, int split)
       : group(shape.query / shape.kv),
         tile_queries(tuning::attention_queries(group)),
         tiles(static_cast<int>((queries + tile_queries - 1) / tile_queries)),

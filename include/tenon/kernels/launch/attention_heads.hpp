@@ -23,11 +23,11 @@ namespace kernel_detail {
 // The parts of attend_heads' scratch, one after another.
 struct gathered_parts {
   heads one;  // as attend sees a kv head: every row is a query of its own
-  index most_rows;
+  index_t most_rows;
   std::size_t queries, results, rows, first, offset, caches, attention;
 
   template <class Number>
-  static gathered_parts of(const heads& shape, index tokens, const cache_view<Number>&) {
+  static gathered_parts of(const heads& shape, index_t tokens, const cache_view<Number>&) {
     gathered_parts p{{1, 1, shape.dim, shape.dim_v}, tokens * shape.query, 0, 0, 0, 0, 0, 0, 0};
     const auto rows = static_cast<std::size_t>(p.most_rows), kv = static_cast<std::size_t>(shape.kv);
     std::size_t at = 0;
@@ -39,7 +39,7 @@ struct gathered_parts {
     p.queries = next(rows * static_cast<std::size_t>(shape.dim) * sizeof(float));
     p.results = next(rows * static_cast<std::size_t>(shape.dim_v) * sizeof(float));
     p.rows = next(rows * sizeof(row_origin));
-    p.first = next((kv + 1) * sizeof(index));
+    p.first = next((kv + 1) * sizeof(index_t));
     p.offset = next(kv * sizeof(std::ptrdiff_t));
     p.caches = next(kv * sizeof(cache_view<Number>));
     p.attention = at;
@@ -60,7 +60,7 @@ auto over_rows(const Policy& policy, const row_origin* rows, const std::ptrdiff_
 
 /// Bytes of scratch of attend_heads for up to `tokens` tokens and `capacity` keys. Grows with both.
 template <cache_number Number, class Machine>
-std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, index tokens, index capacity) {
+std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, index_t tokens, index_t capacity) {
   const auto parts = kernel_detail::gathered_parts::of(shape, tokens, cache_view<Number>{});
   const std::size_t whole = attention_scratch(machine, shape, tokens, capacity), some = parts.attention + attention_scratch(machine, parts.one, parts.most_rows, capacity);
   return whole > some ? whole : some;
@@ -70,11 +70,11 @@ std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, 
 /// Returns how many (token, head) pairs were left out; where none is, the work and the bits are attend's. Throws tenon::error for
 /// shapes that do not fit and for a cache in pages.
 template <int DimQK, int DimV, class Machine, cache_number Number, class Mask, class Score, class Weighting = softmax>
-index attend_heads(const Machine& machine, view<const float, 3> q, const cache_view<Number>& cache, view<float, 3> out, const head_choice& choice, const Mask& mask,
+index_t attend_heads(const Machine& machine, view<const float, 3> q, const cache_view<Number>& cache, view<float, 3> out, const head_choice& choice, const Mask& mask,
                    const Score& score, std::byte* scratch, const Weighting& weighting = {}, int batch = 0) {
   static_assert(!requires { weighting.logits; }, "[weighting] of attend_heads has one sink per head, and heads are gathered. Fix: softmax or sigmoid.");
   const heads& shape = cache.shape;
-  const index tokens = q.extent[0];
+  const index_t tokens = q.extent[0];
   kernel_detail::check_attend(q, shape, out, DimQK, DimV);
   if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != shape.query)
     throw error("[weight] of attend_heads must be [", tokens, ", ", shape.query, "]. Fix: one weight per token and query head.");
@@ -83,17 +83,17 @@ index attend_heads(const Machine& machine, view<const float, 3> q, const cache_v
   const auto parts = kernel_detail::gathered_parts::of(shape, tokens, cache);
   float *const queries = reinterpret_cast<float*>(scratch + parts.queries), *const results = reinterpret_cast<float*>(scratch + parts.results);
   row_origin* const rows = reinterpret_cast<row_origin*>(scratch + parts.rows);
-  index* const first = reinterpret_cast<index*>(scratch + parts.first);
+  index_t* const first = reinterpret_cast<index_t*>(scratch + parts.first);
   std::ptrdiff_t* const offset = reinterpret_cast<std::ptrdiff_t*>(scratch + parts.offset);
   auto* const caches = reinterpret_cast<cache_view<Number>*>(scratch + parts.caches);
-  const auto left_out = [&](index t, index h) { return choice.weight(t, h) < choice.threshold; };
+  const auto left_out = [&](index_t t, index_t h) { return choice.weight(t, h) < choice.threshold; };
 
-  const index group = shape.query / shape.kv;
-  index taken = 0;
-  for (index kv = 0; kv < shape.kv; ++kv) {
+  const index_t group = shape.query / shape.kv;
+  index_t taken = 0;
+  for (index_t kv = 0; kv < shape.kv; ++kv) {
     first[kv] = taken;
-    for (index t = 0; t < tokens; ++t)
-      for (index h = kv * group; h < (kv + 1) * group; ++h)
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t h = kv * group; h < (kv + 1) * group; ++h)
         if (!left_out(t, h)) rows[taken++] = {static_cast<std::int32_t>(cache.length - tokens + t), static_cast<std::int32_t>(h)};
     offset[kv] = taken - cache.length;  // attend has the last row of a sequence at position length - 1
     new (caches + kv) cache_view<Number>{.data = cache.data + static_cast<std::size_t>(kv) * cache_bytes<Number>(machine, parts.one, cache.capacity),
@@ -102,18 +102,18 @@ index attend_heads(const Machine& machine, view<const float, 3> q, const cache_v
                                          .length = cache.length};
   }
   first[shape.kv] = taken;
-  const index skipped = tokens * shape.query - taken;
+  const index_t skipped = tokens * shape.query - taken;
   if (skipped == 0) {
     attend<DimQK, DimV>(machine, q, cache, out, mask, score, scratch, weighting, fixed_split{}, {}, batch);
   } else {
-    const auto token_of = [&](index row) { return rows[row].query - (cache.length - tokens); };
-    for (index row = 0; row < taken; ++row) __builtin_memcpy(queries + row * shape.dim, &q(token_of(row), rows[row].head, 0), static_cast<std::size_t>(shape.dim) * sizeof(float));
+    const auto token_of = [&](index_t row) { return rows[row].query - (cache.length - tokens); };
+    for (index_t row = 0; row < taken; ++row) __builtin_memcpy(queries + row * shape.dim, &q(token_of(row), rows[row].head, 0), static_cast<std::size_t>(shape.dim) * sizeof(float));
     attend<DimQK, DimV>(machine, view<const float, 3>(queries, taken, 1, shape.dim), ragged<Number>{caches, first, shape.kv}, view<float, 3>(results, taken, 1, shape.dim_v),
                         kernel_detail::over_rows(mask, rows, offset, batch), kernel_detail::over_rows(score, rows, offset, batch), scratch + parts.attention, weighting);
-    for (index t = 0; t < tokens; ++t)
-      for (index h = 0; h < shape.query; ++h)
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t h = 0; h < shape.query; ++h)
         if (left_out(t, h)) __builtin_memset(&out(t, h, 0), 0, static_cast<std::size_t>(shape.dim_v) * sizeof(float));
-    for (index row = 0; row < taken; ++row)
+    for (index_t row = 0; row < taken; ++row)
       __builtin_memcpy(&out(token_of(row), rows[row].head, 0), results + row * shape.dim_v, static_cast<std::size_t>(shape.dim_v) * sizeof(float));
   }
   open_heads(machine, bilinear{}, choice.weight, out);

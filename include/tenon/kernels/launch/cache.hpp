@@ -12,7 +12,7 @@ TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
 template <class Number>
-atoms::cpu_cache<Number> layout_of(const heads& shape, index page_keys) {
+atoms::cpu_cache<Number> layout_of(const heads& shape, index_t page_keys) {
   return {shape.dim, shape.dim_v, page_keys, shape.values == values_are::their_own};
 }
 
@@ -31,9 +31,9 @@ void check_pages(const cache_view<Number>& cache) {
   if (cache.capacity % cache.page_keys != 0)
     throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
 }
-inline void check_append(const heads& shape, index capacity, const readable<3>& k, const readable<3>& v, index first) {
+inline void check_append(const heads& shape, index_t capacity, const readable<3>& k, const readable<3>& v, index_t first) {
   check_heads(shape);
-  const index tokens = k.extent[0];
+  const index_t tokens = k.extent[0];
   const bool own = shape.values == values_are::their_own;
   if (!own && v.data != nullptr) throw error("[v] of append must be empty: the cache's values are the first dims of its keys. Fix: leave v out.");
   if (k.extent[1] != shape.kv || k.extent[2] != shape.dim || (own && (v.extent[0] != tokens || v.extent[1] != shape.kv || v.extent[2] != shape.dim_v)))
@@ -47,9 +47,9 @@ inline void check_append(const heads& shape, index capacity, const readable<3>& 
 // Rows of one head as floats, `stride` apart.
 struct head_rows {
   const float* data;
-  index stride;
+  index_t stride;
 };
-inline head_rows rows_of(const readable<3>& x, index first, int count, int head, int width, float* room) {
+inline head_rows rows_of(const readable<3>& x, index_t first, int count, int head, int width, float* room) {
   if (x.data == nullptr) return {nullptr, 0};
   if (x.kind == float_kind::f32) return {reinterpret_cast<const float*>(x.row(first, head)), x.stride[0]};
   for (int i = 0; i < count; ++i) as_floats(x.row(first + i, head), x.kind, room + i * width, width);
@@ -60,12 +60,12 @@ inline head_rows rows_of(const readable<3>& x, index first, int count, int head,
 
 /// Bytes of one layer's contiguous cache of `capacity` keys; a multiple of 64.
 template <cache_number Number, class Machine>
-std::size_t cache_bytes(const Machine&, heads shape, index capacity) {
+std::size_t cache_bytes(const Machine&, heads shape, index_t capacity) {
   return kernel_detail::layout_of<Number>(shape, capacity).bytes(shape.kv);
 }
 /// Bytes of one page of `page_keys` keys of one layer; a multiple of 64.
 template <cache_number Number, class Machine>
-std::size_t page_bytes(const Machine&, heads shape, index page_keys) {
+std::size_t page_bytes(const Machine&, heads shape, index_t page_keys) {
   return kernel_detail::layout_of<Number>(shape, page_keys).bytes(shape.kv);
 }
 
@@ -73,28 +73,28 @@ std::size_t page_bytes(const Machine&, heads shape, index page_keys) {
 /// cache's own numbers, and sets cache.length to the position after the last. The last axis of both is dense; v is empty where
 /// values are the first dims of keys. A smaller `first` forgets what came after. Throws tenon::error for a wrong shape or a full cache.
 template <class Machine, cache_number Number>
-void append(const Machine& machine, cache_view<Number>& cache, readable<3> k, readable<3> v, index first) {
+void append(const Machine& machine, cache_view<Number>& cache, readable<3> k, readable<3> v, index_t first) {
   const heads& shape = cache.shape;
-  const index tokens = k.extent[0];
+  const index_t tokens = k.extent[0];
   kernel_detail::check_append(shape, cache.capacity, k, v, first);
   kernel_detail::check_pages(cache);
   cache.length = first + tokens;
   if (tokens == 0) return;
-  const index page_keys = cache.pages == nullptr ? cache.capacity : cache.page_keys;
+  const index_t page_keys = cache.pages == nullptr ? cache.capacity : cache.page_keys;
   const auto layout = kernel_detail::layout_of<Number>(shape, page_keys);
-  const index bytes = static_cast<index>(layout.bytes(shape.kv));
-  constexpr index panel = atoms::cpu_cache_layout::panel;
-  const auto panel_of = [&](index key) { return key / page_keys * layout.panels() + key % page_keys / panel; };  // counted through the pages
-  const index first_panel = panel_of(first), panels = panel_of(first + tokens - 1) + 1 - first_panel;
+  const index_t bytes = static_cast<index_t>(layout.bytes(shape.kv));
+  constexpr index_t panel = atoms::cpu_cache_layout::panel;
+  const auto panel_of = [&](index_t key) { return key / page_keys * layout.panels() + key % page_keys / panel; };  // counted through the pages
+  const index_t first_panel = panel_of(first), panels = panel_of(first + tokens - 1) + 1 - first_panel;
   const bool alone = tokens * shape.kv * (shape.dim + shape.dim_v) < 65536;  // a parallel region would cost more
   const int parts = alone ? 1 : machine.threads();
   machine.parallel(parts, [&](int part) {
     float k_room[panel * 576], v_room[panel * 576];
-    for (index item = part; item < shape.kv * panels; item += parts) {
+    for (index_t item = part; item < shape.kv * panels; item += parts) {
       const int head = static_cast<int>(item % shape.kv);
-      const index at = first_panel + item / shape.kv, page = at / layout.panels();
-      const index start = page * page_keys + at % layout.panels() * panel, page_end = (page + 1) * page_keys, end = start + panel < page_end ? start + panel : page_end;
-      const index from = start < first ? first : start, to = end < first + tokens ? end : first + tokens;
+      const index_t at = first_panel + item / shape.kv, page = at / layout.panels();
+      const index_t start = page * page_keys + at % layout.panels() * panel, page_end = (page + 1) * page_keys, end = start + panel < page_end ? start + panel : page_end;
+      const index_t from = start < first ? first : start, to = end < first + tokens ? end : first + tokens;
       const int count = static_cast<int>(to - from);
       const auto keys = kernel_detail::rows_of(k, from - first, count, head, shape.dim, k_room), values = kernel_detail::rows_of(v, from - first, count, head, shape.dim_v, v_room);
       std::byte* page_at = cache.data + (cache.pages == nullptr ? 0 : cache.pages[page] * bytes);
@@ -107,7 +107,7 @@ void append(const Machine& machine, cache_view<Number>& cache, readable<3> k, re
 template <class Machine, cache_number Number>
 void append(const Machine& machine, const ragged<Number>& batch, readable<3> k, readable<3> v) {
   for (int b = 0; b < batch.count; ++b) {
-    const index from = batch.first_query[b], count = batch.first_query[b + 1] - from;
+    const index_t from = batch.first_query[b], count = batch.first_query[b + 1] - from;
     append(machine, batch.caches[b], k.rows(from, count), v.data == nullptr ? v : v.rows(from, count), batch.caches[b].length);
   }
 }

@@ -15,11 +15,11 @@ template <class Machine>
 void embed(const Machine& machine, const stored_matrix& table, const std::int32_t* tokens, view<float, 2> out) {
   if (out.extent[1] != table.columns || out.stride[1] != 1)
     throw error("[embed] needs rows of ", table.columns, " neighbouring values, the width of the table, but has ", out.extent[1], ". Fix: pass a view [token, width].");
-  for (index t = 0; t < out.extent[0]; ++t)
+  for (index_t t = 0; t < out.extent[0]; ++t)
     if (tokens[t] < 0 || tokens[t] >= table.rows)
       throw error("token ", tokens[t], " is outside the vocabulary of ", table.rows, ". Fix: use the tokenizer that belongs to this model.");
-  for_rows(machine, out.extent[0], out.extent[1], [&](index first, index last) {
-    for (index t = first; t < last; ++t) table.decode_row(tokens[t], out.data + t * out.stride[0]);
+  for_rows(machine, out.extent[0], out.extent[1], [&](index_t first, index_t last) {
+    for (index_t t = first; t < last; ++t) table.decode_row(tokens[t], out.data + t * out.stride[0]);
   });
 }
 

@@ -14,11 +14,11 @@ void open_gate(const Machine& machine, const Gate& how, view<const float, 2> gat
   kernel_detail::check_rows("open_gate", gate.extent, gate.stride[1], out.extent, out.stride[1]);
   kernel_detail::check_rows("open_gate", up.extent, up.stride[1], out.extent, out.stride[1]);
   const Gate opening = how;  // a local copy: no store through `out` can change it
-  for_rows(machine, out.extent[0], 4 * out.extent[1], [&](index first, index last) {
-    for (index t = first; t < last; ++t) {
+  for_rows(machine, out.extent[0], 4 * out.extent[1], [&](index_t first, index_t last) {
+    for (index_t t = first; t < last; ++t) {
       const float *g = gate.data + t * gate.stride[0], *u = up.data + t * up.stride[0];
       float* o = out.data + t * out.stride[0];
-      for_values(out.extent[1], [&](index i) TENON_LAMBDA { o[i] = opening.open(g[i], u[i]); });
+      for_values(out.extent[1], [&](index_t i) TENON_LAMBDA { o[i] = opening.open(g[i], u[i]); });
     }
   });
 }
@@ -29,12 +29,12 @@ void open_heads(const Machine& machine, const Gate& how, view<const float, 2> ga
   if (gate.extent[0] != x.extent[0] || gate.extent[1] != x.extent[1] || x.stride[2] != 1)
     throw error("[gate] of open_heads must be [", x.extent[0], ", ", x.extent[1], "] and x dense in its last axis. Fix: one gate per token and head.");
   const Gate opening = how;
-  for_rows(machine, x.extent[0], 2 * x.extent[1] * x.extent[2], [&](index first, index last) {
-    for (index t = first; t < last; ++t)
-      for (index h = 0; h < x.extent[1]; ++h) {
+  for_rows(machine, x.extent[0], 2 * x.extent[1] * x.extent[2], [&](index_t first, index_t last) {
+    for (index_t t = first; t < last; ++t)
+      for (index_t h = 0; h < x.extent[1]; ++h) {
         const float g = gate(t, h);
         float* head = x.data + t * x.stride[0] + h * x.stride[1];
-        for_values(x.extent[2], [&](index i) TENON_LAMBDA { head[i] = opening.open(g, head[i]); });
+        for_values(x.extent[2], [&](index_t i) TENON_LAMBDA { head[i] = opening.open(g, head[i]); });
       }
   });
 }

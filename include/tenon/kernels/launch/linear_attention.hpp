@@ -60,7 +60,7 @@ void attend_backward(const Machine& machine, const attention_pass& pass, const a
     const kernel_detail::linear_call<Machine, Mask, Features> call{kernel_detail::heads_of(pass.q, pass.k, pass.v), static_cast<int>(pass.q.extent[1]), static_cast<int>(pass.k.extent[1]), mask, weighting.features};
     const heads& shape = call.shape;
     const int items = static_cast<int>(pass.q.extent[0]) * shape.kv, group = shape.query / shape.kv;
-    const index of_q = index(call.queries) * shape.dim, of_k = index(call.keys) * shape.dim, of_v = index(call.keys) * shape.dim_v;
+    const index_t of_q = index_t(call.queries) * shape.dim, of_k = index_t(call.keys) * shape.dim, of_v = index_t(call.keys) * shape.dim_v;
     kernel_detail::on_threads(machine, items, call.floats() + static_cast<std::size_t>(of_q + of_k + of_v), [&](int thread, int threads, float* memory) {
       const auto place = call.at(memory);
       float *const dq = memory + call.floats(), *const dk = dq + of_q, *const dv = dk + of_k;
@@ -71,11 +71,11 @@ void attend_backward(const Machine& machine, const attention_pass& pass, const a
           __builtin_memset(dq, 0, static_cast<std::size_t>(of_q) * sizeof(float));
           call.fill(place, pass.q[b], pass.k[b], pass.v[b], head, b, 0);
           call.backward(place, pass.q[b], pass.k[b], pass.d_out[b], head, b, causal_and_free<Mask>, dq, dk, dv);
-          for (int i = 0; i < call.queries; ++i) kernel_detail::write_row(dq + index(i) * shape.dim, gradients.q.kind, gradients.q.row(b, i, head), shape.dim);
+          for (int i = 0; i < call.queries; ++i) kernel_detail::write_row(dq + index_t(i) * shape.dim, gradients.q.kind, gradients.q.row(b, i, head), shape.dim);
         }
         for (int j = 0; j < call.keys; ++j) {
-          kernel_detail::write_row(dk + index(j) * shape.dim, gradients.k.kind, gradients.k.row(b, j, kv), shape.dim);
-          kernel_detail::write_row(dv + index(j) * shape.dim_v, gradients.v.kind, gradients.v.row(b, j, kv), shape.dim_v);
+          kernel_detail::write_row(dk + index_t(j) * shape.dim, gradients.k.kind, gradients.k.row(b, j, kv), shape.dim);
+          kernel_detail::write_row(dv + index_t(j) * shape.dim_v, gradients.v.kind, gradients.v.row(b, j, kv), shape.dim_v);
         }
       }
     });
@@ -93,7 +93,7 @@ std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Feature
 /// v [token, kv_head, dim_v], out [token, head, dim_v]. One token is a step of decoding, many are a prompt, or a piece of one.
 /// state: linear_state_bytes, aligned to 64. Throws tenon::error for shapes that do not fit.
 template <class Machine, class Features>
-void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index first) {
+void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index_t first) {
   const heads shape{static_cast<int>(q.extent[1]), static_cast<int>(k.extent[1]), static_cast<int>(q.extent[2]), static_cast<int>(v.extent[2])};
   const bool fits = k.extent[0] == q.extent[0] && v.extent[0] == q.extent[0] && out.extent[0] == q.extent[0] && out.extent[1] == q.extent[1] && out.extent[2] == v.extent[2] &&
                     k.extent[2] == q.extent[2] && v.extent[1] == k.extent[1] && shape.kv > 0 && shape.query % shape.kv == 0 && shape.dim <= 576 && shape.dim_v <= 576;

@@ -20,8 +20,8 @@ struct linear_call {
 
   int count() const { return static_cast<int>(words::padded(features.count(shape.dim))); }
   int width() const { return static_cast<int>(words::padded(shape.dim_v + 1)); }
-  index most() const { return count() > width() ? count() : width(); }
-  index longest() const { return queries > keys ? queries : keys; }
+  index_t most() const { return count() > width() ? count() : width(); }
+  index_t longest() const { return queries > keys ? queries : keys; }
 
   /// Room of one thread: a tile, a state, arrays of rows, one row.
   struct place {
@@ -32,7 +32,7 @@ struct linear_call {
   }
   place at(float* memory) const {
     place p{};
-    const auto take = [&](index of) {
+    const auto take = [&](index_t of) {
       float* here = memory;
       memory += of;
       return here;
@@ -48,12 +48,12 @@ struct linear_call {
     const int kv = head / (shape.query / shape.kv), own = features.count(shape.dim);
     float room[576];
     for (int i = 0; i < queries; ++i) {
-      float* to = p.a + index(i) * count();
+      float* to = p.a + index_t(i) * count();
       features.map(as_floats(q.row(i, head), q.kind, room, shape.dim), shape.dim, at(first_key + keys - queries + i, head, batch), side::query, to);
       for (int n = own; n < count(); ++n) to[n] = 0;
     }
     for (int j = 0; j < keys; ++j) {
-      float *b = p.b + index(j) * count(), *c = p.c + index(j) * width();
+      float *b = p.b + index_t(j) * count(), *c = p.c + index_t(j) * width();
       const position stands = at(first_key + j, head, batch);
       const bool kept = mask.keep(stands);  // causal keeps a position for itself
       features.map(as_floats(k.row(j, kv), k.kind, room, shape.dim), shape.dim, stands, side::key, b);
@@ -67,7 +67,7 @@ struct linear_call {
 
   void store(const place& p, const writable<3>& out, int head) const {
     for (int i = 0; i < queries; ++i) {
-      float* sums = p.out + index(i) * width();
+      float* sums = p.out + index_t(i) * width();
       const float by = reciprocal(sums[shape.dim_v]);
       for (int c = 0; c < shape.dim_v; ++c) sums[c] = by == 0 ? 0.0f : sums[c] * by;
       write_row(sums, out.kind, out.row(i, head), shape.dim_v);
@@ -79,8 +79,8 @@ struct linear_call {
     forward(p, causal, nullptr);
     float room[576];
     for (int i = 0; i < queries; ++i) {  // g = [d_out, -out . d_out] / denominator
-      const float *sums = p.out + index(i) * width(), *from = as_floats(d_out.row(i, head), d_out.kind, room, shape.dim_v), by = reciprocal(sums[shape.dim_v]);
-      float *g = p.g + index(i) * width(), agreement = 0;
+      const float *sums = p.out + index_t(i) * width(), *from = as_floats(d_out.row(i, head), d_out.kind, room, shape.dim_v), by = reciprocal(sums[shape.dim_v]);
+      float *g = p.g + index_t(i) * width(), agreement = 0;
       for (int c = 0; c < shape.dim_v && by != 0; ++c) agreement += from[c] * sums[c] * by;
       for (int c = 0; c < width(); ++c) g[c] = by == 0 || c > shape.dim_v ? 0.0f : (c < shape.dim_v ? from[c] : -agreement) * by;
     }
@@ -90,7 +90,7 @@ struct linear_call {
       features.pull(as_floats(x.row(row, of), x.kind, room, shape.dim), shape.dim, at(stands, head, batch), which, p.one, to);
     };
     scan(p, {p.g, p.c, p.b, p.out}, width(), count(), {queries, keys, first, causal}, nullptr);
-    for (int i = 0; i < queries; ++i) pull(q, i, head, first + i, side::query, p.out + index(i) * count(), dq + index(i) * shape.dim);
+    for (int i = 0; i < queries; ++i) pull(q, i, head, first + i, side::query, p.out + index_t(i) * count(), dq + index_t(i) * shape.dim);
 
     // What keys hear of came after them: the same sums, from the last token to the first.
     const scan_extent extent{keys, queries, 0, causal};
@@ -98,18 +98,18 @@ struct linear_call {
     reverse(p.a, a, queries, count()), reverse(p.g, g, queries, width()), reverse(p.c, own, keys, width());
     scan(p, {own, g, a, p.out}, width(), count(), extent, nullptr);
     for (int j = 0; j < keys; ++j)
-      if (mask.keep(at(j, head, batch))) pull(k, j, kv, j, side::key, p.out + index(keys - 1 - j) * count(), dk + index(j) * shape.dim);
+      if (mask.keep(at(j, head, batch))) pull(k, j, kv, j, side::key, p.out + index_t(keys - 1 - j) * count(), dk + index_t(j) * shape.dim);
     reverse(p.b, own, keys, count());
     scan(p, {own, a, g, p.out}, count(), width(), extent, nullptr);
     for (int j = 0; j < keys; ++j)
-      for (int c = 0; c < shape.dim_v && mask.keep(at(j, head, batch)); ++c) dv[index(j) * shape.dim_v + c] += p.out[index(keys - 1 - j) * width() + c];
+      for (int c = 0; c < shape.dim_v && mask.keep(at(j, head, batch)); ++c) dv[index_t(j) * shape.dim_v + c] += p.out[index_t(keys - 1 - j) * width() + c];
   }
 
  private:
   static position at(int stands, int head, int batch) { return {.query = stands, .key = stands, .head = head, .batch = batch}; }
   static float reciprocal(float denominator) { return denominator == 0 ? 0.0f : 1 / denominator; }
   static void reverse(const float* from, float* to, int rows, int width) {
-    for (int i = 0; i < rows; ++i) __builtin_memcpy(to + index(i) * width, from + index(rows - 1 - i) * width, static_cast<std::size_t>(width) * sizeof(float));
+    for (int i = 0; i < rows; ++i) __builtin_memcpy(to + index_t(i) * width, from + index_t(rows - 1 - i) * width, static_cast<std::size_t>(width) * sizeof(float));
   }
   void scan(const place& p, const typename words::source& in, int feature_count, int value_width, const scan_extent& extent, float* state) const {
     const words m(p.tile, state == nullptr ? p.state : state, feature_count, value_width);

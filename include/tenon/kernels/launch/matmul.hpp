@@ -31,32 +31,32 @@ struct product {
 
 namespace kernel_detail {
 
-constexpr index panel_count(index rows) { return (rows + panel::columns - 1) / panel::columns; }
+constexpr index_t panel_count(index_t rows) { return (rows + panel::columns - 1) / panel::columns; }
 // x is padded to whole slabs of any format.
-constexpr index padded_depth(index depth) { return static_cast<index>(round_up(static_cast<std::size_t>(depth), 64)); }
+constexpr index_t padded_depth(index_t depth) { return static_cast<index_t>(round_up(static_cast<std::size_t>(depth), 64)); }
 
 // Tokens are taken in blocks, so that a block of arranged rows stays in the second-level cache beside the weights.
 constexpr std::size_t block_budget = std::size_t{5} << 18;
-constexpr index most_tokens = 512;
+constexpr index_t most_tokens = 512;
 template <class Form>
-constexpr index block_tokens(index depth) {
-  const auto fit = static_cast<index>(block_budget / Form::bytes(16, padded_depth(depth))) * 16;
+constexpr index_t block_tokens(index_t depth) {
+  const auto fit = static_cast<index_t>(block_budget / Form::bytes(16, padded_depth(depth))) * 16;
   return fit < 16 ? 16 : fit > most_tokens ? most_tokens : fit;
 }
 // One worker's sums (twice, for a gate) and unpacked weights.
 template <class Words>
-constexpr std::size_t worker_sums(index tokens) {
+constexpr std::size_t worker_sums(index_t tokens) {
   constexpr int widest = Words::template panels < activation::plain >> Words::template panels<activation::quantised<1>>
                              ? Words::template panels<activation::plain>
                              : Words::template panels<activation::quantised<1>>;
-  const index most = tokens < most_tokens ? tokens : most_tokens;
+  const index_t most = tokens < most_tokens ? tokens : most_tokens;
   return round_up(static_cast<std::size_t>(most), 16) * 16 * sizeof(float) * widest;
 }
 template <class Words>
-constexpr std::size_t worker_bytes(index tokens) {
+constexpr std::size_t worker_bytes(index_t tokens) {
   return 2 * worker_sums<Words>(tokens) + round_up(Words::unpacked_bytes, 64);
 }
-constexpr std::size_t arranged_bytes(index tokens, index depth) {
+constexpr std::size_t arranged_bytes(index_t tokens, index_t depth) {
   const std::size_t row = static_cast<std::size_t>(padded_depth(depth)) * 4, all = round_up(static_cast<std::size_t>(tokens), 16) * row;
   const std::size_t most = block_budget > 16 * row ? block_budget : 16 * row;
   return round_up(all < most ? all : most, 64);
@@ -64,9 +64,9 @@ constexpr std::size_t arranged_bytes(index tokens, index depth) {
 
 // Fills the scratch with rows [first, first + count) of x in the form that products want.
 template <class Machine, class Form>
-arranged arrange(const Machine& machine, Form, const view<const float, 2>& x, index first, index count, std::byte* scratch) {
+arranged arrange(const Machine& machine, Form, const view<const float, 2>& x, index_t first, index_t count, std::byte* scratch) {
   using Words = typename Machine::atoms::product;
-  const index depth = padded_depth(x.extent[1]);
+  const index_t depth = padded_depth(x.extent[1]);
   if (count == 1) {
     Form::template arrange<typename Words::leaf, 1>(x, first, 1, depth, scratch);
   } else {
@@ -74,7 +74,7 @@ arranged arrange(const Machine& machine, Form, const view<const float, 2>& x, in
     const int parts = tiles < machine.threads() ? tiles : machine.threads();
     machine.parallel(parts, [&](int part) {
       for (int t = part; t < tiles; t += parts) {
-        const index at = static_cast<index>(t) * Words::tile, live = count - at < Words::tile ? count - at : Words::tile;
+        const index_t at = static_cast<index_t>(t) * Words::tile, live = count - at < Words::tile ? count - at : Words::tile;
         Form::template arrange<typename Words::leaf, Words::tile>(x, first + at, static_cast<int>(live), depth,
                                                                   scratch + static_cast<std::size_t>(t) * Form::bytes(Words::tile, depth));
       }
@@ -85,15 +85,15 @@ arranged arrange(const Machine& machine, Form, const view<const float, 2>& x, in
 
 // Splits panels [0, all) among the threads in whole groups and calls f(first, last, sums, more sums, unpacked) for each share.
 template <class Words, class Form, class Machine, class F>
-void share(const Machine& machine, index all, index work, index tokens, std::byte* scratch, F&& f) {
-  constexpr index grain = Words::template panels<Form>;
-  const index groups = (all + grain - 1) / grain;
-  index parts = machine.threads();
+void share(const Machine& machine, index_t all, index_t work, index_t tokens, std::byte* scratch, F&& f) {
+  constexpr index_t grain = Words::template panels<Form>;
+  const index_t groups = (all + grain - 1) / grain;
+  index_t parts = machine.threads();
   if (parts > groups) parts = groups;
-  if (work < (index{1} << 15)) parts = 1;  // a region costs more than it saves
+  if (work < (index_t{1} << 15)) parts = 1;  // a region costs more than it saves
   machine.parallel(static_cast<int>(parts), [&](int part) {
     std::byte* mine = scratch + static_cast<std::size_t>(part) * worker_bytes<Words>(tokens);
-    const index first = groups * part / parts * grain, end = groups * (part + 1) / parts * grain;
+    const index_t first = groups * part / parts * grain, end = groups * (part + 1) / parts * grain;
     f(first, end < all ? end : all, reinterpret_cast<float*>(mine), reinterpret_cast<float*>(mine + worker_sums<Words>(tokens)),
       mine + 2 * worker_sums<Words>(tokens));
   });
@@ -118,7 +118,7 @@ inline void check(const view<const float, 2>& x, const packed_matrix& w, const v
 
 /// The bytes that `pack` writes for a matrix [rows, depth], a multiple of 64.
 template <class Machine>
-std::size_t packed_bytes(const Machine&, storage kind, compute how, index rows, index depth) {
+std::size_t packed_bytes(const Machine&, storage kind, compute how, index_t rows, index_t depth) {
   return static_cast<std::size_t>(kernel_detail::panel_count(rows)) * panel_bytes(kind, how, depth);
 }
 
@@ -136,16 +136,16 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
       throw error("scales for every ", matrix.scale_columns,
                   " columns of a matrix. Fix: a multiple of 32, or one scale for the whole row.");
   }
-  const index panels = kernel_detail::panel_count(matrix.rows);
+  const index_t panels = kernel_detail::panel_count(matrix.rows);
   constexpr int parts = 64;
   with_panel(matrix.kind, how, [&](auto format) {
     using Format = decltype(format);
     const std::size_t pitch = panel_bytes(matrix.kind, how, matrix.columns);
     machine.parallel(parts, [&](int part) {
-      for (index p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
+      for (index_t p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
         std::byte* slab = where + static_cast<std::size_t>(p) * pitch;
         __builtin_memset(slab, 0, pitch);
-        for (index k = 0; k < matrix.columns; k += Format::depth, slab += Format::bytes)
+        for (index_t k = 0; k < matrix.columns; k += Format::depth, slab += Format::bytes)
           panel::pack(format, matrix, p * panel::columns, k, slab);
       }
     });
@@ -155,7 +155,7 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
 
 /// The bytes of scratch (aligned to 64) that products of up to `tokens` tokens and `depth` values need. Grows with both.
 template <class Machine>
-std::size_t matmul_scratch(const Machine& machine, index tokens, index depth) {
+std::size_t matmul_scratch(const Machine& machine, index_t tokens, index_t depth) {
   using Words = typename Machine::atoms::product;
   return kernel_detail::arranged_bytes(tokens, depth) +
          static_cast<std::size_t>(machine.threads()) * kernel_detail::worker_bytes<Words>(tokens);
@@ -171,24 +171,24 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
     kernel_detail::check<Forms>(form_of(p.weights.kind, p.weights.how));
     kernel_detail::check(x, p.weights, p.out);
   }
-  const index tokens = x.extent[0], depth = x.extent[1];
+  const index_t tokens = x.extent[0], depth = x.extent[1];
   std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
   for (const form which : {form::plain, form::rounded, form::int8, form::int8x2}) {
-    index panels = 0;
+    index_t panels = 0;
     for (const product& p : products)
       if (form_of(p.weights.kind, p.weights.how) == which) panels += kernel_detail::panel_count(p.weights.rows);
     if (panels == 0) continue;
     with_form<Forms>(which, [&](auto form_type) {
       using Form = decltype(form_type);
-      const index step = kernel_detail::block_tokens<Form>(depth);
-      for (index first = 0; first < tokens; first += step) {
-        const index count = tokens - first < step ? tokens - first : step;
+      const index_t step = kernel_detail::block_tokens<Form>(depth);
+      for (index_t first = 0; first < tokens; first += step) {
+        const index_t count = tokens - first < step ? tokens - first : step;
         const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
         kernel_detail::share<Words, Form>(
-            machine, panels, panels * depth * count, tokens, workers, [&](index from, index to, float* sums, float*, std::byte* unpacked) {
+            machine, panels, panels * depth * count, tokens, workers, [&](index_t from, index_t to, float* sums, float*, std::byte* unpacked) {
               for (const product& p : products) {
                 if (form_of(p.weights.kind, p.weights.how) != which) continue;
-                const index mine = kernel_detail::panel_count(p.weights.rows);
+                const index_t mine = kernel_detail::panel_count(p.weights.rows);
                 if (from < mine && to > 0)
                   matmul_panels<Words, Form>(p.weights, rows, p.bias, p.how == finish::add, p.out.rows(first, count), from > 0 ? from : 0,
                                              to < mine ? to : mine, sums, unpacked);
@@ -211,16 +211,16 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   const form a = form_of(gate.kind, gate.how), b = form_of(up.kind, up.how);
   const form which = a == b ? a : form::plain;  // any panels can be multiplied in fp32
   kernel_detail::check<Forms>(which);
-  const index tokens = x.extent[0], depth = x.extent[1], panels = kernel_detail::panel_count(gate.rows);
+  const index_t tokens = x.extent[0], depth = x.extent[1], panels = kernel_detail::panel_count(gate.rows);
   std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
   with_form<Forms>(which, [&](auto form_type) {
     using Form = decltype(form_type);
-    const index step = kernel_detail::block_tokens<Form>(depth);
-    for (index first = 0; first < tokens; first += step) {
-      const index count = tokens - first < step ? tokens - first : step;
+    const index_t step = kernel_detail::block_tokens<Form>(depth);
+    for (index_t first = 0; first < tokens; first += step) {
+      const index_t count = tokens - first < step ? tokens - first : step;
       const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
       kernel_detail::share<Words, Form>(machine, panels, 2 * panels * depth * count, tokens, workers,
-                                        [&](index from, index to, float* sums, float* more, std::byte* unpacked) {
+                                        [&](index_t from, index_t to, float* sums, float* more, std::byte* unpacked) {
                                           gated_matmul_panels<Words, Form>(gate, up, rows, unit, out.rows(first, count), from, to, sums,
                                                                            more, unpacked);
                                         });

@@ -21,14 +21,14 @@ namespace kernel_detail {
 
 // Wide values of x[t, k..]: lane c sums row c of every panel, the lanes are added at the end.
 template <int Wide>
-TENON_INLINE void input_gradient(const packed_matrix& w, const float* dy, index k, float* dx) {
+TENON_INLINE void input_gradient(const packed_matrix& w, const float* dy, index_t k, float* dx) {
   constexpr int lanes = panel::columns;
   float sum[Wide][lanes] = {};
-  const index pitch = static_cast<index>(panel_bytes(w.kind, w.how, w.depth)) / index{sizeof(float)};
+  const index_t pitch = static_cast<index_t>(panel_bytes(w.kind, w.how, w.depth)) / index_t{sizeof(float)};
   const float* weights = reinterpret_cast<const float*>(w.data) + k * lanes;
-  for (index n = 0; n < w.rows; n += lanes, weights += pitch) {
+  for (index_t n = 0; n < w.rows; n += lanes, weights += pitch) {
     float own[lanes] = {};
-    const index live = w.rows - n < lanes ? w.rows - n : lanes;
+    const index_t live = w.rows - n < lanes ? w.rows - n : lanes;
     __builtin_memcpy(own, dy + n, static_cast<std::size_t>(live) * sizeof(float));
     for (int i = 0; i < Wide; ++i) for_lanes<lanes>([&](int c) TENON_LAMBDA { sum[i][c] += own[c] * weights[i * lanes + c]; });
   }
@@ -59,27 +59,27 @@ inline void check_product_gradients(const view<const float, 2>& x, const packed_
 template <class Machine>
 void matmul_backward(const Machine& machine, view<const float, 2> x, const packed_matrix& w, view<const float, 2> dy, const product_gradients& to) {
   kernel_detail::check_product_gradients(x, w, dy, to);
-  const index tokens = x.extent[0], depth = w.depth;
+  const index_t tokens = x.extent[0], depth = w.depth;
   constexpr int wide = 8;
   if (to.x.data != nullptr)
-    for_rows(machine, (depth + wide - 1) / wide, wide * w.rows * tokens, [&](index first, index last) {
-      for (index t = 0; t < tokens; ++t)
-        for (index k = first * wide; k < last * wide && k < depth; k += wide) {
+    for_rows(machine, (depth + wide - 1) / wide, wide * w.rows * tokens, [&](index_t first, index_t last) {
+      for (index_t t = 0; t < tokens; ++t)
+        for (index_t k = first * wide; k < last * wide && k < depth; k += wide) {
           const float* own = dy.data + t * dy.stride[0];
           float* row = to.x.data + t * to.x.stride[0];
           if (k + wide <= depth)
             kernel_detail::input_gradient<wide>(w, own, k, row);
           else
-            for (index i = k; i < depth; ++i) kernel_detail::input_gradient<1>(w, own, i, row);
+            for (index_t i = k; i < depth; ++i) kernel_detail::input_gradient<1>(w, own, i, row);
         }
     });
   if (to.weights.data != nullptr)
-    for_rows(machine, w.rows, depth * tokens, [&](index first, index last) {
-      for (index n = first; n < last; ++n) {
+    for_rows(machine, w.rows, depth * tokens, [&](index_t first, index_t last) {
+      for (index_t n = first; n < last; ++n) {
         float* row = to.weights.data + n * to.weights.stride[0];
-        for_strips<32>(depth, [&](index k, auto lanes) TENON_LAMBDA {
+        for_strips<32>(depth, [&](index_t k, auto lanes) TENON_LAMBDA {
           float sum[lanes] = {};
-          for (index t = 0; t < tokens; ++t) {
+          for (index_t t = 0; t < tokens; ++t) {
             const float by = dy(t, n);
             const float* from = x.data + t * x.stride[0] + k;
             for_lanes<lanes>([&](int l) TENON_LAMBDA { sum[l] += by * from[l]; });
@@ -89,8 +89,8 @@ void matmul_backward(const Machine& machine, view<const float, 2> x, const packe
       }
     });
   if (to.bias != nullptr)
-    for (index t = 0; t < tokens; ++t)
-      for (index n = 0; n < w.rows; ++n) to.bias[n] += dy(t, n);
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t n = 0; n < w.rows; ++n) to.bias[n] += dy(t, n);
 }
 
 TENON_KERNELS_END

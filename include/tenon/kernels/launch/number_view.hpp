@@ -24,8 +24,8 @@ template <class Byte, int Rank>
 struct number_view {
   Byte* data = nullptr;
   float_kind kind = float_kind::f32;
-  index extent[Rank] = {};
-  index stride[Rank] = {};
+  index_t extent[Rank] = {};
+  index_t stride[Rank] = {};
 
   number_view() = default;
   template <class T>
@@ -34,18 +34,18 @@ struct number_view {
     for (int axis = 0; axis < Rank; ++axis) extent[axis] = of.extent[axis], stride[axis] = of.stride[axis];
   }
 
-  index bytes() const { return kind == float_kind::f32 ? 4 : 2; }
+  index_t bytes() const { return kind == float_kind::f32 ? 4 : 2; }
   /// Where the last axis begins.
-  template <std::convertible_to<index>... Indices>
+  template <std::convertible_to<index_t>... Indices>
     requires(sizeof...(Indices) == Rank - 1)
   Byte* row(Indices... indices) const {
-    const index at[] = {static_cast<index>(indices)...};
-    index offset = 0;
+    const index_t at[] = {static_cast<index_t>(indices)...};
+    index_t offset = 0;
     for (int axis = 0; axis < Rank - 1; ++axis) offset += at[axis] * stride[axis];
     return data + offset * bytes();
   }
   /// The view without its slowest axis, at position `i` of it.
-  number_view<Byte, Rank - 1> operator[](index i) const
+  number_view<Byte, Rank - 1> operator[](index_t i) const
     requires(Rank > 1)
   {
     number_view<Byte, Rank - 1> out;
@@ -54,7 +54,7 @@ struct number_view {
     return out;
   }
   /// Positions [first, first + count) of the slowest axis.
-  number_view rows(index first, index count) const {
+  number_view rows(index_t first, index_t count) const {
     number_view out = *this;
     out.data += first * stride[0] * bytes();
     out.extent[0] = count;

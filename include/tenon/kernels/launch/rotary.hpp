@@ -14,9 +14,9 @@ TENON_KERNELS_BEGIN
 /// Turns the first `turned(dim)` features of every head of x: [token, head, dim], last stride 1, in place. Token t stands at
 /// position first + t, in [0, 1'500'000]. A policy without rotation does nothing.
 template <class Machine, class Position>
-  requires requires(const Position& p) { p.turned(index{}); }
-void rotate(const Machine& machine, const Position& position, view<float, 3> x, index first) {
-  const index dim = x.extent[2], pairs = position.turned(dim) / 2;
+  requires requires(const Position& p) { p.turned(index_t{}); }
+void rotate(const Machine& machine, const Position& position, view<float, 3> x, index_t first) {
+  const index_t dim = x.extent[2], pairs = position.turned(dim) / 2;
   if (pairs == 0) return;
   if (x.stride[2] != 1) throw error("[rotate] needs heads of neighbouring values. Fix: pass a view whose last stride is 1.");
   if (2 * pairs > dim) throw error("[rotary.dims] is ", 2 * pairs, ", but a head has ", dim, " features. Fix: at most the head dim.");
@@ -25,18 +25,18 @@ void rotate(const Machine& machine, const Position& position, view<float, 3> x, 
   const bool in_halves = position.pairing == halves;
   constexpr int wide = 16;
 
-  for_rows(machine, x.extent[0], x.extent[1] * dim, [&](index begin, index end) {
-    for_strips<wide>(pairs, [&](index pair, auto lanes) TENON_LAMBDA {
+  for_rows(machine, x.extent[0], x.extent[1] * dim, [&](index_t begin, index_t end) {
+    for_strips<wide>(pairs, [&](index_t pair, auto lanes) TENON_LAMBDA {
       double frequency[lanes];
       for_lanes<lanes>([&](int l) TENON_LAMBDA { frequency[l] = position.frequency(pair + l, dim); });
-      for (index t = begin; t < end; ++t) {
+      for (index_t t = begin; t < end; ++t) {
         float cosine[lanes], sine[lanes];
         const double p = static_cast<double>(first + t);
         for_lanes<lanes>([&](int l) TENON_LAMBDA {
           cosine[l] = amplitude * static_cast<float>(cos(p * frequency[l]));
           sine[l] = amplitude * static_cast<float>(sin(p * frequency[l]));
         });
-        for (index h = 0; h < x.extent[1]; ++h) {
+        for (index_t h = 0; h < x.extent[1]; ++h) {
           float* head = x.data + t * x.stride[0] + h * x.stride[1];
           if (in_halves) {
             float *low = head + pair, *high = head + pair + pairs;
@@ -61,6 +61,6 @@ void rotate(const Machine& machine, const Position& position, view<float, 3> x, 
 
 /// No rotation is a policy too.
 template <class Machine>
-void rotate(const Machine&, const no_rotation&, view<float, 3>, index) {}
+void rotate(const Machine&, const no_rotation&, view<float, 3>, index_t) {}
 
 TENON_KERNELS_END

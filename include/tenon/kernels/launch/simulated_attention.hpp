@@ -40,23 +40,23 @@ struct simulated_attention_words<gfx942, Problem> {
 template <class T>
 struct simulated_array {
   std::vector<T> all;
-  explicit simulated_array(index count) : all(static_cast<std::size_t>(count) + 256 / sizeof(T)) {}
+  explicit simulated_array(index_t count) : all(static_cast<std::size_t>(count) + 256 / sizeof(T)) {}
   T* data() { return all.data(); }
   std::size_t bytes() const { return all.size() * sizeof(T) - 256; }
 };
 
 // [batch, token, head, dim] of any number as dense bf16, tokens outside of heads or inside.
 inline void to_device(readable<4> from, bool heads_outside, bf16* to) {
-  const index tokens = from.extent[1], heads = from.extent[2], dim = from.extent[3];
+  const index_t tokens = from.extent[1], heads = from.extent[2], dim = from.extent[3];
   std::vector<float> room(static_cast<std::size_t>(dim));
-  for (index b = 0; b < from.extent[0]; ++b)
-    for (index t = 0; t < tokens; ++t)
-      for (index h = 0; h < heads; ++h) {
+  for (index_t b = 0; b < from.extent[0]; ++b)
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t h = 0; h < heads; ++h) {
         const float* row = as_floats(from.row(b, t, h), from.kind, room.data(), static_cast<int>(dim));
         bf16* const at = to + ((b * (heads_outside ? heads : tokens) + (heads_outside ? h : t)) * (heads_outside ? tokens : heads) +
                                (heads_outside ? t : h)) *
                                   dim;
-        for (index d = 0; d < dim; ++d) at[d] = bf16(row[d]);
+        for (index_t d = 0; d < dim; ++d) at[d] = bf16(row[d]);
       }
 }
 
@@ -65,7 +65,7 @@ void attend_simulated(const simulated<Arch>& machine, readable<4> q, readable<4>
                       const Score& score, const Weighting& weighting) {
   using problem = simulated_problem<Mask, Score, Weighting, Dim>;
   using words = typename simulated_attention_words<Arch, problem>::type;
-  const index batch = q.extent[0], queries = q.extent[1], heads = q.extent[2], keys = k.extent[1], kv_heads = k.extent[2];
+  const index_t batch = q.extent[0], queries = q.extent[1], heads = q.extent[2], keys = k.extent[1], kv_heads = k.extent[2];
   simulated_array<bf16> device_q(batch * queries * heads * Dim), device_k(batch * keys * kv_heads * Dim),
       device_v(batch * keys * kv_heads * Dim);
   simulated_array<float> device_out(batch * queries * heads * Dim);
@@ -88,9 +88,9 @@ void attend_simulated(const simulated<Arch>& machine, readable<4> q, readable<4>
     here.readable(logits, static_cast<std::size_t>(heads) * sizeof(float), "sink logits");
   machine.launch({static_cast<int>((queries + words::block_rows - 1) / words::block_rows), a.heads, static_cast<int>(batch)},
                  {words::threads}, words::shared_bytes, [&] { attention_kernel<typename simulated<Arch>::leaf, words>(a); });
-  for (index b = 0; b < batch; ++b)
-    for (index i = 0; i < queries; ++i)
-      for (index h = 0; h < heads; ++h) {
+  for (index_t b = 0; b < batch; ++b)
+    for (index_t i = 0; i < queries; ++i)
+      for (index_t h = 0; h < heads; ++h) {
         const float* row = device_out.data() + ((b * queries + i) * heads + h) * Dim;
         if (out.kind == float_kind::f32)
           std::memcpy(out.row(b, i, h), row, Dim * sizeof(float));
@@ -106,7 +106,7 @@ void attend_simulated(const simulated<Arch>& machine, readable<4> q, readable<4>
 template <class Arch, class Mask, class Score = scaled, class Weighting = softmax>
 void attend(const simulated<Arch>& machine, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask,
             const Score& score = {}, const Weighting& weighting = {}) {
-  const index batch = q.extent[0], keys = k.extent[1], kv_heads = k.extent[2], dim = q.extent[3];
+  const index_t batch = q.extent[0], keys = k.extent[1], kv_heads = k.extent[2], dim = q.extent[3];
   if (dim != 64 && dim != 128)
     throw error("[q] of attend has heads of ", dim, ": on ", simulated<Arch>::leaf::name, " they have 64 or 128. Fix: pad the heads.");
   if (kv_heads <= 0 || q.extent[2] % kv_heads != 0)

@@ -15,27 +15,27 @@ namespace tenon::reference {
 template <class T, class Mask, class Score, class Weighting = softmax>
 void attend(view<const T, 3> q, view<const T, 3> k, view<const T, 3> v, view<double, 3> out, const Mask& mask, const Score& score,
             const Weighting& weighting = {}, int batch = 0, double* largest = nullptr) {
-  const index keys = k.extent[0], queries = q.extent[0], group = q.extent[1] / k.extent[1];
+  const index_t keys = k.extent[0], queries = q.extent[0], group = q.extent[1] / k.extent[1];
   const double factor = factor_of(score) != 0 ? static_cast<double>(factor_of(score)) : 1 / __builtin_sqrt(static_cast<double>(q.extent[2]));
-  for (index i = 0; i < queries; ++i)
-    for (index h = 0; h < q.extent[1]; ++h) {
-      const auto s = [&](index j, bool& kept) {
+  for (index_t i = 0; i < queries; ++i)
+    for (index_t h = 0; h < q.extent[1]; ++h) {
+      const auto s = [&](index_t j, bool& kept) {
         const position p{static_cast<int>(keys - queries + i), static_cast<int>(j), static_cast<int>(h), batch};
         kept = mask.keep(p);
         if (!kept) return 0.0;
         double dot = 0;
-        for (index d = 0; d < q.extent[2]; ++d) dot += static_cast<double>(q(i, h, d)) * static_cast<double>(k(j, h / group, d));
+        for (index_t d = 0; d < q.extent[2]; ++d) dot += static_cast<double>(q(i, h, d)) * static_cast<double>(k(j, h / group, d));
         return score.adjust(dot * factor, p);
       };
       double top = -std::numeric_limits<double>::infinity(), total = 0;
-      for (index j = 0; j < keys; ++j) {
+      for (index_t j = 0; j < keys; ++j) {
         bool kept = false;
         const double value = s(j, kept);
         if (kept && value > top) top = value;
         if (kept && largest != nullptr && __builtin_isfinite(value) && __builtin_fabs(value) > *largest) *largest = __builtin_fabs(value);
       }
-      for (index c = 0; c < v.extent[2]; ++c) out(i, h, c) = 0;
-      for (index j = 0; j < keys; ++j) {
+      for (index_t c = 0; c < v.extent[2]; ++c) out(i, h, c) = 0;
+      for (index_t j = 0; j < keys; ++j) {
         bool kept = false;
         const double value = s(j, kept);
         if (!kept) continue;
@@ -45,12 +45,12 @@ void attend(view<const T, 3> q, view<const T, 3> k, view<const T, 3> v, view<dou
         else
           w = top == -std::numeric_limits<double>::infinity() ? 0 : __builtin_exp(value - top);
         total += w;
-        for (index c = 0; c < v.extent[2]; ++c) out(i, h, c) += w * static_cast<double>(v(j, h / group, c));
+        for (index_t c = 0; c < v.extent[2]; ++c) out(i, h, c) += w * static_cast<double>(v(j, h / group, c));
       }
       if constexpr (requires { weighting.bias; }) continue;
       if constexpr (requires { weighting.logits; })
         if (total > 0) total += __builtin_exp(static_cast<double>(weighting.logits[h]) - top);
-      for (index c = 0; c < v.extent[2]; ++c) out(i, h, c) = total == 0 ? 0 : out(i, h, c) / total;
+      for (index_t c = 0; c < v.extent[2]; ++c) out(i, h, c) = total == 0 ? 0 : out(i, h, c) / total;
     }
 }
 

@@ -9,11 +9,11 @@ namespace reference {
 
 /// x, out: [token, width]; gain: [width].
 inline void rms_norm(view<const double, 2> x, const double* gain, double epsilon, view<double, 2> out) {
-  for (index t = 0; t < x.extent[0]; ++t) {
+  for (index_t t = 0; t < x.extent[0]; ++t) {
     double squares = 0;
-    for (index i = 0; i < x.extent[1]; ++i) squares += x(t, i) * x(t, i);
+    for (index_t i = 0; i < x.extent[1]; ++i) squares += x(t, i) * x(t, i);
     const double rms = __builtin_sqrt(squares / static_cast<double>(x.extent[1]) + epsilon);
-    for (index i = 0; i < x.extent[1]; ++i) out(t, i) = x(t, i) / rms * gain[i];
+    for (index_t i = 0; i < x.extent[1]; ++i) out(t, i) = x(t, i) / rms * gain[i];
   }
 }
 

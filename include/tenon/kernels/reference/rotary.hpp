@@ -12,10 +12,10 @@ TENON_KERNELS_BEGIN
 namespace reference {
 
 /// x: [token, head, dim], turned in place; token t stands at first + t. Only the first `dims` features turn, without scaling.
-inline void rotate(double theta, index dims, pairing pairs, view<double, 3> x, index first) {
-  for (index t = 0; t < x.extent[0]; ++t)
-    for (index h = 0; h < x.extent[1]; ++h)
-      for (index i = 0; i < dims / 2; ++i) {
+inline void rotate(double theta, index_t dims, pairing pairs, view<double, 3> x, index_t first) {
+  for (index_t t = 0; t < x.extent[0]; ++t)
+    for (index_t h = 0; h < x.extent[1]; ++h)
+      for (index_t i = 0; i < dims / 2; ++i) {
         const double angle = static_cast<double>(first + t) * std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(dims));
         double& a = pairs == halves ? x(t, h, i) : x(t, h, 2 * i);
         double& b = pairs == halves ? x(t, h, i + dims / 2) : x(t, h, 2 * i + 1);

@@ -15,19 +15,19 @@ namespace activation {
 
 /// As they are: [depth][Tokens] floats.
 struct plain {
-  static constexpr std::size_t bytes(int tokens, index depth) {
+  static constexpr std::size_t bytes(int tokens, index_t depth) {
     return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 4;
   }
 
   template <class L, int Tokens>
-  TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
+  TENON_INLINE static void arrange(const view<const float, 2>& x, index_t first, int count, index_t depth, std::byte* tile) {
     auto* to = reinterpret_cast<float*>(tile);
-    constexpr index together = 16;  // values of every row before the next ones: whole cache lines are written
-    for (index from = 0; from < depth; from += together)
+    constexpr index_t together = 16;  // values of every row before the next ones: whole cache lines are written
+    for (index_t from = 0; from < depth; from += together)
       for (int row = 0; row < Tokens; ++row) {
-        const index have = row < count ? x.extent[1] - from : 0, live = have < together ? have : together;
+        const index_t have = row < count ? x.extent[1] - from : 0, live = have < together ? have : together;
         float* at = to + from * Tokens + row;
-        index k = 0;
+        index_t k = 0;
         for (const float* values = have > 0 ? &x(first + row, from) : nullptr; k < live; ++k) at[k * Tokens] = values[k];
         for (; k < together; ++k) at[k * Tokens] = 0;
       }
@@ -36,23 +36,23 @@ struct plain {
 
 /// Rounded to bf16: [depth / 32][Tokens][32], the rows of a matrix register; its pairs are the operand of a dot product.
 struct rounded {
-  static constexpr std::size_t bytes(int tokens, index depth) {
+  static constexpr std::size_t bytes(int tokens, index_t depth) {
     return static_cast<std::size_t>(depth) * static_cast<std::size_t>(tokens) * 2;
   }
 
   template <class L, int Tokens>
-  TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
+  TENON_INLINE static void arrange(const view<const float, 2>& x, index_t first, int count, index_t depth, std::byte* tile) {
     auto* to = reinterpret_cast<std::uint16_t*>(tile);
     for (int row = 0; row < Tokens; ++row) {
       const float* from = row < count ? &x(first + row, 0) : nullptr;
-      for (index k = 0; k < depth; k += 16) {
+      for (index_t k = 0; k < depth; k += 16) {
         std::uint16_t* at = to + (k / 32 * Tokens + row) * 32 + k % 32;
-        const index have = row < count ? x.extent[1] - k : 0;
+        const index_t have = row < count ? x.extent[1] - k : 0;
         if (have >= 16) {
           L::store_bf16(at, L::load(from + k));
         } else {
           alignas(64) float rest[16] = {};
-          for (index i = 0; i < have; ++i) rest[i] = from[k + i];
+          for (index_t i = 0; i < have; ++i) rest[i] = from[k + i];
           L::store_bf16(at, L::load(rest));
         }
       }
@@ -79,22 +79,22 @@ template <int Bytes>
 struct quantised {
   template <int Tokens>
   using block = quantised_block<Tokens, Bytes>;
-  static constexpr std::size_t bytes(int tokens, index depth) {
+  static constexpr std::size_t bytes(int tokens, index_t depth) {
     return static_cast<std::size_t>(depth / 32) * (tokens == 1 ? sizeof(block<1>) : sizeof(block<16>));
   }
 
   template <class L, int Tokens>
-  TENON_INLINE static void arrange(const view<const float, 2>& x, index first, int count, index depth, std::byte* tile) {
+  TENON_INLINE static void arrange(const view<const float, 2>& x, index_t first, int count, index_t depth, std::byte* tile) {
     auto* blocks = reinterpret_cast<block<Tokens>*>(tile);
     for (int row = 0; row < Tokens; ++row) {
       const float* from = row < count ? &x(first + row, 0) : nullptr;
-      for (index b = 0; b < depth / 32; ++b) {
-        const index have = row < count ? x.extent[1] - 32 * b : 0;
+      for (index_t b = 0; b < depth / 32; ++b) {
+        const index_t have = row < count ? x.extent[1] - 32 * b : 0;
         if (have >= 32) {
           quantise<L>(from + 32 * b, row, blocks[b]);
         } else {
           alignas(64) float rest[32] = {};
-          for (index k = 0; k < have; ++k) rest[k] = from[32 * b + k];
+          for (index_t k = 0; k < have; ++k) rest[k] = from[32 * b + k];
           quantise<L>(rest, row, blocks[b]);
         }
       }

@@ -24,8 +24,8 @@ struct alignas(64) byte_block {
 
 /// `depth` values of one panel; quanta as they are or, for matrix registers, with their offset subtracted: signed bytes.
 template <class Leaf, class Format, bool Signed>
-void unpack_bytes(const std::byte* slab, index depth, byte_block* to) noexcept {
-  for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
+void unpack_bytes(const std::byte* slab, index_t depth, byte_block* to) noexcept {
+  for (index_t k = 0; k < depth; k += Format::depth, slab += Format::bytes)
     for (int step = 0; step < Format::depth / panel::step_depth; step += 2, ++to) {
       unroll<2>([&](auto half) TENON_LAMBDA {
         unroll<4>([&](auto quad) TENON_LAMBDA {
@@ -46,17 +46,17 @@ struct byte_words {
   using floats = typename Leaf::floats;
   using ints = typename Leaf::ints;
   /// The depth that is unpacked at a time: three panels then stay in the first-level cache.
-  static constexpr index stretch = 512;
+  static constexpr index_t stretch = 512;
   static constexpr std::size_t unpacked_bytes = stretch / 32 * sizeof(byte_block) * Shape.byte_panels;
 
   /// One token: quanta are unpacked in registers. sums [panels][16].
   template <class Format>
-  static void one(const std::byte* const* packed, index depth, const x_block<1>* x, float* sums) noexcept {
+  static void one(const std::byte* const* packed, index_t depth, const x_block<1>* x, float* sums) noexcept {
     constexpr int group = Shape.byte_panels, steps = Format::depth / panel::step_depth;
     const std::byte* slab[group];
     floats total[group];
     unroll<group>([&](int p) TENON_LAMBDA { total[p] = Leaf::zero(), slab[p] = packed[p]; });
-    for (index at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
+    for (index_t at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
       for (int step = 0; step < steps; step += 2, ++x) {
         fetch_slab_ahead<group, Format::bytes, steps / 2>(packed, at, end, step / 2);
         unroll<group>([&](int p) TENON_LAMBDA { total[p] = dot_packed<Format>(slab[p] + at, step, *x, total[p]); });
@@ -66,17 +66,17 @@ struct byte_words {
 
   /// Tiles of tokens; Tiled: through matrix registers. sums [token][panels][16].
   template <panel::correction How, bool Tiled>
-  static void many(const panel_group& packed, void (*unpacker)(const std::byte*, index, byte_block*), index depth, const std::byte* x,
-                   index tokens, float* sums, byte_block* unpacked) noexcept {
+  static void many(const panel_group& packed, void (*unpacker)(const std::byte*, index_t, byte_block*), index_t depth, const std::byte* x,
+                   index_t tokens, float* sums, byte_block* unpacked) noexcept {
     constexpr int group = Shape.byte_panels, rows = Tiled ? token_tile : Shape.byte_rows,
                   tile_deep = How == panel::correction::offset_32_halves ? 16 : 32;
     const auto* blocks = reinterpret_cast<const x_block<token_tile>*>(x);
     if constexpr (Tiled)
       Leaf::tiles::configure({{16, 64}, {16, 64}, {16, tile_deep}, {16, tile_deep}, {tile_deep / 4, 64}, {tile_deep / 4, 64}, {}});
-    for (index from = 0; from < depth; from += stretch) {
-      const index deep = depth - from < stretch ? depth - from : stretch;
+    for (index_t from = 0; from < depth; from += stretch) {
+      const index_t deep = depth - from < stretch ? depth - from : stretch;
       for (int p = 0; p < group; ++p) unpacker(packed.at(p, from), deep, unpacked + p * (deep / 32));
-      for (index t = 0; t < tokens; t += rows) {
+      for (index_t t = 0; t < tokens; t += rows) {
         fetch_ahead<group>(packed, depth, from, stretch, t / rows, (tokens + rows - 1) / rows);
         const auto* block = blocks + t / token_tile * (depth / 32) + from / 32;
         if constexpr (Tiled)
@@ -130,13 +130,13 @@ struct byte_words {
 
   // Rows tokens of a tile with w[Panels][depth / 32].
   template <panel::correction How, int Rows, int Panels>
-  static void multiply(const byte_block* w, index depth, const x_block<token_tile>* x, int row, float* sums,
+  static void multiply(const byte_block* w, index_t depth, const x_block<token_tile>* x, int row, float* sums,
                        bool first) noexcept {
     constexpr bool halves = How == panel::correction::offset_32_halves;
     floats total[Rows][Panels];
     each_sum<Rows, Panels>([&](int r, int p)
                                TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
-    for (index blocks = depth / 32, b = 0; b < blocks; ++b, ++x, ++w) {
+    for (index_t blocks = depth / 32, b = 0; b < blocks; ++b, ++x, ++w) {
       unroll<halves ? 2 : 1>([&](auto half) TENON_LAMBDA {
         ints sum[Rows][Panels];
         unroll<Bytes>([&](auto byte) TENON_LAMBDA {
@@ -175,19 +175,19 @@ struct byte_words {
 
   // Bytes through matrix registers: a tile of 16 tokens with one panel at a time. Depth: the values that share a scale.
   template <panel::correction How, int Depth>
-  static void multiply_tile(const byte_block* w, index depth, const x_block<token_tile>* x, float* sums,
+  static void multiply_tile(const byte_block* w, index_t depth, const x_block<token_tile>* x, float* sums,
                             bool first) noexcept {
     using tiles = typename Leaf::tiles;
     constexpr int halves = 32 / Depth;
     alignas(64) std::int32_t products[2][Bytes][token_tile][16];
-    const index blocks = depth / 32, units = blocks * halves;
+    const index_t blocks = depth / 32, units = blocks * halves;
     for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
       floats total[token_tile];
       unroll<token_tile>([&](int r)
                              TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
       // Unit u, in tiles and products [Odd]: issued one ahead, so that tiles work while vectors add up the one before.
-      const auto issue = [&](auto odd, index u) TENON_LAMBDA {
-        const index b = u / halves, half = u % halves;
+      const auto issue = [&](auto odd, index_t u) TENON_LAMBDA {
+        const index_t b = u / halves, half = u % halves;
         tiles::template load<4 + odd>(w[b].q[half * 4], 64);
         unroll<Bytes>([&](auto byte) TENON_LAMBDA {
           constexpr int with = Bytes == 1 ? odd : byte;
@@ -197,8 +197,8 @@ struct byte_words {
           tiles::template store<with>(products[odd][byte], 64);
         });
       };
-      const auto add = [&](int odd, index u) TENON_LAMBDA {
-        const index b = u / halves, half = u % halves;
+      const auto add = [&](int odd, index_t u) TENON_LAMBDA {
+        const index_t b = u / halves, half = u % halves;
         const auto scale = Leaf::load(w[b].scale[half]);
         unroll<token_tile>([&](int r) TENON_LAMBDA {
           ints sum = Leaf::load_ints(products[odd][Bytes - 1][r]);
@@ -213,7 +213,7 @@ struct byte_words {
       constexpr std::integral_constant<int, 0> even;
       constexpr std::integral_constant<int, 1> odd;
       issue(even, 0);
-      for (index u = 0; u < units; u += 2) {
+      for (index_t u = 0; u < units; u += 2) {
         issue(odd, u + 1);
         add(even, u);
         if (u + 2 < units) issue(even, u + 2);

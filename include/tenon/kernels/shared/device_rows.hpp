@@ -10,7 +10,7 @@ namespace tenon {
 template <class T, int Group>
 struct device_rows {
   T* first;
-  index query_stride, head_stride;
+  index_t query_stride, head_stride;
 
   TENON_BOTH TENON_INLINE T* operator()(int row) const {
     if constexpr (Group == 1)

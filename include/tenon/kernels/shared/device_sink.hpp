@@ -22,7 +22,7 @@ struct device_sink {
   const float* bias;
   const Out* residual;
   int tokens, rows;  ///< of out
-  index out_stride, residual_stride;
+  index_t out_stride, residual_stride;
 
   /// The bias of rows `row` to `row` + 3; 0 where there is none.
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&to)[4]) const {

@@ -23,12 +23,12 @@ TENON_INLINE void write(std::byte* to, T value) {
 }
 // Calls f(lane, row) for the rows of the matrix that exist in the panel that starts at `first`.
 template <class F>
-TENON_INLINE void each_row(const stored_matrix& m, index first, F&& f) {
+TENON_INLINE void each_row(const stored_matrix& m, index_t first, F&& f) {
   for (int c = 0; c < columns && first + c < m.rows; ++c) f(c, first + c);
 }
 // Block number `at` of a row, if the row is that long.
 template <class Block, class F>
-TENON_INLINE void each_block(const stored_matrix& m, index row, index first, int count, F&& f) {
+TENON_INLINE void each_block(const stored_matrix& m, index_t row, index_t first, int count, F&& f) {
   const std::byte* source = m.row(row);
   for (int b = 0; b < count && (first + b) * Block::values < m.columns; ++b)
     f(b, read<Block>(source + static_cast<std::size_t>(first + b) * sizeof(Block)));
@@ -38,13 +38,13 @@ TENON_INLINE constexpr int quad_at(int c, int k) { return k / 4 * 64 + c * 4 + k
 TENON_INLINE void add_nibble(std::byte* lines, int c, int k, int value) {
   lines[k / 8 * 64 + c * 4 + k % 4] |= static_cast<std::byte>(value << (k / 4 % 2 * 4));
 }
-TENON_INLINE float tile_scale(const stored_matrix& m, index row, index column) {
+TENON_INLINE float tile_scale(const stored_matrix& m, index_t row, index_t column) {
   if (m.scales == nullptr) return 1.0f;
   return m.scales[row / m.scale_rows * ((m.columns + m.scale_columns - 1) / m.scale_columns) + column / m.scale_columns];
 }
 // Values of unblocked storage, from column `first` of a row on, as floats.
 template <class F>
-TENON_INLINE void each_value(const stored_matrix& m, index row, index first, int count, F&& f) {
+TENON_INLINE void each_value(const stored_matrix& m, index_t row, index_t first, int count, F&& f) {
   with_block(m.kind, [&](auto block) TENON_LAMBDA {
     using Block = decltype(block);
     if constexpr (Block::values == 1) {
@@ -61,27 +61,27 @@ TENON_INLINE void each_value(const stored_matrix& m, index row, index first, int
 
 // pack(format, m, first_row, first_column, slab): fills one slab, which must be zeroed, from the matrix.
 
-inline void pack(f32, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(f32, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_value(m, row, first_column, f32::depth, [&](int k, float x) { detail::write(slab + (k * columns + c) * 4, x); });
   });
 }
-inline void pack(f16, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(f16, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_block<blocks::f16>(m, row, first_column, f16::depth,
                                     [&](int k, const blocks::f16& b) { detail::write(slab + (k * columns + c) * 2, b.x.bits); });
   });
 }
 /// Any float storage, rounded to bf16.
-inline void pack(bf16, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(bf16, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_value(m, row, first_column, bf16::depth,
                        [&](int k, float x) { detail::write(slab + (k / 2 * columns + c) * 4 + k % 2 * 2, tenon::bf16(x).bits); });
   });
 }
 /// A NaN among the values becomes a NaN scale: its column of the product is NaN either way.
-inline void pack(e4m3, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(e4m3, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     float scales[2] = {};
     for (int half = 0; half < 2 && first_column + 32 * half < m.columns; ++half)
       scales[half] = detail::tile_scale(m, row, first_column + 32 * half);
@@ -94,8 +94,8 @@ inline void pack(e4m3, const stored_matrix& m, index first_row, index first_colu
     for (int half = 0; half < 2; ++half) detail::write(slab + 1024 + (half * columns + c) * 4, scales[half]);
   });
 }
-inline void pack(i8, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(i8, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     for (int half = 0; half < 2 && first_column + 32 * half < m.columns; ++half)
       detail::write(slab + 1024 + (half * columns + c) * 4, detail::tile_scale(m, row, first_column + 32 * half));
     for (int k = 0; k < i8::depth; ++k) slab[detail::quad_at(c, k)] = std::byte{128};
@@ -103,24 +103,24 @@ inline void pack(i8, const stored_matrix& m, index first_row, index first_column
                                    [&](int k, const blocks::i8& b) { slab[detail::quad_at(c, k)] = static_cast<std::byte>(b.x + 128); });
   });
 }
-inline void pack(q8_0, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(q8_0, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_block<blocks::q8_0>(m, row, first_column / 32, 2, [&](int half, const blocks::q8_0& b) {
       detail::write(slab + 1024 + (half * columns + c) * 2, b.d.bits);
       for (int k = 0; k < 32; ++k) slab[detail::quad_at(c, 32 * half + k)] = static_cast<std::byte>(b.q[k] + 128);
     });
   });
 }
-inline void pack(q4_0, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(q4_0, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_block<blocks::q4_0>(m, row, first_column / 32, 2, [&](int half, const blocks::q4_0& b) {
       detail::write(slab + 512 + (half * columns + c) * 2, b.d.bits);
       for (int k = 0; k < 32; ++k) detail::add_nibble(slab, c, 32 * half + k, (b.q[k % 16] >> (k / 16 * 4)) & 15);
     });
   });
 }
-inline void pack(q4_1, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(q4_1, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_block<blocks::q4_1>(m, row, first_column / 32, 2, [&](int half, const blocks::q4_1& b) {
       detail::write(slab + 512 + (half * columns + c) * 2, b.d.bits);
       detail::write(slab + 576 + (half * columns + c) * 2, b.m.bits);
@@ -128,8 +128,8 @@ inline void pack(q4_1, const stored_matrix& m, index first_row, index first_colu
     });
   });
 }
-inline void pack(q4_k, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(q4_k, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_block<blocks::q4_k>(m, row, first_column / 256, 1, [&](int, const blocks::q4_k& b) {
       detail::write(slab + 2 * c, b.d.bits);
       detail::write(slab + 32 + 2 * c, static_cast<std::uint16_t>(b.dmin.bits ^ 0x8000));
@@ -143,8 +143,8 @@ inline void pack(q4_k, const stored_matrix& m, index first_row, index first_colu
     });
   });
 }
-inline void pack(q6_k, const stored_matrix& m, index first_row, index first_column, std::byte* slab) {
-  detail::each_row(m, first_row, [&](int c, index row) {
+inline void pack(q6_k, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
+  detail::each_row(m, first_row, [&](int c, index_t row) {
     detail::each_block<blocks::q6_k>(m, row, first_column / 256, 1, [&](int, const blocks::q6_k& b) {
       detail::write(slab + 2 * c, b.d.bits);
       for (int i = 0; i < 256; ++i) {

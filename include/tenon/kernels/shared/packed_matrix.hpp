@@ -18,7 +18,7 @@ TENON_KERNELS_BEGIN
 struct packed_matrix {
   storage kind = storage::f32;
   compute how = compute::fp32;
-  index rows = 0, depth = 0;
+  index_t rows = 0, depth = 0;
   const std::byte* data = nullptr;
 };
 
@@ -83,7 +83,7 @@ TENON_INLINE decltype(auto) with_panel(storage kind, compute how, F&& f) {
 }
 
 /// The bytes of one panel of `depth` values.
-TENON_INLINE std::size_t panel_bytes(storage kind, compute how, index depth) {
+TENON_INLINE std::size_t panel_bytes(storage kind, compute how, index_t depth) {
   return with_panel(kind, how, [&](auto format) TENON_LAMBDA {
     using Format = decltype(format);
     return static_cast<std::size_t>((depth + Format::depth - 1) / Format::depth) * static_cast<std::size_t>(Format::bytes);

@@ -33,7 +33,7 @@ struct product_words {
 
   /// sums[token][panels][16] = the product of `tokens` arranged tokens with a group of panels. `unpacked`: unpacked_bytes.
   template <class Format, class Form>
-  static void multiply(const std::byte* const (&packed)[panels<Form>], index depth, const std::byte* x, index tokens, float* sums,
+  static void multiply(const std::byte* const (&packed)[panels<Form>], index_t depth, const std::byte* x, index_t tokens, float* sums,
                        std::byte* unpacked) noexcept {
     const panel_group group{packed, Format::depth, Format::bytes};
     if constexpr (constexpr int bytes = activation::bytes_of<Form>; bytes != 0) {

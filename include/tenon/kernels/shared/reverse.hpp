@@ -28,7 +28,7 @@ inline constexpr bool learns_per_score<chain<A, B>> = learns_per_score<A> || lea
 /// (key - from) per key (the first head's place), at (query - first query) per query.
 struct learned_sums {
   float* at = nullptr;  ///< null: nobody asked
-  index width = 0;
+  index_t width = 0;
   int from = 0;
 };
 
@@ -71,7 +71,7 @@ struct reverse_meaning : meaning<Mask, Score> {
   }
   template <int Count, int Stage, class Single>
   TENON_INLINE void learn(const Single& stage, const float* x, const float* ds, position p, int key) const {
-    float* own = sums.at + (index(Stage) * this->group + p.head - this->first_head) * sums.width;
+    float* own = sums.at + (index_t(Stage) * this->group + p.head - this->first_head) * sums.width;
     if constexpr (Single::learned == per::score) {
       for (int i = 0; i < Count; ++i)
         if (ds[i] != 0) stage.learn(x[i], ds[i], at_key(p, key + i));
@@ -80,7 +80,7 @@ struct reverse_meaning : meaning<Mask, Score> {
       for (int i = 0; i < Count; ++i) total += ds[i];
       own[p.query - this->first_query] += total;
     } else {
-      float* to = Single::learned == per::distance ? own + (key - p.query + this->length - 1) : sums.at + index(Stage) * this->group * sums.width + (key - sums.from);
+      float* to = Single::learned == per::distance ? own + (key - p.query + this->length - 1) : sums.at + index_t(Stage) * this->group * sums.width + (key - sums.from);
       TENON_INDEPENDENT
       for (int i = 0; i < Count; ++i) to[i] += ds[i];
     }

@@ -18,20 +18,20 @@ template <class Leaf, product_shape Shape>
 struct rounded_words {
   using floats = typename Leaf::floats;
   /// The depth that is unpacked at a time.
-  static constexpr index stretch = 256;
+  static constexpr index_t stretch = 256;
   static constexpr std::size_t unpacked_bytes = std::size_t{stretch} * 32 * Shape.float_panels;
 
   /// Tokens is 1 or token_tile, as x is arranged; Tiled: through matrix registers. sums [token][panels][16].
   template <int Tokens, bool Tiled>
-  static void many(const panel_group& packed, const std::byte* (*unpacker)(const std::byte*, index, std::byte*), index depth,
-                   const std::byte* x, index tokens, float* sums, std::byte* unpacked) noexcept {
+  static void many(const panel_group& packed, const std::byte* (*unpacker)(const std::byte*, index_t, std::byte*), index_t depth,
+                   const std::byte* x, index_t tokens, float* sums, std::byte* unpacked) noexcept {
     constexpr int group = Shape.float_panels, rows = Tiled || Tokens == 1 ? Tokens : Shape.float_rows;
     if constexpr (Tiled) Leaf::tiles::configure({{Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {Tokens, 64}, {16, 64}, {16, 64}, {16, 64}});
-    for (index from = 0; from < depth; from += stretch) {
-      const index deep = depth - from < stretch ? depth - from : stretch;
+    for (index_t from = 0; from < depth; from += stretch) {
+      const index_t deep = depth - from < stretch ? depth - from : stretch;
       const std::byte* weights[group];
       for (int p = 0; p < group; ++p) weights[p] = unpacker(packed.at(p, from), deep, unpacked + p * deep * 32);
-      for (index t = 0; t < tokens; t += rows) {
+      for (index_t t = 0; t < tokens; t += rows) {
         if constexpr (Tokens > 1) fetch_ahead<group>(packed, depth, from, stretch, t / rows, (tokens + rows - 1) / rows);
         const std::byte* at = x + (t / Tokens * depth + from) * Tokens * 2 + t % Tokens * 64;
         if constexpr (Tiled)
@@ -45,10 +45,10 @@ struct rounded_words {
 
   /// `depth` values of one panel as pairs of bf16 [depth / 2][16][2]: in `to`, or where they already lie.
   template <class Format>
-  static const std::byte* unpack(const std::byte* slab, index depth, std::byte* to) noexcept {
+  static const std::byte* unpack(const std::byte* slab, index_t depth, std::byte* to) noexcept {
     if constexpr (std::is_same_v<Format, panel::bf16>) return slab;
     std::byte* at = to;
-    for (index k = 0; k < depth; k += Format::depth, slab += Format::bytes)
+    for (index_t k = 0; k < depth; k += Format::depth, slab += Format::bytes)
       for (int step = 0; step < Format::depth / panel::step_depth; ++step, at += panel::step_depth * 32) {
         floats even;
         Format::template weights<Leaf>(slab, step, [&](int i, const floats& w) TENON_LAMBDA {
@@ -64,13 +64,13 @@ struct rounded_words {
  private:
   // Rows tokens of a tile x [depth / 32][Tokens][32] with weights[Panels][depth / 2][16][2].
   template <int Rows, int Panels, int Tokens>
-  static void multiply(const std::byte* const* weights, index depth, const std::byte* x, float* sums, bool first) noexcept {
+  static void multiply(const std::byte* const* weights, index_t depth, const std::byte* x, float* sums, bool first) noexcept {
     floats total[Rows][Panels];
     each_sum<Rows, Panels>([&](int r, int p)
                                TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
     const std::byte* w[Panels];
     unroll<Panels>([&](int p) TENON_LAMBDA { w[p] = weights[p]; });
-    for (index k = 0; k < depth; k += 2, x += k % 32 == 0 ? Tokens * 64 - 60 : 4) {
+    for (index_t k = 0; k < depth; k += 2, x += k % 32 == 0 ? Tokens * 64 - 60 : 4) {
       typename Leaf::bytes column[Panels];
       unroll<Panels>([&](int p) TENON_LAMBDA { column[p] = Leaf::load_bytes(w[p] + k * 32); });
       unroll<Rows>([&](int r) TENON_LAMBDA {
@@ -90,7 +90,7 @@ struct rounded_words {
 
   // The same through matrix registers: sums in tiles 0 to 2, x in 3, weights in 4 to 6.
   template <int Tokens>
-  static void multiply_tile(const std::byte* const* weights, index depth, const std::byte* x, float* sums, bool first) noexcept {
+  static void multiply_tile(const std::byte* const* weights, index_t depth, const std::byte* x, float* sums, bool first) noexcept {
     using tiles = typename Leaf::tiles;
     constexpr int panels = Shape.float_panels;
     static_assert(panels <= 3);
@@ -100,7 +100,7 @@ struct rounded_words {
       else
         tiles::template load<p>(sums + p * 16, panels * 64);
     });
-    for (index k = 0; k < depth; k += 32, x += Tokens * 64) {
+    for (index_t k = 0; k < depth; k += 32, x += Tokens * 64) {
       tiles::template load<3>(x, 64);
       unroll<panels>([&](auto p) TENON_LAMBDA {
         tiles::template load<4 + p>(weights[p] + k * 32, 64);

@@ -16,7 +16,7 @@ struct bridge : refused_context_layer {};
 template <class Spec>
 struct bridge<Spec, true> {
   static constexpr const char* norm_name = "bridge_norm.weight";
-  static constexpr index width = Spec::shape.width, narrow = Spec::bridge.width, context_width = Spec::context.width;
+  static constexpr index_t width = Spec::shape.width, narrow = Spec::bridge.width, context_width = Spec::context.width;
   static constexpr form_set forms = forms_of(Spec::precision);
 
   /// The attention in the middle, as a spec of its own.
@@ -49,26 +49,26 @@ struct bridge<Spec, true> {
   template <class Machine>
   using state = typename core::template state<Machine>;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
+  static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return core::state_bytes(machine, capacity);
   }
   template <class Machine>
-  static state<Machine> open_state(const Machine& machine, std::byte* memory, index capacity) {
+  static state<Machine> open_state(const Machine& machine, std::byte* memory, index_t capacity) {
     return core::open_state(machine, memory, capacity);
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
-    constexpr index wider = width > context_width ? width : context_width;
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
+    constexpr index_t wider = width > context_width ? width : context_width;
     const std::size_t around = matmul_scratch(machine, block_tokens, wider > narrow ? wider : narrow), within = core::scratch_bytes(machine, capacity);
     return around > within ? around : within;
   }
 
   /// As cross_attention::read_context.
   template <class Machine>
-  static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index first = 0) {
+  static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index_t first = 0) {
     if (tokens.extent[0] == 0) cache.length = first;
-    for (index done = 0; done < tokens.extent[0]; done += block_tokens) {
-      const index count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
+    for (index_t done = 0; done < tokens.extent[0]; done += block_tokens) {
+      const index_t count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
       const view<float, 2> short_tokens = activations.in(now.activations, narrowed, count);
       const product down[] = {{.weights = w.from_context, .out = short_tokens}};
       matmul<forms>(now.machine, tokens.rows(done, count), down, now.scratch);
@@ -81,7 +81,7 @@ struct bridge<Spec, true> {
     const view<float, 2> short_tokens = activations.in(now.activations, narrowed, now.tokens), sum = activations.in(now.activations, mixed, now.tokens);
     const product down[] = {{.weights = w.from_stream, .out = short_tokens}};
     matmul<forms>(now.machine, in, down, now.scratch);
-    for (index i = 0; i < sum.size(); ++i) sum.data[i] = 0;
+    for (index_t i = 0; i < sum.size(); ++i) sum.data[i] = 0;
     core::forward(within(now), w.attention, cache, short_tokens, sum);
     const product up[] = {{.weights = w.back, .out = stream, .how = finish::add}};
     matmul<forms>(now.machine, sum, up, now.scratch);
@@ -116,7 +116,7 @@ struct bridge<Spec, true> {
     product_backward(now, rows_of(kept.sum, narrow), w.back, out_gradient, rows_of(d_sum, narrow), to.back);
     core::backward(within(now), w.attention, kept.attention, rows_of(std::as_const(d_sum), narrow), rows_of(d_narrow, narrow), to.attention);
     product_backward(now, rows_of(kept.in, width), w.from_stream, rows_of(d_narrow, narrow), in_gradient, to.from_stream);
-    to.context = zeros(static_cast<index>(kept.context.size()));
+    to.context = zeros(static_cast<index_t>(kept.context.size()));
     product_backward(now, rows_of(kept.context, context_width), w.from_context, rows_of(to.attention.context, narrow), rows_of(to.context, context_width), to.from_context);
   }
 

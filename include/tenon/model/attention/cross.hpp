@@ -33,28 +33,28 @@ struct cross_attention<Spec, true> {
   template <class Machine>
   using state = typename parts_of::cache;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index) {
+  static std::size_t state_bytes(const Machine& machine, index_t) {
     return parts_of::cache_bytes(machine, context.most_tokens);
   }
   template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte* memory, index) {
+  static state<Machine> open_state(const Machine&, std::byte* memory, index_t) {
     return {.data = memory, .shape = parts_of::shape, .capacity = context.most_tokens};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t) {
     return parts_of::scratch_bytes(machine, context.most_tokens);
   }
 
   /// Makes `tokens` [token, context width] the context from its token `first` on; what stood there before is forgotten. Of `now`
   /// only the machine and the memory count. Throws tenon::error for a context that is wider or longer than the spec says.
   template <class Machine>
-  static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index first = 0) {
+  static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index_t first = 0) {
     if (tokens.extent[1] != context.width)
       throw error("[context.width] is ", context.width, " in the spec, but the context has ", tokens.extent[1], " features. Fix: make them equal.");
     if (first < 0 || first > cache.length || first + tokens.extent[0] > context.most_tokens)
       throw error("[context.most_tokens] is ", context.most_tokens, ": tokens ", first, " to ", first + tokens.extent[0], " do not fit. Fix: a larger bound, or fewer tokens.");
-    for (index done = 0; done < tokens.extent[0]; done += block_tokens) {
-      const index count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
+    for (index_t done = 0; done < tokens.extent[0]; done += block_tokens) {
+      const index_t count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
       const auto x = parts_of::in(activations, now.activations, count);
       const product keys[] = {{.weights = w.key, .out = parts_of::flat(x.key), .bias = w.key_bias.data}};
       const product values[] = {{.weights = w.value, .out = parts_of::flat(x.value), .bias = w.value_bias.data}};
@@ -102,7 +102,7 @@ struct cross_attention<Spec, true> {
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
     const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, out_gradient, to);
-    to.context = zeros(static_cast<index>(kept.context.size()));
+    to.context = zeros(static_cast<index_t>(kept.context.size()));
     if (kept.context.empty()) return;
     typename training::saved d = training::zeros_like(kept);
     const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);

@@ -25,7 +25,7 @@ struct dynamic_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
   static constexpr dynamic_spec own = Spec::dynamic;
-  static constexpr index width = parts_of::width, query_heads = parts_of::spec.query_heads;
+  static constexpr index_t width = parts_of::width, query_heads = parts_of::spec.query_heads;
 
   struct weights : parts_of::weights {
     matrix_parameter widen, weigh;
@@ -52,17 +52,17 @@ struct dynamic_attention<Spec, true> {
   template <class Machine>
   using state = memory;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
+  static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return parts_of::cache_bytes(machine, capacity) + running_mean::bytes(width);
   }
   template <class Machine>
-  static memory open_state(const Machine& machine, std::byte* bytes, index capacity) {
+  static memory open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
     return {.cache = {.data = bytes, .shape = parts_of::shape, .capacity = capacity},
             .mean = {.sum = reinterpret_cast<double*>(bytes + parts_of::cache_bytes(machine, capacity)), .width = width},
             .skipped = {}};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     const std::size_t usual = parts_of::scratch_bytes(machine, capacity), generator = matmul_scratch(machine, block_tokens, 2 * width),
                       chosen = attention_heads_scratch<typename parts_of::cache_number>(machine, parts_of::shape, block_tokens, capacity);
     const std::size_t more = generator > chosen ? generator : chosen;
@@ -97,7 +97,7 @@ struct dynamic_attention<Spec, true> {
     const product weighed[] = {{.weights = w.weigh, .out = part(weight), .bias = w.weigh_bias.data}};
     matmul<parts_of::forms>(now.machine, part(hidden), weighed, now.scratch);
     const view<float, 2> g = part(weight);
-    for (index t = 0; t < now.tokens; ++t) weights_of_logits<Machine>(&g(t, 0));
+    for (index_t t = 0; t < now.tokens; ++t) weights_of_logits<Machine>(&g(t, 0));
     return g;
   }
 
@@ -163,7 +163,7 @@ struct dynamic_attention<Spec, true> {
       for (std::size_t h = first; h < first + static_cast<std::size_t>(query_heads); ++h)
         d_weight[h] = kept.weight[h] * (own.weights == head_weights::sigmoid ? d_weight[h] * (1 - kept.weight[h]) : d_weight[h] - shared);
     }
-    std::vector<float> hidden = kept.widened, d_hidden = zeros(static_cast<index>(hidden.size())), d_mean = zeros(now.tokens * width);
+    std::vector<float> hidden = kept.widened, d_hidden = zeros(static_cast<index_t>(hidden.size())), d_mean = zeros(now.tokens * width);
     for (float& h : hidden) h = silu{}.open(h, 1.0f);
     product_backward(now, rows_of(hidden, 2 * width), w.weigh, rows_of(d_weight, query_heads), rows_of(d_hidden, 2 * width), to.weigh, to.weigh_bias.data());
     for (std::size_t i = 0; i < d_hidden.size(); ++i) d_hidden[i] *= slopes(silu{}, kept.widened[i], 1.0f).gate;
@@ -173,12 +173,12 @@ struct dynamic_attention<Spec, true> {
   // A token went into the means of all tokens from it on, or of its whole block.
   static void mean_backward(view<const float, 2> d_mean, view<float, 2> in_gradient) {
     constexpr bool seen = own.mean == decides_by::tokens_seen;
-    const index tokens = d_mean.extent[0];
-    for (index i = 0; i < width; ++i) {
+    const index_t tokens = d_mean.extent[0];
+    for (index_t i = 0; i < width; ++i) {
       double whole = 0;
-      for (index t = 0; t < tokens; ++t) whole += static_cast<double>(d_mean(t, i)) / static_cast<double>(tokens);
+      for (index_t t = 0; t < tokens; ++t) whole += static_cast<double>(d_mean(t, i)) / static_cast<double>(tokens);
       double later = 0;
-      for (index t = tokens - 1; t >= 0; --t) {
+      for (index_t t = tokens - 1; t >= 0; --t) {
         later += static_cast<double>(d_mean(t, i)) / static_cast<double>(t + 1);
         in_gradient(t, i) += static_cast<float>(seen ? later : whole);
       }
@@ -188,20 +188,20 @@ struct dynamic_attention<Spec, true> {
   template <class Machine>
   static void weights_of_logits(float* g) {
     if constexpr (own.weights == head_weights::sigmoid) {
-      for (index h = 0; h < query_heads; ++h) g[h] = logistic(g[h]);
+      for (index_t h = 0; h < query_heads; ++h) g[h] = logistic(g[h]);
     } else {
       float top = g[0], total = 0;
-      for (index h = 1; h < query_heads; ++h) top = g[h] > top ? g[h] : top;
-      for (index h = 0; h < query_heads; ++h) total += g[h] = exp(g[h] - top);
-      for (index h = 0; h < query_heads; ++h) g[h] *= static_cast<float>(query_heads) / total;
+      for (index_t h = 1; h < query_heads; ++h) top = g[h] > top ? g[h] : top;
+      for (index_t h = 0; h < query_heads; ++h) total += g[h] = exp(g[h] - top);
+      for (index_t h = 0; h < query_heads; ++h) g[h] *= static_cast<float>(query_heads) / total;
     }
   }
   static void mean_of_block(view<const float, 2> in, view<float, 2> mean) {
-    const index tokens = in.extent[0];
-    for (index i = 0; i < width; ++i) {
+    const index_t tokens = in.extent[0];
+    for (index_t i = 0; i < width; ++i) {
       double sum = 0;
-      for (index t = 0; t < tokens; ++t) sum += static_cast<double>(in(t, i));
-      for (index t = 0; t < tokens; ++t) mean(t, i) = static_cast<float>(sum / static_cast<double>(tokens));
+      for (index_t t = 0; t < tokens; ++t) sum += static_cast<double>(in(t, i));
+      for (index_t t = 0; t < tokens; ++t) mean(t, i) = static_cast<float>(sum / static_cast<double>(tokens));
     }
   }
 };

@@ -50,12 +50,12 @@ struct gated_sparse_attention<Spec, true> {
   template <class Machine>
   using state = memory;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
+  static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return parts_of::cache_bytes(machine, capacity) + 2 * list_bytes(capacity);
   }
   /// Room for the case that every key is kept; the system gives pages to those that are.
   template <class Machine>
-  static memory open_state(const Machine& machine, std::byte* bytes, index capacity) {
+  static memory open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
     std::byte* const lists = bytes + parts_of::cache_bytes(machine, capacity);
     return {.cache = {.data = bytes, .shape = parts_of::shape, .capacity = capacity},
             .positions = reinterpret_cast<std::int32_t*>(lists),
@@ -63,7 +63,7 @@ struct gated_sparse_attention<Spec, true> {
             .skipped = {}};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     return parts_of::scratch_bytes(machine, capacity);
   }
 
@@ -95,7 +95,7 @@ struct gated_sparse_attention<Spec, true> {
   struct some_keys {
     std::vector<std::int32_t> positions;
     std::vector<float> key, value, log_gate;
-    index count() const { return static_cast<index>(positions.size()); }
+    index_t count() const { return static_cast<index_t>(positions.size()); }
   };
   struct saved : training::saved {
     std::vector<float> gate;  ///< before the logistic
@@ -113,7 +113,7 @@ struct gated_sparse_attention<Spec, true> {
     matmul<parts_of::forms>(now.machine, in, gated, now.scratch);
     parts_of::turn(now, x);
     kept.kept = kept.dropped = {};
-    for (index t = 0; t < now.tokens; ++t) {
+    for (index_t t = 0; t < now.tokens; ++t) {
       some_keys& side = logistic(gate(t, 0)) < own.threshold ? kept.dropped : kept.kept;
       side.positions.push_back(static_cast<std::int32_t>(t));
       side.log_gate.push_back(log_gate_of(gate(t, 0)));
@@ -144,8 +144,8 @@ struct gated_sparse_attention<Spec, true> {
         const float gamma = logistic(kept.gate[t]), soft = surrogate{own.threshold, own.temperature}.slope(gamma) * gamma * (1 - gamma);
         d_gate[t] = d_log_gate[j] * (stays ? 1 - gamma + soft : soft);
         if (!stays) continue;
-        std::copy_n(d_key.data() + index(j) * parts_of::kv_width, parts_of::kv_width, d.key.data() + index(t) * parts_of::kv_width);
-        std::copy_n(d_value.data() + index(j) * parts_of::kv_width, parts_of::kv_width, d.value.data() + index(t) * parts_of::kv_width);
+        std::copy_n(d_key.data() + index_t(j) * parts_of::kv_width, parts_of::kv_width, d.key.data() + index_t(t) * parts_of::kv_width);
+        std::copy_n(d_value.data() + index_t(j) * parts_of::kv_width, parts_of::kv_width, d.value.data() + index_t(t) * parts_of::kv_width);
       }
     };
     walk(kept.kept, training::heads_of(d).query, true);
@@ -156,7 +156,7 @@ struct gated_sparse_attention<Spec, true> {
   }
 
  private:
-  static std::size_t list_bytes(index capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
+  static std::size_t list_bytes(index_t capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
   template <class Score>
   static auto over_keys(const Score& score, const std::int32_t* positions, int shift) {
     if constexpr (plain_score<Score>)
@@ -166,16 +166,16 @@ struct gated_sparse_attention<Spec, true> {
   }
 
   using mask_type = std::remove_const_t<decltype(Spec::mask)>;
-  static gathered_keys<mask_type> mask_of(const some_keys& side, index tokens) { return {Spec::mask, side.positions.data(), static_cast<int>(tokens - side.count())}; }
-  static auto score_of(const some_keys& side, index tokens, float* d_log_gate) {
+  static gathered_keys<mask_type> mask_of(const some_keys& side, index_t tokens) { return {Spec::mask, side.positions.data(), static_cast<int>(tokens - side.count())}; }
+  static auto score_of(const some_keys& side, index_t tokens, float* d_log_gate) {
     return over_keys(parts_of::score, side.positions.data(), static_cast<int>(tokens - side.count())) >>
            key_bias{.values = side.log_gate.data(), .batch_stride = 0, .d_values = d_log_gate};
   }
   static view<const float, 3> by_head(const std::vector<float>& x) {
-    return {x.data(), static_cast<index>(x.size()) / parts_of::kv_width, index{parts_of::spec.kv_heads}, index{parts_of::spec.head_dim}};
+    return {x.data(), static_cast<index_t>(x.size()) / parts_of::kv_width, index_t{parts_of::spec.kv_heads}, index_t{parts_of::spec.head_dim}};
   }
   static view<float, 3> by_head(std::vector<float>& x) {
-    return {x.data(), static_cast<index>(x.size()) / parts_of::kv_width, index{parts_of::spec.kv_heads}, index{parts_of::spec.head_dim}};
+    return {x.data(), static_cast<index_t>(x.size()) / parts_of::kv_width, index_t{parts_of::spec.kv_heads}, index_t{parts_of::spec.head_dim}};
   }
 
   // Drops what the sequence has forgotten, moves the kept of the block's keys and values together, and appends them.
@@ -183,8 +183,8 @@ struct gated_sparse_attention<Spec, true> {
   static void keep_keys(const pass<Machine>& now, memory& state, view<const float, 2> gate, const typename parts_of::parts& x) {
     auto& cache = state.cache;
     cache.length = std::lower_bound(state.positions, state.positions + cache.length, now.first) - state.positions;
-    index kept = 0;
-    for (index t = 0; t < now.tokens; ++t) {
+    index_t kept = 0;
+    for (index_t t = 0; t < now.tokens; ++t) {
       if (logistic(gate(t, 0)) < own.threshold) continue;  // NaN is kept, and shows
       state.positions[cache.length + kept] = static_cast<std::int32_t>(now.first + t);
       state.log_gate[cache.length + kept] = log_gate_of(gate(t, 0));
@@ -195,7 +195,7 @@ struct gated_sparse_attention<Spec, true> {
       ++kept;
     }
     append(now.machine, cache, x.key.rows(0, kept), x.value.rows(0, kept), cache.length);
-    const index dropped = now.tokens - kept;
+    const index_t dropped = now.tokens - kept;
     state.skipped.keys += now.tokens, state.skipped.keys_skipped += dropped;
     state.skipped.cache_bytes_saved +=
         static_cast<std::size_t>(dropped * parts_of::spec.kv_heads * 2 * cached_row_bytes<typename parts_of::cache_number>(parts_of::spec.head_dim));

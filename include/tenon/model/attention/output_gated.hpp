@@ -17,7 +17,7 @@ struct output_gated_attention<Spec, true> : cached_attention<Spec> {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
   static constexpr bool per_head = Spec::output_gate == gate_per::head;
-  static constexpr index gates = per_head ? parts_of::spec.query_heads : parts_of::query_width;
+  static constexpr index_t gates = per_head ? parts_of::spec.query_heads : parts_of::query_width;
 
   struct weights : parts_of::weights {
     matrix_parameter gate;

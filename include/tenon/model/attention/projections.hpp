@@ -17,11 +17,11 @@ struct projection_names {
 
 /// q = Wq x, k = Wk x, v = Wv x, y += Wo mixed, as Spec::attention has it. `ContextWidth` is the width of what keys and values are
 /// made from: that of the stream, unless they come from elsewhere.
-template <class Spec, index ContextWidth = Spec::shape.width>
+template <class Spec, index_t ContextWidth = Spec::shape.width>
 struct attention_projections {
   static constexpr attention_spec spec = Spec::attention;
-  static constexpr index width = Spec::shape.width, context_width = ContextWidth;
-  static constexpr index query_width = spec.query_heads * spec.head_dim, kv_width = spec.kv_heads * spec.head_dim;
+  static constexpr index_t width = Spec::shape.width, context_width = ContextWidth;
+  static constexpr index_t query_width = spec.query_heads * spec.head_dim, kv_width = spec.kv_heads * spec.head_dim;
   static constexpr heads shape{.query = spec.query_heads, .kv = spec.kv_heads, .dim = spec.head_dim, .dim_v = spec.head_dim};
   static constexpr form_set forms = forms_of(Spec::precision);
   /// The spec's score; what YaRN asks of the softmax's scale is in its factor.
@@ -57,27 +57,27 @@ struct attention_projections {
 
   /// A plan with q, k, v and mixed first; a layer's own activations follow as slots own, own + 1, ...
   static constexpr int own = 4;
-  static constexpr auto plan(auto... more) { return activation_plan{query_width, kv_width, kv_width, query_width, index{more}...}; }
+  static constexpr auto plan(auto... more) { return activation_plan{query_width, kv_width, kv_width, query_width, index_t{more}...}; }
 
   /// q, k, v and the result of attention: [token, head, head_dim].
   struct parts {
     view<float, 3> query, key, value, mixed;
   };
   template <class Plan>
-  static parts in(const Plan& plan, float* arena, index tokens) {
-    const auto by_head = [&](int slot, index count) { return view<float, 3>(plan.in(arena, slot, tokens).data, tokens, count, spec.head_dim); };
+  static parts in(const Plan& plan, float* arena, index_t tokens) {
+    const auto by_head = [&](int slot, index_t count) { return view<float, 3>(plan.in(arena, slot, tokens).data, tokens, count, spec.head_dim); };
     return {by_head(0, spec.query_heads), by_head(1, spec.kv_heads), by_head(2, spec.kv_heads), by_head(3, spec.query_heads)};
   }
   /// [token, head, dim] as [token, head x dim].
   static view<float, 2> flat(view<float, 3> x) { return {x.data, x.extent[0], x.extent[1] * x.extent[2]}; }
 
   template <class Machine>
-  static std::size_t cache_bytes(const Machine& machine, index capacity) {
+  static std::size_t cache_bytes(const Machine& machine, index_t capacity) {
     return tenon::cache_bytes<cache_number>(machine, shape, capacity);
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
-    constexpr index wider = width > query_width ? width : query_width, depth = wider > context_width ? wider : context_width;
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
+    constexpr index_t wider = width > query_width ? width : query_width, depth = wider > context_width ? wider : context_width;
     const std::size_t products = matmul_scratch(machine, block_tokens, depth), attention = attention_scratch(machine, shape, block_tokens, capacity);
     return products > attention ? products : attention;
   }
@@ -111,15 +111,15 @@ struct cached_attention {
   template <class Machine>
   using state = typename parts_of::cache;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
+  static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return parts_of::cache_bytes(machine, capacity);
   }
   template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte* memory, index capacity) {
+  static state<Machine> open_state(const Machine&, std::byte* memory, index_t capacity) {
     return {.data = memory, .shape = parts_of::shape, .capacity = capacity};
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     return parts_of::scratch_bytes(machine, capacity);
   }
 };

@@ -9,10 +9,10 @@ namespace tenon {
 
 /// Counted over a sequence, in the state of the layers that skip. A caller may set it to {} to count anew.
 struct skipped_work {
-  index heads = 0;                    ///< (token, query head) pairs that were decided
-  index heads_skipped = 0;            ///< of these: neither scores nor a result
-  index keys = 0;                     ///< keys that were decided
-  index keys_skipped = 0;             ///< of these: neither stored nor attended
+  index_t heads = 0;                    ///< (token, query head) pairs that were decided
+  index_t heads_skipped = 0;            ///< of these: neither scores nor a result
+  index_t keys = 0;                     ///< keys that were decided
+  index_t keys_skipped = 0;             ///< of these: neither stored nor attended
   std::size_t cache_bytes_saved = 0;  ///< that the skipped keys and their values would have taken
 };
 

@@ -45,20 +45,20 @@ struct encoding_spec {
 
 /// The second input of cross-modal attention and of the bridge.
 struct context_spec {
-  index width = 0;        ///< of its tokens
-  index most_tokens = 0;  ///< that one sequence looks at
+  index_t width = 0;        ///< of its tokens
+  index_t most_tokens = 0;  ///< that one sequence looks at
   float temperature = 1;  ///< divides the logits, > 0
 };
 
 /// The bridge between modalities: `static constexpr bridge_spec bridge{};`
 struct bridge_spec {
-  index width = 128;  ///< both inputs are projected to it
-  index heads = 8;    ///< divides width
+  index_t width = 128;  ///< both inputs are projected to it
+  index_t heads = 8;    ///< divides width
 };
 
 /// Tri-attention: `static constexpr segment_spec segments{.length = 16};`
 struct segment_spec {
-  index length = 0;  ///< tokens of a segment, at least 1
+  index_t length = 0;  ///< tokens of a segment, at least 1
 };
 
 }  // namespace tenon

@@ -22,7 +22,7 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
   using parts_of = attention_projections<Spec>;
   static constexpr encoding_spec own = Spec::encoding;
   static constexpr bool has_task = own.task == task_encoding::learned;
-  static constexpr index query_heads = parts_of::spec.query_heads, head_dim = parts_of::spec.head_dim;
+  static constexpr index_t query_heads = parts_of::spec.query_heads, head_dim = parts_of::spec.head_dim;
 
   struct weights : parts_of::weights {
     vector_parameter cosine, sine, task;
@@ -113,10 +113,10 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
   template <class Machine>
   static void encode_task(view<const float, 3> query, const float* task, view<float, 2> to) {
     const float factor = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
-    for (index t = 0; t < query.extent[0]; ++t)
-      for (index h = 0; h < query_heads; ++h) {
+    for (index_t t = 0; t < query.extent[0]; ++t)
+      for (index_t h = 0; h < query_heads; ++h) {
         float sum = 0;
-        for (index d = 0; d < head_dim; ++d) sum += query(t, h, d) * task[h * head_dim + d];
+        for (index_t d = 0; d < head_dim; ++d) sum += query(t, h, d) * task[h * head_dim + d];
         to(t, h) = sum * factor;
       }
   }

@@ -12,17 +12,17 @@
 namespace tenon {
 
 /// [token, width] of a vector.
-inline view<float, 2> rows_of(std::vector<float>& x, index width) { return {x.data(), static_cast<index>(x.size()) / width, width}; }
-inline view<const float, 2> rows_of(const std::vector<float>& x, index width) { return {x.data(), static_cast<index>(x.size()) / width, width}; }
+inline view<float, 2> rows_of(std::vector<float>& x, index_t width) { return {x.data(), static_cast<index_t>(x.size()) / width, width}; }
+inline view<const float, 2> rows_of(const std::vector<float>& x, index_t width) { return {x.data(), static_cast<index_t>(x.size()) / width, width}; }
 
 /// Zeros for the gradient of a matrix or vector.
-inline std::vector<float> zeros(index count) { return std::vector<float>(static_cast<std::size_t>(count)); }
+inline std::vector<float> zeros(index_t count) { return std::vector<float>(static_cast<std::size_t>(count)); }
 
 /// The numbers of a view, dense.
 inline std::vector<float> copied(view<const float, 2> x) {
   std::vector<float> out;
   out.reserve(static_cast<std::size_t>(x.size()));
-  for (index t = 0; t < x.extent[0]; ++t) out.insert(out.end(), &x(t, 0), &x(t, 0) + x.extent[1]);
+  for (index_t t = 0; t < x.extent[0]; ++t) out.insert(out.end(), &x(t, 0), &x(t, 0) + x.extent[1]);
   return out;
 }
 
@@ -30,8 +30,8 @@ inline std::vector<float> copied(view<const float, 2> x) {
 template <form_set Forms, class Machine>
 std::vector<float> product_of(const pass<Machine>& now, view<const float, 2> in, const matrix_parameter& w, const float* bias = nullptr) {
   std::vector<float> out = zeros(in.extent[0] * w.rows);
-  for (index done = 0; done < in.extent[0]; done += block_tokens) {
-    const index count = in.extent[0] - done < block_tokens ? in.extent[0] - done : block_tokens;
+  for (index_t done = 0; done < in.extent[0]; done += block_tokens) {
+    const index_t count = in.extent[0] - done < block_tokens ? in.extent[0] - done : block_tokens;
     const product one[] = {{.weights = w, .out = rows_of(out, w.rows).rows(done, count), .bias = bias}};
     matmul<Forms>(now.machine, in.rows(done, count), one, now.scratch);
   }
@@ -50,12 +50,12 @@ template <class Parts>
 struct attention_training {
   using parts = typename Parts::parts;
   static constexpr attention_spec spec = Parts::spec;
-  static constexpr index width = Parts::width;
+  static constexpr index_t width = Parts::width;
 
   /// A forward pass: the layer's input, q and k turned, v, the result of attention before any gate, its log-sum-exps.
   struct saved {
     std::vector<float> in, query, key, value, mixed, sums;
-    index tokens() const { return static_cast<index>(in.size()) / width; }
+    index_t tokens() const { return static_cast<index_t>(in.size()) / width; }
   };
   /// Of the parameters, shaped as these, rows by depth. They begin as zeros and are added to.
   struct gradients {
@@ -81,7 +81,7 @@ struct attention_training {
     kept.sums = zeros(in.extent[0] * spec.query_heads);
   }
   static parts heads_of(saved& kept) {
-    const auto by_head = [&](std::vector<float>& x, index count) { return view<float, 3>(x.data(), static_cast<index>(x.size()) / (count * spec.head_dim), count, spec.head_dim); };
+    const auto by_head = [&](std::vector<float>& x, index_t count) { return view<float, 3>(x.data(), static_cast<index_t>(x.size()) / (count * spec.head_dim), count, spec.head_dim); };
     return {by_head(kept.query, spec.query_heads), by_head(kept.key, spec.kv_heads), by_head(kept.value, spec.kv_heads), by_head(kept.mixed, spec.query_heads)};
   }
 
@@ -96,7 +96,7 @@ struct attention_training {
   template <class Machine, class Mask, class Score, class Weighting = softmax>
   static void attend_backward(const pass<Machine>& now, const saved& kept, view<const float, 3> k, view<const float, 3> v, const std::vector<float>& d_mixed,
                               view<float, 3> d_query, view<float, 3> d_key, view<float, 3> d_value, const Mask& mask, const Score& score, const Weighting& weighting = {}) {
-    const index tokens = kept.tokens();
+    const index_t tokens = kept.tokens();
     const auto rows = [&](const std::vector<float>& x) { return view<const float, 4>(x.data(), 1, tokens, spec.query_heads, spec.head_dim); };
     const attention_pass forward{.q = rows(kept.query), .k = one(k), .v = one(v), .out = rows(kept.mixed),
                                  .log_sum_exp = view<const float, 3>(kept.sums.data(), 1, tokens, spec.query_heads), .d_out = rows(d_mixed)};
@@ -106,7 +106,7 @@ struct attention_training {
   /// From the gradient of the layer's result to that of what its output product took, `mixed`; adds to the product's own.
   template <class Machine>
   static std::vector<float> output_backward(const pass<Machine>& now, const typename Parts::weights& w, const std::vector<float>& mixed, view<const float, 2> d_out, gradients& to) {
-    std::vector<float> d_mixed = zeros(static_cast<index>(mixed.size()));
+    std::vector<float> d_mixed = zeros(static_cast<index_t>(mixed.size()));
     product_backward(now, rows_of(mixed, Parts::query_width), w.output, d_out, rows_of(d_mixed, Parts::query_width), to.output);
     return d_mixed;
   }
@@ -126,7 +126,7 @@ struct attention_training {
   }
   /// Zeros for the gradients of q, k and v, in the members of the same names.
   static saved zeros_like(const saved& kept) {
-    const auto as = [](const std::vector<float>& x) { return zeros(static_cast<index>(x.size())); };
+    const auto as = [](const std::vector<float>& x) { return zeros(static_cast<index_t>(x.size())); };
     return {.in = {}, .query = as(kept.query), .key = as(kept.key), .value = as(kept.value), .mixed = {}, .sums = {}};
   }
 

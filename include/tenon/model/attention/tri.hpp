@@ -28,7 +28,7 @@ struct tri_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
   using parts_of = attention_projections<Spec>;
   using parts = typename parts_of::parts;
-  static constexpr index width = parts_of::width, length = Spec::segments.length;
+  static constexpr index_t width = parts_of::width, length = Spec::segments.length;
   static constexpr bool looks_ahead = std::same_as<std::remove_const_t<decltype(Spec::mask)>, full>;
 
   struct weights {
@@ -58,11 +58,11 @@ struct tri_attention<Spec, true> {
   template <class Machine>
   using state = memory;
   template <class Machine>
-  static std::size_t state_bytes(const Machine& machine, index capacity) {
+  static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return parts_of::cache_bytes(machine, capacity) + static_cast<std::size_t>(length) * parts_of::cache_bytes(machine, segments_of(capacity)) + running_mean::bytes(width);
   }
   template <class Machine>
-  static memory open_state(const Machine& machine, std::byte* bytes, index capacity) {
+  static memory open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
     memory out{.spatial = {.data = bytes, .shape = parts_of::shape, .capacity = capacity}, .temporal = {}, .mean = {}};
     bytes += parts_of::cache_bytes(machine, capacity);
     for (auto& cache : out.temporal) {
@@ -73,7 +73,7 @@ struct tri_attention<Spec, true> {
     return out;
   }
   template <class Machine>
-  static std::size_t scratch_bytes(const Machine& machine, index capacity) {
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     return parts_of::scratch_bytes(machine, capacity);
   }
 
@@ -106,7 +106,7 @@ struct tri_attention<Spec, true> {
 
     const std::vector<float> turned = in_places(now, in);
     kept.places.clear();
-    each_row(now, [&](index place, index, index) { kept.places.push_back(static_cast<std::int32_t>(place)); });
+    each_row(now, [&](index_t place, index_t, index_t) { kept.places.push_back(static_cast<std::int32_t>(place)); });
     const parts y = training::project(now, w.temporal, kept.temporal, rows_of(turned, width));
     each_place(kept.places, y, [&](view<float, 3> rows) { rotate(now.machine, Spec::position, rows, 0); });
     training::attend(now, kept.temporal, y.key, y.value, document{kept.places.data()} & Spec::mask, parts_of::score);
@@ -122,8 +122,8 @@ struct tri_attention<Spec, true> {
     each_place(kept.places, training::heads_of(d), [&](view<float, 3> rows) { rotate_backward(now.machine, Spec::position, rows, 0); });
     std::vector<float> d_turned = zeros(now.tokens * width), d_mean = d_turned;
     training::project_backward(now, w.temporal, kept.temporal, d, rows_of(d_turned, width), to.temporal);
-    each_row(now, [&](index, index t, index row) {
-      for (index i = 0; i < width; ++i) in_gradient(t, i) += d_turned[static_cast<std::size_t>(row * width + i)];
+    each_row(now, [&](index_t, index_t t, index_t row) {
+      for (index_t i = 0; i < width; ++i) in_gradient(t, i) += d_turned[static_cast<std::size_t>(row * width + i)];
     });
 
     product_backward(now, rows_of(kept.mean, width), w.channel, out_gradient, rows_of(d_mean, width), to.channel, to.channel_bias.data());
@@ -147,7 +147,7 @@ struct tri_attention<Spec, true> {
   template <class Machine>
   static std::vector<float> in_places(const pass<Machine>& now, view<const float, 2> x) {
     std::vector<float> out = zeros(now.tokens * width);
-    each_row(now, [&](index, index t, index row) { std::copy_n(&x(t, 0), width, out.data() + row * width); });
+    each_row(now, [&](index_t, index_t t, index_t row) { std::copy_n(&x(t, 0), width, out.data() + row * width); });
     return out;
   }
   // Calls f(queries) and f(keys) for the rows of every place.
@@ -155,26 +155,26 @@ struct tri_attention<Spec, true> {
   static void each_place(const std::vector<std::int32_t>& places, const parts& x, const F& f) {
     for (std::size_t from = 0, to = 0; from < places.size(); from = to) {
       while (to < places.size() && places[to] == places[from]) ++to;
-      f(x.query.rows(static_cast<index>(from), static_cast<index>(to - from)));
-      f(x.key.rows(static_cast<index>(from), static_cast<index>(to - from)));
+      f(x.query.rows(static_cast<index_t>(from), static_cast<index_t>(to - from)));
+      f(x.key.rows(static_cast<index_t>(from), static_cast<index_t>(to - from)));
     }
   }
   // A token went into the means of its segment from it on, or of the whole segment.
   static void mean_backward(view<const float, 2> d_mean, view<float, 2> in_gradient) {
-    const index tokens = d_mean.extent[0];
-    for (index first = 0; first < tokens; first += length) {
-      const index count = tokens - first < length ? tokens - first : length;
-      for (index i = 0; i < width; ++i) {
+    const index_t tokens = d_mean.extent[0];
+    for (index_t first = 0; first < tokens; first += length) {
+      const index_t count = tokens - first < length ? tokens - first : length;
+      for (index_t i = 0; i < width; ++i) {
         double whole = 0, later = 0;
-        for (index t = 0; t < count; ++t) whole += static_cast<double>(d_mean(first + t, i)) / static_cast<double>(count);
-        for (index t = count - 1; t >= 0; --t) {
+        for (index_t t = 0; t < count; ++t) whole += static_cast<double>(d_mean(first + t, i)) / static_cast<double>(count);
+        for (index_t t = count - 1; t >= 0; --t) {
           later += static_cast<double>(d_mean(first + t, i)) / static_cast<double>(t + 1);
           in_gradient(first + t, i) += static_cast<float>(looks_ahead ? whole : later);
         }
       }
     }
   }
-  static constexpr index segments_of(index tokens) { return (tokens + length - 1) / length; }
+  static constexpr index_t segments_of(index_t tokens) { return (tokens + length - 1) / length; }
 
   template <class Machine>
   static void spatial(const pass<Machine>& now, const typename parts_of::weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
@@ -194,15 +194,15 @@ struct tri_attention<Spec, true> {
     constexpr int dim = parts_of::spec.head_dim;
     const parts x = parts_of::in(activations, now.activations, now.tokens);
     const view<float, 2> turned = activations.in(now.activations, turned_in, now.tokens);
-    index first_query[length + 1] = {};
-    each_row(now, [&](index place, index t, index row) {
+    index_t first_query[length + 1] = {};
+    each_row(now, [&](index_t place, index_t t, index_t row) {
       std::copy_n(&in(t, 0), width, &turned(row, 0));
       first_query[place + 1] = row + 1;
     });
     parts_of::project(now, w, turned, x);
-    for (index place = 0; place < length; ++place) {
+    for (index_t place = 0; place < length; ++place) {
       if (first_query[place + 1] == 0) first_query[place + 1] = first_query[place];  // no token of the block is there
-      const index from = first_query[place], count = first_query[place + 1] - from, segment = (now.first + length - 1 - place) / length;
+      const index_t from = first_query[place], count = first_query[place + 1] - from, segment = (now.first + length - 1 - place) / length;
       caches[static_cast<std::size_t>(place)].length = segment;  // what stands behind is forgotten
       rotate(now.machine, Spec::position, x.query.rows(from, count), segment);
       rotate(now.machine, Spec::position, x.key.rows(from, count), segment);
@@ -210,7 +210,7 @@ struct tri_attention<Spec, true> {
     const ragged<typename parts_of::cache_number> places{caches.data(), first_query, static_cast<int>(length)};
     append(now.machine, places, x.key, x.value);
     attend<dim, dim>(now.machine, x.query, places, x.mixed, Spec::mask, parts_of::score, now.scratch);
-    each_row(now, [&](index, index t, index row) { std::copy_n(&x.mixed(row, 0, 0), parts_of::query_width, &x.query(t, 0, 0)); });
+    each_row(now, [&](index_t, index_t t, index_t row) { std::copy_n(&x.mixed(row, 0, 0), parts_of::query_width, &x.query(t, 0, 0)); });
     parts_of::finish(now, w, parts_of::flat(x.query), stream);
   }
 
@@ -219,7 +219,7 @@ struct tri_attention<Spec, true> {
     const view<float, 2> by = activations.in(now.activations, mean, now.tokens);
     seen.follow(now.first, in, by);
     if constexpr (looks_ahead)  // the mean that the last token of a segment has is that of the whole
-      for (index t = now.tokens - 2; t >= 0; --t)
+      for (index_t t = now.tokens - 2; t >= 0; --t)
         if ((t + 1) % length != 0) std::copy_n(&by(t + 1, 0), width, &by(t, 0));
     const product mixed[] = {{.weights = w.channel, .out = stream, .bias = w.channel_bias.data, .how = finish::add}};
     matmul<parts_of::forms>(now.machine, by, mixed, now.scratch);
@@ -228,9 +228,9 @@ struct tri_attention<Spec, true> {
   // Calls f(place, token of the block, row) for every row in the order (place, segment).
   template <class Machine, class F>
   static void each_row(const pass<Machine>& now, const F& f) {
-    index row = 0;
-    for (index place = 0; place < length; ++place)
-      for (index t = (place + length - now.first % length) % length; t < now.tokens; t += length) f(place, t, row++);
+    index_t row = 0;
+    for (index_t place = 0; place < length; ++place)
+      for (index_t t = (place + length - now.first % length) % length; t < now.tokens; t += length) f(place, t, row++);
   }
 };
 

@@ -19,7 +19,7 @@ namespace tenon::detail {
 /// Moves each "x.weight_scale_inv" (one factor per tile, DeepSeek-V3's block fp8) and "x.weight_scale" (one factor per
 /// tensor, per row, or per row and group of columns) of `found` into the matrix "x.weight", which it multiplies. Names are as in the
 /// checkpoint. Throws tenon::error where a scale has no matrix of F8_E4M3 or I8, or the wrong shape.
-inline void attach_scales(weights_file::parts& found, index tile_rows, index tile_columns) {
+inline void attach_scales(weights_file::parts& found, index_t tile_rows, index_t tile_columns) {
   std::vector<stored_tensor> kept;
   std::vector<std::pair<std::string, stored_tensor>> scales;
   for (stored_tensor& t : found.tensors) {
@@ -43,20 +43,20 @@ inline void attach_scales(weights_file::parts& found, index tile_rows, index til
     if (m.scales != nullptr) throw fault("one tensor of scales for " + in_quotes(weight), "two");
     if (block_values(scale.matrix.kind) != 1 || scale.matrix.kind == storage::e4m3 || scale.matrix.kind == storage::i8)
       throw fault("the scales " + in_quotes(scale.name) + " to be F32, F16 or BF16", name(scale.matrix.kind));
-    const index rows = scale.matrix.rows, columns = scale.matrix.columns;
+    const index_t rows = scale.matrix.rows, columns = scale.matrix.columns;
     if (scale.name.ends_with("_inv")) {
       m.scale_rows = tile_rows, m.scale_columns = tile_columns;
     } else {
       m.scale_rows = rows == 1 ? m.rows : 1;
       m.scale_columns = columns > 0 && m.columns % columns == 0 ? m.columns / columns : m.columns;
     }
-    const auto tiles = [](index extent, index tile) { return (extent + tile - 1) / tile; };
+    const auto tiles = [](index_t extent, index_t tile) { return (extent + tile - 1) / tile; };
     if (at->shape.size() != 2 || rows != tiles(m.rows, m.scale_rows) || columns != tiles(m.columns, m.scale_columns))
       throw fault("the scales " + in_quotes(scale.name) + " to have one value per tile of the matrix of " + std::to_string(m.rows) + " x " + std::to_string(m.columns) + " values",
                   std::to_string(rows) + " x " + std::to_string(columns));
     buffer& floats = found.owned.emplace_back(static_cast<std::size_t>(rows * columns) * sizeof(float), "the scales of the weights");
     auto* values = reinterpret_cast<float*>(floats.data());
-    for (index r = 0; r < rows; ++r) scale.matrix.decode_row(r, values + r * columns);
+    for (index_t r = 0; r < rows; ++r) scale.matrix.decode_row(r, values + r * columns);
     m.scales = values;
   }
 }

@@ -135,7 +135,7 @@ class gguf_reader {
       // At most 2^48 values: every size in bytes then fits, and no file is that large.
       if (extent == 0 || extent > (std::uint64_t{1} << 48) || __builtin_mul_overflow(values, extent, &values) || values > (std::uint64_t{1} << 48))
         throw fault("expected axis " + std::to_string(axis) + " of " + who + " to be at least 1, and all axes together at most 2^48 values", std::to_string(extent));
-      t.shape.insert(t.shape.begin(), static_cast<index>(extent));
+      t.shape.insert(t.shape.begin(), static_cast<index_t>(extent));
     }
     const auto type = take_number<std::uint32_t>("the type of a tensor");
     const auto kind = gguf_storage(type);
@@ -144,7 +144,7 @@ class gguf_reader {
                   "). Fix: use a file of one of these types.");
     t.matrix.kind = *kind;
     t.matrix.columns = rank == 1 ? 1 : t.shape.back();
-    t.matrix.rows = static_cast<index>(values) / t.matrix.columns;
+    t.matrix.rows = static_cast<index_t>(values) / t.matrix.columns;
     if (t.matrix.columns % block_values(*kind) != 0)
       throw fault("expected rows of " + who + " to be whole blocks of " + std::to_string(block_values(*kind)) + " values (" + name(*kind) + ")", std::to_string(t.matrix.columns) + " values a row");
     const auto offset = take_number<std::uint64_t>("the offset of a tensor");

@@ -27,9 +27,9 @@ inline void check_writable(const std::string& path, std::span<const stored_tenso
   std::vector<std::string_view> names;
   for (const stored_tensor& t : tensors) {
     if (!is_name(t.name, 255)) throw error(shown(path), ": expected a tensor name of 1 to 255 bytes of printable UTF-8, found ", in_quotes(t.name), ". Fix: rename the tensor.");
-    index values = t.shape.empty() ? 0 : 1;
-    for (const index extent : t.shape) values = extent > 0 && values <= (index{1} << 48) / extent ? values * extent : 0;
-    const index columns = t.shape.size() < 2 ? 1 : t.shape.back();
+    index_t values = t.shape.empty() ? 0 : 1;
+    for (const index_t extent : t.shape) values = extent > 0 && values <= (index_t{1} << 48) / extent ? values * extent : 0;
+    const index_t columns = t.shape.size() < 2 ? 1 : t.shape.back();
     if (values == 0 || t.matrix.columns != columns || t.matrix.rows != values / columns || columns % block_values(t.matrix.kind) != 0)
       throw error(shown(path), ": expected the shape of tensor ", in_quotes(t.name), " to be that of its matrix in whole blocks, found ", t.matrix.rows, " x ", t.matrix.columns,
                   " values. Fix: give both the same shape.");
@@ -91,7 +91,7 @@ inline void write_gguf(const std::string& path, const metadata& facts, std::span
   file.align(alignment);
   for (const stored_tensor& t : tensors) {
     const bool interleaves = order.interleaves(t.name);
-    for (index r = 0; r < t.matrix.rows; ++r)
+    for (index_t r = 0; r < t.matrix.rows; ++r)
       file.write({t.matrix.row(interleaves ? detail::published_row(r, order.head_dim) : r), row_bytes(t.matrix.kind, t.matrix.columns)});
     file.align(alignment);
   }

@@ -53,15 +53,15 @@ inline blocks::q4_1 quantize_q4_1(const float* x) {
 /// `values` [row, column] as the bytes of a stored matrix of `kind`: F32, F16, BF16, F8_E4M3 (rounded to nearest even), Q8_0,
 /// Q4_0 or Q4_1 (whose rows are whole blocks of 32). Throws tenon::error for any other kind and for broken blocks.
 inline std::vector<std::byte> quantize(storage kind, view<const float, 2> values) {
-  const index rows = values.extent[0], columns = values.extent[1];
+  const index_t rows = values.extent[0], columns = values.extent[1];
   if (columns % block_values(kind) != 0)
     throw error("rows of ", columns, " values are no whole blocks of ", block_values(kind), " (", name(kind), "). Fix: another storage for this matrix.");
   std::vector<std::byte> out(static_cast<std::size_t>(rows) * row_bytes(kind, columns));
   std::byte* at = out.data();
   const auto put = [&](const auto& block) { std::memcpy(at, &block, sizeof block), at += sizeof block; };
-  for (index r = 0; r < rows; ++r) {
+  for (index_t r = 0; r < rows; ++r) {
     std::vector<float> row(static_cast<std::size_t>(columns));
-    for (index c = 0; c < columns; ++c) {
+    for (index_t c = 0; c < columns; ++c) {
       row[static_cast<std::size_t>(c)] = values(r, c);
       if (block_values(kind) > 1 && !std::isfinite(values(r, c))) throw error("value ", c, " of row ", r, " is not finite, which ", name(kind), " cannot hold. Fix: check where the values come from.");
     }

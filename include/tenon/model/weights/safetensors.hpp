@@ -73,7 +73,7 @@ inline void read_shards(weights_file::parts& out, const std::string& folder, con
 }
 
 // Gives tensors their scales and GGUF's names, and drops the copy of a tied head.
-inline void translate(weights_file::parts& out, std::pair<index, index> tile) {
+inline void translate(weights_file::parts& out, std::pair<index_t, index_t> tile) {
   attach_scales(out, tile.first, tile.second);
   for (stored_tensor& t : out.tensors) t.name = gguf_name(t.name);
   const std::string family(out.facts.text("general.architecture").value_or(""));
@@ -85,8 +85,8 @@ inline void translate(weights_file::parts& out, std::pair<index, index> tile) {
 }
 
 // Facts of the config.json in `folder`, if there is one; returns the tile of its block fp8.
-inline std::pair<index, index> read_config(weights_file::parts& out, const std::string& folder) {
-  std::pair<index, index> tile{128, 128};
+inline std::pair<index_t, index_t> read_config(weights_file::parts& out, const std::string& folder) {
+  std::pair<index_t, index_t> tile{128, 128};
   const std::string path = folder + "/config.json", generation = folder + "/generation_config.json";
   if (!exists(path)) return tile;
   const nlohmann::json tree = read_json_file(path, std::size_t{16} << 20);
@@ -97,7 +97,7 @@ inline std::pair<index, index> read_config(weights_file::parts& out, const std::
     const std::vector<std::int64_t> block = quantization->integers("weight_block_size");
     const bool valid = block.size() == 2 && std::min(block[0], block[1]) > 0 && std::max(block[0], block[1]) <= (1 << 20);
     if (!block.empty() && !valid) throw error(shown(path), ": expected 'weight_block_size' to be two positive integers, found something else. Fix: obtain the file again.");
-    if (valid) tile = {static_cast<index>(block[0]), static_cast<index>(block[1])};
+    if (valid) tile = {static_cast<index_t>(block[0]), static_cast<index_t>(block[1])};
   }
   return tile;
 }

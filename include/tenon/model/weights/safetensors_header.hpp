@@ -94,7 +94,7 @@ class safetensors_header {
     constexpr std::uint64_t limit = std::uint64_t{1} << 48;
     if (value == 0 || value > limit || __builtin_mul_overflow(values_, value, &values_) || values_ > limit)
       throw fault("expected axis " + std::to_string(tensor_.shape.size()) + " of " + who() + " to be at least 1, and all axes together at most 2^48 values", std::to_string(value));
-    tensor_.shape.push_back(static_cast<index>(value));
+    tensor_.shape.push_back(static_cast<index_t>(value));
     return true;
   }
   bool end_array() {
@@ -134,7 +134,7 @@ class safetensors_header {
   void finish() {
     stored_matrix& m = tensor_.matrix;
     m.columns = tensor_.shape.size() < 2 ? 1 : tensor_.shape.back();
-    m.rows = static_cast<index>(values_) / m.columns;
+    m.rows = static_cast<index_t>(values_) / m.columns;
     const std::uint64_t size = values_ * block_bytes(m.kind);
     if (range_.end < range_.begin || range_.end - range_.begin != size)
       throw fault("expected " + who() + " to have " + std::to_string(size) + " bytes of data", "data_offsets " + std::to_string(range_.begin) + " to " + std::to_string(range_.end));

@@ -29,7 +29,7 @@ inline void write_safetensors(const std::string& path, std::span<const stored_te
     const stored_matrix& m = t.matrix;
     if (block_values(m.kind) != 1) throw error(detail::shown(path), ": safetensors cannot hold tensor ", detail::in_quotes(t.name), " (", name(m.kind), "). Fix: convert it to F16 or BF16.");
     if (m.scales == nullptr) continue;
-    const index rows = (m.rows + m.scale_rows - 1) / m.scale_rows, columns = (m.columns + m.scale_columns - 1) / m.scale_columns;
+    const index_t rows = (m.rows + m.scale_rows - 1) / m.scale_rows, columns = (m.columns + m.scale_columns - 1) / m.scale_columns;
     const bool tiles = m.scale_rows == 128 && m.scale_columns == 128;
     if (!t.name.ends_with(".weight") || (!tiles && ((m.scale_rows != 1 && m.scale_rows != m.rows) || m.columns % m.scale_columns != 0)))
       throw error(detail::shown(path), ": safetensors has no name for the scales of tensor ", detail::in_quotes(t.name), ". Fix: scales per tile of 128 x 128, per row or per tensor of a '.weight'.");
@@ -61,7 +61,7 @@ inline void write_safetensors(const std::string& path, std::span<const stored_te
   file.write(std::string_view(bytes, sizeof size));
   file.write(header);
   for (const stored_tensor& t : all)
-    for (index r = 0; r < t.matrix.rows; ++r) file.write({t.matrix.row(r), row_bytes(t.matrix.kind, t.matrix.columns)});
+    for (index_t r = 0; r < t.matrix.rows; ++r) file.write({t.matrix.row(r), row_bytes(t.matrix.kind, t.matrix.columns)});
   file.commit();
 }
 

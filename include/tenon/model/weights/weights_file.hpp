@@ -23,7 +23,7 @@ namespace tenon {
 struct stored_tensor {
   std::string name;          ///< GGUF's, for instance "blk.0.attn_q.weight"
   stored_matrix matrix;
-  std::vector<index> shape;  ///< slowest axis first: [rows, columns]
+  std::vector<index_t> shape;  ///< slowest axis first: [rows, columns]
 };
 
 /// An open model file or folder. Everything in it was validated: every tensor lies inside its file, has whole blocks, and

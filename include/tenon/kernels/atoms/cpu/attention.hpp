@@ -37,8 +37,8 @@ struct attention_words {
   cache_reader<Leaf> reader;
 
   /// Floats of the memory of one thread's tile.
-  static index floats(int most_rows, index dim, index padded_dim_v) {
-    const index padded = (most_rows + group_rows - 1) / group_rows * group_rows;
+  static index_t floats(int most_rows, index_t dim, index_t padded_dim_v) {
+    const index_t padded = (most_rows + group_rows - 1) / group_rows * group_rows;
     return padded * (dim + 2 * padded_dim_v) + 2 * group_rows * block_keys + cache_reader<Leaf>::floats(dim, padded_dim_v);
   }
   attention_words(float* memory, int most_rows, int dim_qk, int padded_dim_v)
@@ -167,7 +167,7 @@ struct attention_words {
   }
 
   // The words that no policy is part of: one body each, whatever the variants of a program.
-  TENON_INLINE static index padded(int most_rows) { return (most_rows + group_rows - 1) / group_rows * group_rows; }
+  TENON_INLINE static index_t padded(int most_rows) { return (most_rows + group_rows - 1) / group_rows * group_rows; }
 
   void scores(const float* left, const block& keys, int count, int lo, int hi) const {
     if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi);
@@ -272,7 +272,7 @@ struct attention_words {
     }
     if (!keys.value_numbers->wide) reader.widen_values(keys, (live.hi - keys.key0 + key_granule - 1) / key_granule, (live.lo - keys.key0) / key_granule);
     if (keys.scaled != 0) return false;
-    for (int p = lo / key_granule; p < hi / key_granule && good; ++p) good = finite(reinterpret_cast<const float*>(keys.values[p]), index{key_granule} * dim_v);
+    for (int p = lo / key_granule; p < hi / key_granule && good; ++p) good = finite(reinterpret_cast<const float*>(keys.values[p]), index_t{key_granule} * dim_v);
     return good;
   }
   void add_value(float* to, const block& keys, float weight, int key) const {
@@ -283,11 +283,11 @@ struct attention_words {
       for (int c = first; c < dim_v && c < first + step; c += Leaf::lanes) Leaf::store(to + c, Leaf::fma(w, Leaf::load(value + c), Leaf::load(to + c)));
     }
   }
-  static bool finite(const float* at, index count) {
+  static bool finite(const float* at, index_t count) {
     constexpr int parts = key_granule / Leaf::lanes;
     vector zero[parts];  // 0 x is 0 or NaN, and NaN stays in the sum
     for (int p = 0; p < parts; ++p) zero[p] = Leaf::fill(0);
-    for (index i = 0; i < count; i += key_granule)
+    for (index_t i = 0; i < count; i += key_granule)
       for (int p = 0; p < parts; ++p) zero[p] = Leaf::fma(Leaf::load(at + i + p * Leaf::lanes), Leaf::fill(0), zero[p]);
     for (int p = 1; p < parts; ++p) zero[0] = Leaf::add(zero[0], zero[p]);
     return Leaf::sum_of(zero[0]) == 0;

@@ -18,12 +18,12 @@ namespace atoms {
 struct backward_rows {
   float *q, *q_rows, *d_out, *d_out_rows, *dq, *wild;  // wild: [group], not 0 where d_out is not finite
 
-  static index floats(index padded_rows, index dim, index dim_v) {
-    const index wide = (dim + 15) / 16 * 16, wide_v = (dim_v + 15) / 16 * 16;
+  static index_t floats(index_t padded_rows, index_t dim, index_t dim_v) {
+    const index_t wide = (dim + 15) / 16 * 16, wide_v = (dim_v + 15) / 16 * 16;
     return padded_rows * (dim + dim_v + 2 * wide + wide_v + 1);
   }
-  backward_rows(float* memory, index padded_rows, index dim, index dim_v) {
-    const index wide = (dim + 15) / 16 * 16, wide_v = (dim_v + 15) / 16 * 16;
+  backward_rows(float* memory, index_t padded_rows, index_t dim, index_t dim_v) {
+    const index_t wide = (dim + 15) / 16 * 16, wide_v = (dim_v + 15) / 16 * 16;
     q_rows = memory, dq = q_rows + padded_rows * wide, d_out_rows = dq + padded_rows * wide;
     q = d_out_rows + padded_rows * wide_v, d_out = q + padded_rows * dim, wild = d_out + padded_rows * dim_v;
   }
@@ -32,12 +32,12 @@ struct backward_rows {
 /// Rows of `count` numbers of any kind, `stride` bytes apart: read as floats, where they lie or in `room`, and written.
 struct row_reader {
   const std::byte* first;
-  index stride;
+  index_t stride;
   const float* (*read)(const std::byte* row, float* room, int count);
 };
 struct row_writer {
   std::byte* first;
-  index stride;
+  index_t stride;
   void (*write)(const float* from, std::byte* row, int count);
 };
 
@@ -53,9 +53,9 @@ struct attention_backward_words {
   backward_rows rows;
 
   /// Floats of one thread's tile.
-  static index floats(index dim, index dim_v) {
-    const index wide = (dim + 15) / 16 * 16, wide_v = (dim_v + 15) / 16 * 16;
-    return index(block_keys) * (2 * tile_rows + dim + dim_v + 2 * wide + wide_v);
+  static index_t floats(index_t dim, index_t dim_v) {
+    const index_t wide = (dim + 15) / 16 * 16, wide_v = (dim_v + 15) / 16 * 16;
+    return index_t(block_keys) * (2 * tile_rows + dim + dim_v + 2 * wide + wide_v);
   }
   attention_backward_words(float* memory, int dim_qk, int width_v, const backward_rows& held)
       : dim(dim_qk), dim_v(width_v), wide((dim + 15) / 16 * 16), wide_v((dim_v + 15) / 16 * 16), rows(held) {
@@ -101,10 +101,10 @@ struct attention_backward_words {
       const bool finite = Leaf::sum_of(sum) == 0;
       zero = finite ? zero : 1;
       for (int r = 0; to_rows != nullptr && r < group_rows; ++r)
-        for (int i = 0; i < whole; i += Leaf::lanes) Leaf::store(to_rows + index(r) * padded + c + i, Leaf::load(stretch[r] + i));
+        for (int i = 0; i < whole; i += Leaf::lanes) Leaf::store(to_rows + index_t(r) * padded + c + i, Leaf::load(stretch[r] + i));
       for (int r = 0; to_rows != nullptr && !finite && r < group_rows; ++r)
         for (int i = 0; i < whole; ++i)
-          if (!__builtin_isfinite(stretch[r][i])) to_rows[index(r) * padded + c + i] = 0;
+          if (!__builtin_isfinite(stretch[r][i])) to_rows[index_t(r) * padded + c + i] = 0;
       for (int i = 0; i < here; i += 4)
         for (int r = 0; r < group_rows; r += 4) transpose(stretch[r] + i, most, panel + (c + i) * group_rows + r, group_rows);
     }
@@ -112,7 +112,7 @@ struct attention_backward_words {
   }
   /// The held rows of a group: q times factor, and d_out.
   void hold(int g, float factor, const float* const (&q)[group_rows], const float* const (&d_out)[group_rows]) const {
-    const index first = index(g) * group_rows;
+    const index_t first = index_t(g) * group_rows;
     pack(q, factor, dim, wide, rows.q + first * dim, rows.q_rows + first * wide);
     rows.wild[g] = pack(d_out, 1.0f, dim_v, wide_v, rows.d_out + first * dim_v, rows.d_out_rows + first * wide_v) ? 0.0f : 1.0f;
   }
@@ -141,8 +141,8 @@ struct attention_backward_words {
         visited = path.next(key);
       }
       for (int i = key; i < end; ++i) {
-        in.dk.write(d_keys + index(i - key) * wide, in.dk.first + i * in.dk.stride, dim);
-        in.dv.write(d_values + index(i - key) * wide_v, in.dv.first + i * in.dv.stride, dim_v);
+        in.dk.write(d_keys + index_t(i - key) * wide, in.dk.first + i * in.dk.stride, dim);
+        in.dv.write(d_values + index_t(i - key) * wide_v, in.dv.first + i * in.dv.stride, dim_v);
       }
     }
   }
@@ -150,8 +150,8 @@ struct attention_backward_words {
   /// s = q k^T and t = d_out v^T for the rows of a tile [row0, row_end), each group of them over its own keys live[...]. A strip of
   /// keys stays in the fastest cache while the groups go by.
   void multiply(int row0, int row_end, const block& here, const span* live) const {
-    scores(s, rows.q + index(row0) * dim, keys, dim, row_end - row0, here, live);
-    scores(t, rows.d_out + index(row0) * dim_v, values, dim_v, row_end - row0, here, live);
+    scores(s, rows.q + index_t(row0) * dim, keys, dim, row_end - row0, here, live);
+    scores(t, rows.d_out + index_t(row0) * dim_v, values, dim_v, row_end - row0, here, live);
   }
 
   /// x and dw become w and dx. slopes[g]: of the g-th group of rows, counted from row 0.
@@ -177,18 +177,18 @@ struct attention_backward_words {
   void accumulate_query(int row0, int row_end, const block& here, const span* live) const {
     for (int c = 0; c < wide; c += products::strip)
       each_group(row_end - row0, live, [&](int r, int, span own) TENON_LAMBDA {
-        products::weigh(rows.dq + index(row0 + r) * wide, t + r * block_keys, key_rows, wide, own.lo - here.key0, own.hi - here.key0, c);
+        products::weigh(rows.dq + index_t(row0 + r) * wide, t + r * block_keys, key_rows, wide, own.lo - here.key0, own.hi - here.key0, c);
       });
   }
   /// dv += w^T d_out over rows [row0, row_end), live[g] of each group.
   void accumulate_values(int row0, int row_end, const block& here, const span* live) const {
-    spread(d_values, s, rows.d_out_rows + index(row0) * wide_v, wide_v, row_end - row0, here, live);
+    spread(d_values, s, rows.d_out_rows + index_t(row0) * wide_v, wide_v, row_end - row0, here, live);
     for (int r = row0; r < row_end; ++r)
       if (rows.wild[r / group_rows] != 0) add_wild(r, s + (r - row0) * block_keys, here, live[(r - row0) / group_rows]);
   }
   /// dk += dx^T q.
   void accumulate_keys(int row0, int row_end, const block& here, const span* live) const {
-    spread(d_keys, t, rows.q_rows + index(row0) * wide, wide, row_end - row0, here, live);
+    spread(d_keys, t, rows.q_rows + index_t(row0) * wide, wide, row_end - row0, here, live);
   }
 
  private:
@@ -253,7 +253,7 @@ struct attention_backward_words {
     for (int c = 0; c < block_keys; c += products::strip)
       each_group(count, live, [&](int r, int, span own) TENON_LAMBDA {
         const int lo = own.lo - here.key0 > c ? own.lo - here.key0 : c, hi = own.hi - here.key0 < c + products::strip ? own.hi - here.key0 : c + products::strip;
-        if (lo < hi) products::scores(tile + r * block_keys, left + index(r) * depth, panels, depth, lo, hi);
+        if (lo < hi) products::scores(tile + r * block_keys, left + index_t(r) * depth, panels, depth, lo, hi);
       });
   }
   // to [key][width] += tile^T from, of each granule of keys over the groups that see it.
@@ -266,15 +266,15 @@ struct attention_backward_words {
           int last = g;
           while (last < groups && sees(last)) ++last;
           const int end = last * group_rows < count ? last * group_rows : count;
-          if (last > g) products::spread(to + index(c) * width, tile + c, from, width, g * group_rows, end, column);
+          if (last > g) products::spread(to + index_t(c) * width, tile + c, from, width, g * group_rows, end, column);
           g = last + 1;
         }
   }
   void add_wild(int row, const float* w, const block& here, span live) const {
-    const float* panel = rows.d_out + index(row / group_rows) * group_rows * dim_v + row % group_rows;
+    const float* panel = rows.d_out + index_t(row / group_rows) * group_rows * dim_v + row % group_rows;
     for (int key = live.lo - here.key0; key < live.hi - here.key0; ++key)
       for (int c = 0; w[key] != 0 && c < dim_v; ++c)
-        if (!__builtin_isfinite(panel[c * group_rows])) d_values[index(key) * wide_v + c] += w[key] * panel[c * group_rows];
+        if (!__builtin_isfinite(panel[c * group_rows])) d_values[index_t(key) * wide_v + c] += w[key] * panel[c * group_rows];
   }
 
   static void load(const row_reader& from, int key0, int end, int width, int padded, float* panels, float* to_rows) {
@@ -282,7 +282,7 @@ struct attention_backward_words {
     for (int key = key0; key < key0 + block_keys; key += group_rows) {
       const float* each[group_rows];
       for (int i = 0; i < group_rows; ++i) each[i] = key + i < end ? from.read(from.first + (key + i) * from.stride, room + i * 576, width) : nullptr;
-      pack(each, 1.0f, width, padded, panels + index(key - key0) * width, to_rows == nullptr ? nullptr : to_rows + index(key - key0) * padded);
+      pack(each, 1.0f, width, padded, panels + index_t(key - key0) * width, to_rows == nullptr ? nullptr : to_rows + index_t(key - key0) * padded);
     }
   }
   TENON_INLINE static void clear(float* to, int count) {

@@ -33,7 +33,7 @@ struct attention_products {
   /// [lo, hi) of a block; rows [0, count).
   template <class Storage>
   static void weigh(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { weigh_rows<Rows, Storage>(o + index(r) * width, w + r * block_keys, values, width, column, columns, lo, hi); });
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { weigh_rows<Rows, Storage>(o + index_t(r) * width, w + r * block_keys, values, width, column, columns, lo, hi); });
   }
 
   /// How many rows the products touch for `count` of them: whole micro tiles.
@@ -102,7 +102,7 @@ struct attention_products {
   // For few rows memory is the limit, and its own prefetcher stops at the end of a page: what the next panels hold is asked for early.
   static constexpr int few = 4;
   // Bytes from a panel to the next, in the same page.
-  TENON_INLINE static index stride(const std::byte* const* at) { return static_cast<index>(reinterpret_cast<std::uintptr_t>(at[1]) - reinterpret_cast<std::uintptr_t>(at[0])); }
+  TENON_INLINE static index_t stride(const std::byte* const* at) { return static_cast<index_t>(reinterpret_cast<std::uintptr_t>(at[1]) - reinterpret_cast<std::uintptr_t>(at[0])); }
 
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors, class Storage>
@@ -114,7 +114,7 @@ struct attention_products {
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
     left += dim * group_rows;
-    const index next = Vectors / least * stride(keys);
+    const index_t next = Vectors / least * stride(keys);
     for (int d = 0; d < depth; d += numbers) {
       vector right[Vectors][numbers];
       if constexpr (Rows <= few)
@@ -133,7 +133,7 @@ struct attention_products {
     constexpr int numbers = pack<Storage>;
     vector sum[Rows][Vectors];
     take<Rows, Vectors>(sum, out + c, width);
-    const index next = stride(values);
+    const index_t next = stride(values);
     for (int first = lo; first < hi; first += panel) {
       const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;
       for (int key = first; key < first + panel; key += numbers, row += numbers * width) {
@@ -172,14 +172,14 @@ struct attention_products {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(from + index(r) * stride + v * Leaf::lanes);
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(from + index_t(r) * stride + v * Leaf::lanes);
   }
   template <int Rows, int Vectors>
   TENON_INLINE static void keep(const vector (&sum)[Rows][Vectors], float* to, int stride) {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::store(to + index(r) * stride + v * Leaf::lanes, sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) Leaf::store(to + index_t(r) * stride + v * Leaf::lanes, sum[r][v]);
   }
 };
 

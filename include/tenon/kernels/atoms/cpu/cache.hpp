@@ -34,18 +34,18 @@ struct cache_number_facts<Number> {
 struct cpu_cache_layout {
   static constexpr int panel = 16;
   int dim, dim_v, item, block;  ///< item: bytes of a number
-  index keys;
+  index_t keys;
 
-  TENON_INLINE index scale_bytes(int width) const { return block == 0 ? 0 : index{panel} * ((width + block - 1) / block) * index{sizeof(float)}; }
-  TENON_INLINE index panel_bytes(int width) const { return index{panel} * width * item; }
-  TENON_INLINE index panels() const { return (keys + panel - 1) / panel; }
-  TENON_INLINE index head_bytes() const { return panels() * (scale_bytes(dim) + panel_bytes(dim) + scale_bytes(dim_v) + panel_bytes(dim_v)); }
+  TENON_INLINE index_t scale_bytes(int width) const { return block == 0 ? 0 : index_t{panel} * ((width + block - 1) / block) * index_t{sizeof(float)}; }
+  TENON_INLINE index_t panel_bytes(int width) const { return index_t{panel} * width * item; }
+  TENON_INLINE index_t panels() const { return (keys + panel - 1) / panel; }
+  TENON_INLINE index_t head_bytes() const { return panels() * (scale_bytes(dim) + panel_bytes(dim) + scale_bytes(dim_v) + panel_bytes(dim_v)); }
   TENON_INLINE std::size_t bytes(int kv_heads) const { return round_up(static_cast<std::size_t>(head_bytes() * kv_heads), 64); }
   /// The panels that `key` stands in, and their scales.
-  TENON_INLINE index key_scales(int head, index key) const { return head * head_bytes() + key / panel * scale_bytes(dim); }
-  TENON_INLINE index key_panel(int head, index key) const { return head * head_bytes() + panels() * scale_bytes(dim) + key / panel * panel_bytes(dim); }
-  TENON_INLINE index value_scales(int head, index key) const { return (head + 1) * head_bytes() - panels() * (scale_bytes(dim_v) + panel_bytes(dim_v)) + key / panel * scale_bytes(dim_v); }
-  TENON_INLINE index value_panel(int head, index key) const { return (head + 1) * head_bytes() - panels() * panel_bytes(dim_v) + key / panel * panel_bytes(dim_v); }
+  TENON_INLINE index_t key_scales(int head, index_t key) const { return head * head_bytes() + key / panel * scale_bytes(dim); }
+  TENON_INLINE index_t key_panel(int head, index_t key) const { return head * head_bytes() + panels() * scale_bytes(dim) + key / panel * panel_bytes(dim); }
+  TENON_INLINE index_t value_scales(int head, index_t key) const { return (head + 1) * head_bytes() - panels() * (scale_bytes(dim_v) + panel_bytes(dim_v)) + key / panel * scale_bytes(dim_v); }
+  TENON_INLINE index_t value_panel(int head, index_t key) const { return (head + 1) * head_bytes() - panels() * panel_bytes(dim_v) + key / panel * panel_bytes(dim_v); }
 };
 
 /// The same for one kind of number, and how it is written.
@@ -56,12 +56,12 @@ struct cpu_cache : cpu_cache_layout {
   static constexpr int pack = facts::pack;
 
   /// `own_values`: whether the cache holds values, or they are the first dims of the keys.
-  TENON_INLINE cpu_cache(int head_dim, int head_dim_v, index page_keys, bool own_values = true)
+  TENON_INLINE cpu_cache(int head_dim, int head_dim_v, index_t page_keys, bool own_values = true)
       : cpu_cache_layout{head_dim, own_values ? (head_dim_v + 15) / 16 * 16 : 0, static_cast<int>(sizeof(storage)), facts::block, page_keys} {}
 
   /// Writes keys and values of keys [first, first + count) of a page, within one panel, rounded to Number, and the padding of the
   /// values. Row i of k and v lies i strides on.
-  void write(std::byte* page, int head, index first, int count, const float* k, index k_stride, const float* v, index v_stride, int width_v) const {
+  void write(std::byte* page, int head, index_t first, int count, const float* k, index_t k_stride, const float* v, index_t v_stride, int width_v) const {
     const int lane = static_cast<int>(first % panel);
     rows_to_columns(page + key_panel(head, first), page + key_scales(head, first), lane, count, k, k_stride);
     if (dim_v == 0) return;
@@ -84,7 +84,7 @@ struct cpu_cache : cpu_cache_layout {
     float* to = reinterpret_cast<float*>(scales_at);
     for (int i = 0, d = 0; d < width; ++i, d += facts::block) to[i * panel + lane] = own[i] = Number::scale_of(most_of(x + d, width - d < facts::block ? width - d : facts::block));
   }
-  void rows_to_columns(std::byte* panel_at, [[maybe_unused]] std::byte* scales_at, int lane, int count, const float* k, index k_stride) const {
+  void rows_to_columns(std::byte* panel_at, [[maybe_unused]] std::byte* scales_at, int lane, int count, const float* k, index_t k_stride) const {
     [[maybe_unused]] factors own;
     if constexpr (facts::block != 0)
       for (int t = 0; t < count; ++t) scales(scales_at, lane + t, k + t * k_stride, dim, own[t]);
@@ -104,7 +104,7 @@ struct cpu_cache : cpu_cache_layout {
       scales(scales_at, lane, v, width, own);
       for (int i = (width + facts::block - 1) / facts::block; i < (dim_v + facts::block - 1) / facts::block; ++i) reinterpret_cast<float*>(scales_at)[i * panel + lane] = 1;
     }
-    storage* to = reinterpret_cast<storage*>(panel_at) + index(lane / pack * pack) * dim_v + lane % pack;
+    storage* to = reinterpret_cast<storage*>(panel_at) + index_t(lane / pack * pack) * dim_v + lane % pack;
     for (int c = 0; c < dim_v; ++c) {
       const float x = c < width ? v[c] : 0.0f;
       if constexpr (facts::block != 0)

@@ -81,15 +81,15 @@ struct cache_source {
   cpu_cache_layout layout;
   const std::byte* data;
   const std::int32_t* pages;
-  index page_bytes;
+  index_t page_bytes;
   int head;
 
   /// Whether panels of 16 keys, counted from key 0, lie whole in a page.
   bool has_panels() const { return pages == nullptr || layout.keys % cpu_cache_layout::panel == 0; }
   /// The page of `key`, which becomes its place within the page.
-  const std::byte* page_of(index& key) const {
+  const std::byte* page_of(index_t& key) const {
     if (pages == nullptr) return data;
-    const index page = key / layout.keys;
+    const index_t page = key / layout.keys;
     key %= layout.keys;
     return data + pages[page] * page_bytes;
   }
@@ -113,7 +113,7 @@ struct cache_reader {
   int dim, dim_v;  ///< dim_v padded
   float *wide_keys, *wide_values, *key_scales, *value_scales;
 
-  static index floats(index dim, index dim_v) { return block_keys * (dim + dim_v + (dim + 31) / 32 + (dim_v + 31) / 32); }
+  static index_t floats(index_t dim, index_t dim_v) { return block_keys * (dim + dim_v + (dim + 31) / 32 + (dim_v + 31) / 32); }
   cache_reader(float* memory, int d, int v)
       : dim(d), dim_v(v), wide_keys(memory), wide_values(wide_keys + block_keys * d), key_scales(wide_values + block_keys * v), value_scales(key_scales + block_keys * ((d + 31) / 32)) {}
 
@@ -146,13 +146,13 @@ struct cache_reader {
   // Panels [0, count) of a block, page by page.
   void find(const cache_source<Leaf>& in, int count, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
-    const index key_bytes = layout.panel_bytes(dim), value_bytes = layout.panel_bytes(layout.dim_v), key_scale_bytes = layout.scale_bytes(dim), value_scale_bytes = layout.scale_bytes(layout.dim_v);
+    const index_t key_bytes = layout.panel_bytes(dim), value_bytes = layout.panel_bytes(layout.dim_v), key_scale_bytes = layout.scale_bytes(dim), value_scale_bytes = layout.scale_bytes(layout.dim_v);
     for (int p = 0; p < count;) {
-      index key = out.key0 + p * panel;
+      index_t key = out.key0 + p * panel;
       const std::byte* page = in.page_of(key);
       const std::byte *keys = page + layout.key_panel(in.head, key), *values = page + layout.value_panel(in.head, key);
       const std::byte *key_scale = page + layout.key_scales(in.head, key), *value_scale = page + layout.value_scales(in.head, key);
-      const index rest = (layout.keys - key + panel - 1) / panel;
+      const index_t rest = (layout.keys - key + panel - 1) / panel;
       for (const int to = rest < count - p ? p + static_cast<int>(rest) : count; p < to; ++p, keys += key_bytes, values += value_bytes, key_scale += key_scale_bytes, value_scale += value_scale_bytes) {
         out.keys[p] = keys, out.values[p] = values;
         if (out.scaled == 0) continue;
@@ -180,8 +180,8 @@ struct cache_reader {
     const int count = (end - key0 + panel - 1) / panel;
     for (int t = 0; t < count * panel; ++t) {
       const int p = t / panel, lane = t % panel;
-      float *key_to = wide_keys + p * panel * dim + lane, *value_to = wide_values + index(t) * dim_v;
-      out.keys[p] = reinterpret_cast<const std::byte*>(wide_keys + p * panel * dim), out.values[p] = reinterpret_cast<const std::byte*>(wide_values + index(p) * panel * dim_v);
+      float *key_to = wide_keys + p * panel * dim + lane, *value_to = wide_values + index_t(t) * dim_v;
+      out.keys[p] = reinterpret_cast<const std::byte*>(wide_keys + p * panel * dim), out.values[p] = reinterpret_cast<const std::byte*>(wide_values + index_t(p) * panel * dim_v);
       if (key0 + t >= end) {
         for (int d = 0; d < dim; ++d) key_to[d * panel] = 0;
         for (int c = 0; c < dim_v; ++c) value_to[c] = 0;
@@ -191,7 +191,7 @@ struct cache_reader {
         }
         continue;
       }
-      index key = key0 + t;
+      index_t key = key0 + t;
       const std::byte* page = in.page_of(key);
       const int from = static_cast<int>(key % panel);
       in.numbers->pick(page + layout.key_panel(in.head, key), panel, 0, from, 1, 0, dim, key_to, panel);
@@ -211,14 +211,14 @@ struct cache_reader {
     typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
     for (int p = 0; p < count; ++p) {
       const float* from = reinterpret_cast<const float*>(block.keys[p]);
-      float* to = wide_values + index(p) * panel * dim_v;
+      float* to = wide_values + index_t(p) * panel * dim_v;
       for (int c = 0; c < dim_v; c += 4)
         for (int t = 0; t < panel; t += 4) {
           const auto in = [&](int i) { return c + i < dim ? *reinterpret_cast<const four*>(from + (c + i) * panel + t) : four{}; };
           const four a = in(0), b = in(1), d = in(2), e = in(3);
           const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
           const four cd = __builtin_shufflevector(a, b, 2, 6, 3, 7), fg = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-          const auto out = [&](int i, four x) { *reinterpret_cast<four*>(to + index(t + i) * dim_v + c) = x; };
+          const auto out = [&](int i, four x) { *reinterpret_cast<four*>(to + index_t(t + i) * dim_v + c) = x; };
           out(0, __builtin_shufflevector(ab, de, 0, 1, 4, 5)), out(1, __builtin_shufflevector(ab, de, 2, 3, 6, 7));
           out(2, __builtin_shufflevector(cd, fg, 0, 1, 4, 5)), out(3, __builtin_shufflevector(cd, fg, 2, 3, 6, 7));
         }

@@ -28,7 +28,7 @@ struct dense_products {
   static void weigh(float* o, const float* w, const float* values, int width, int lo, int hi, int c) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
       each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
-        sum_tile<Rows, Vectors, block_keys>(o + index(r) * width + column, w + r * block_keys + lo, 1, values + index(lo) * width + column, width, hi - lo);
+        sum_tile<Rows, Vectors, block_keys>(o + index_t(r) * width + column, w + r * block_keys + lo, 1, values + index_t(lo) * width + column, width, hi - lo);
       });
     });
   }
@@ -36,7 +36,7 @@ struct dense_products {
   static void spread(float* o, const float* w, const float* from, int width, int r0, int r1, int c) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
       each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
-        sum_tile<Rows, Vectors, 1>(o + index(r) * width + column, w + index(r0) * block_keys + r, block_keys, from + index(r0) * width + column, width, r1 - r0);
+        sum_tile<Rows, Vectors, 1>(o + index_t(r) * width + column, w + index_t(r0) * block_keys + r, block_keys, from + index_t(r0) * width + column, width, r1 - r0);
       });
     });
   }
@@ -72,7 +72,7 @@ struct dense_products {
     vector sum[Rows][Vectors];
     const float* at[Vectors];
 #pragma GCC unroll 16
-    for (int v = 0; v < Vectors; ++v) at[v] = keys + index((c + v * Leaf::lanes) / panel * panel) * depth + (c + v * Leaf::lanes) % panel;
+    for (int v = 0; v < Vectors; ++v) at[v] = keys + index_t((c + v * Leaf::lanes) / panel * panel) * depth + (c + v * Leaf::lanes) % panel;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
@@ -80,13 +80,13 @@ struct dense_products {
     for (int d = 0; d < depth; ++d) {
       vector right[Vectors];
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) right[v] = Leaf::load(at[v] + index(d) * panel);
+      for (int v = 0; v < Vectors; ++v) right[v] = Leaf::load(at[v] + index_t(d) * panel);
       add_products<Rows, Vectors, 1>(sum, left + d * group_rows, right);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::store(out + c + index(r) * block_keys + v * Leaf::lanes, sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) Leaf::store(out + c + index_t(r) * block_keys + v * Leaf::lanes, sum[r][v]);
   }
   // out [Rows][Vectors] += sum over `depth` steps of left [step][row] right [step][column].
   template <int Rows, int Vectors, int RowStride>
@@ -95,7 +95,7 @@ struct dense_products {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(out + index(r) * width + v * Leaf::lanes);
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(out + index_t(r) * width + v * Leaf::lanes);
     for (int d = 0; d < depth; ++d, left += step, right += width) {
       vector row[Vectors];
 #pragma GCC unroll 16
@@ -105,7 +105,7 @@ struct dense_products {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::store(out + index(r) * width + v * Leaf::lanes, sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) Leaf::store(out + index_t(r) * width + v * Leaf::lanes, sum[r][v]);
   }
   // sum[r] += left[r Stride] right
   template <int Rows, int Vectors, int Stride>

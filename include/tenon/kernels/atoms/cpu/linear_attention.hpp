@@ -16,17 +16,17 @@ struct linear_attention_words {
   int features, width;  ///< padded to 16
   float *state, *out, *scores, *panels, *key_panels, *rows, *key_rows, *values;
 
-  static index padded(index count) { return (count + 15) / 16 * 16; }
-  static index blocks(index count) { return (padded(count) + block - 1) / block; }
+  static index_t padded(index_t count) { return (count + 15) / 16 * 16; }
+  static index_t blocks(index_t count) { return (padded(count) + block - 1) / block; }
   /// Floats of a state: [feature][width].
-  static index state_floats(index feature_count, index width) { return blocks(feature_count) * block * padded(width); }
+  static index_t state_floats(index_t feature_count, index_t width) { return blocks(feature_count) * block * padded(width); }
   /// Floats of one thread's tile, the state apart.
-  static index floats(index feature_count, index width) {
+  static index_t floats(index_t feature_count, index_t width) {
     return chunk * (2 * padded(feature_count) + 2 * blocks(feature_count) * block + 2 * padded(width) + block);
   }
   linear_attention_words(float* memory, float* held_state, int feature_count, int value_width)
       : features(static_cast<int>(padded(feature_count))), width(static_cast<int>(padded(value_width))), state(held_state) {
-    const index spread = blocks(feature_count) * block;
+    const index_t spread = blocks(feature_count) * block;
     out = memory, values = out + chunk * width, scores = values + chunk * width, panels = scores + chunk * block;
     key_panels = panels + chunk * features, rows = key_panels + chunk * features, key_rows = rows + chunk * spread;
   }
@@ -38,12 +38,12 @@ struct linear_attention_words {
   };
 
   void clear_state() const {
-    for (index i = 0; i < state_floats(features, width); i += Leaf::lanes) Leaf::store(state + i, Leaf::fill(0));
+    for (index_t i = 0; i < state_floats(features, width); i += Leaf::lanes) Leaf::store(state + i, Leaf::fill(0));
   }
   void take_queries(const source& in, int q0, int q1) const { take(in.a, q0, q1, panels, rows); }
   void take_keys(const source& in, int k0, int k1) const {
     take(in.b, k0, k1, key_panels, key_rows);
-    __builtin_memcpy(values, in.c + index(k0) * width, static_cast<std::size_t>((k1 - k0) * width) * sizeof(float));
+    __builtin_memcpy(values, in.c + index_t(k0) * width, static_cast<std::size_t>((k1 - k0) * width) * sizeof(float));
   }
 
   /// out = a S.
@@ -52,7 +52,7 @@ struct linear_attention_words {
     for (int f = 0; f < features; f += block)
       for (int r = 0; r < q1 - q0; r += group_rows)
         for (int c = 0; c < width; c += products::strip)
-          products::weigh(out + index(r) * width, rows + index(f) * chunk + r * block, state + index(f) * width, width, 0, features - f < block ? features - f : block, c);
+          products::weigh(out + index_t(r) * width, rows + index_t(f) * chunk + r * block, state + index_t(f) * width, width, 0, features - f < block ? features - f : block, c);
   }
   /// out += (a b^T) c over keys at or before each query, which stands at position first + its row.
   void attend(int q0, int q1, int k0, int k1, int first) const {
@@ -61,23 +61,23 @@ struct linear_attention_words {
     for (int r = 0; r < q1 - q0; r += group_rows) {
       const int count = count_of(r, q1 - q0);
       float* s = scores + r * block;
-      products::scores(s, panels + index(r) * features, key_panels, features, 0, static_cast<int>(padded(k1 - k0)));
+      products::scores(s, panels + index_t(r) * features, key_panels, features, 0, static_cast<int>(padded(k1 - k0)));
       for (int i = 0; i < group_rows; ++i)
         for (int j = 0; j < chunk; ++j) s[i * block + j] = i < count && k0 + j <= first + q0 + r + i && k0 + j < k1 ? s[i * block + j] : 0.0f;
       if (finite)
-        for (int c = 0; c < width; c += products::strip) products::weigh(out + index(r) * width, s, values, width, 0, k1 - k0, c);
+        for (int c = 0; c < width; c += products::strip) products::weigh(out + index_t(r) * width, s, values, width, 0, k1 - k0, c);
       for (int i = 0; i < count && !finite; ++i)  // no weight of zero may touch what is not finite: only keys that are seen
         for (int j = k0; j < k1 && j <= first + q0 + r + i; ++j)
-          for (int c = 0; c < width; ++c) out[index(r + i) * width + c] += s[i * block + j - k0] * values[index(j - k0) * width + c];
+          for (int c = 0; c < width; ++c) out[index_t(r + i) * width + c] += s[i * block + j - k0] * values[index_t(j - k0) * width + c];
     }
   }
-  void store(const source& in, int q0, int q1) const { __builtin_memcpy(in.out + index(q0) * width, out, static_cast<std::size_t>((q1 - q0) * width) * sizeof(float)); }
+  void store(const source& in, int q0, int q1) const { __builtin_memcpy(in.out + index_t(q0) * width, out, static_cast<std::size_t>((q1 - q0) * width) * sizeof(float)); }
 
   /// S += b^T c.
   void absorb(int k0, int k1) const {
     for (int f = 0; f < features; f += products::panel)
       for (int c = 0; c < width; c += products::strip)
-        products::spread(state + index(f) * width, key_rows + index(f / block) * chunk * block + f % block, values, width, 0, k1 - k0, c);
+        products::spread(state + index_t(f) * width, key_rows + index_t(f / block) * chunk * block + f % block, values, width, 0, k1 - k0, c);
   }
 
  private:
@@ -86,11 +86,11 @@ struct linear_attention_words {
   void take(const float* from, int first, int last, float* to_panels, float* to_rows) const {
     for (int r = 0; r < last - first; r += group_rows) {
       const float* each[group_rows];
-      for (int i = 0; i < group_rows; ++i) each[i] = first + r + i < last ? from + index(first + r + i) * features : nullptr;
-      packing::pack(each, 1.0f, features, features, to_panels + index(r) * features, nullptr);
+      for (int i = 0; i < group_rows; ++i) each[i] = first + r + i < last ? from + index_t(first + r + i) * features : nullptr;
+      packing::pack(each, 1.0f, features, features, to_panels + index_t(r) * features, nullptr);
       for (int i = 0; i < group_rows; ++i)
         for (int f = 0; f < features; f += 16)
-          for (int n = 0; n < 16; ++n) to_rows[index(f / block) * chunk * block + (r + i) * block + f % block + n] = each[i] == nullptr ? 0.0f : each[i][f + n];
+          for (int n = 0; n < 16; ++n) to_rows[index_t(f / block) * chunk * block + (r + i) * block + f % block + n] = each[i] == nullptr ? 0.0f : each[i][f + n];
     }
   }
 };

@@ -41,7 +41,7 @@ struct attention_words {
   /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
   struct source {
     const bf16 *keys, *values;
-    index head;
+    index_t head;
     int length;
   };
   /// The keys from key0 on, and what becomes of them in this wave: scores, then weights. `next` is the block after them.
@@ -222,7 +222,7 @@ struct attention_words {
 
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
-    const bf16* const from = in.keys + (in.head + index{first} * Dim + thread % chunks * 8);
+    const bf16* const from = in.keys + (in.head + index_t{first} * Dim + thread % chunks * 8);
     const bool whole = key + Keys <= in.length;
     TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
       constexpr int apart = threads / chunks;
@@ -234,7 +234,7 @@ struct attention_words {
     const bool whole = key + Keys <= in.length;
     TENON_UNROLL for (int i = 0; i < 8; ++i) {
       const int here = key + key_of(group, i);
-      const bf16* const from = in.values + (in.head + index{here} * Dim + first);
+      const bf16* const from = in.values + (in.head + index_t{here} * Dim + first);
       const bool there = whole || here < in.length;
       if constexpr (wide == 4) {
         const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};

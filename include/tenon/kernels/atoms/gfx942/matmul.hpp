@@ -27,7 +27,7 @@ struct matmul_words {
   /// to 16 bytes and padded to whole 16 bytes, with anything.
   struct source {
     const bf16 *x, *w;
-    index x_stride, w_stride;
+    index_t x_stride, w_stride;
     int tokens, rows, deep;
   };
   /// One stage, in shared memory.
@@ -98,7 +98,7 @@ struct matmul_words {
 
  private:
   // A row past the last is read as the last: what comes of it is not stored. Zeros past the end of the depth.
-  TENON_BOTH TENON_INLINE static bits128 take(const bf16* first, int row, int count, index stride, int column, int deep) {
+  TENON_BOTH TENON_INLINE static bits128 take(const bf16* first, int row, int count, index_t stride, int column, int deep) {
     bits128 out{};
     if (column >= deep) return out;
     out = Leaf::load(reinterpret_cast<const bits128*>(first + (row < count ? row : count - 1) * stride + column));
@@ -118,7 +118,7 @@ struct matmul_words {
       TENON_UNROLL for (int i = 0; i < w_steps; ++i) coming_w[i] = take(in.w, row + i * rows_at_once, in.rows, in.w_stride, column, in.deep);
     }
   }
-  TENON_BOTH TENON_INLINE static bits128 take(const bf16* first, int row, int count, index stride, int column) {
+  TENON_BOTH TENON_INLINE static bits128 take(const bf16* first, int row, int count, index_t stride, int column) {
     return Leaf::load(reinterpret_cast<const bits128*>(first + (row < count ? row : count - 1) * stride + column));
   }
 };

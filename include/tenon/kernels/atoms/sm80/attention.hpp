@@ -37,7 +37,7 @@ struct attention_words {
   /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
   struct source {
     const bf16 *keys, *values;
-    index head;
+    index_t head;
     int length;
   };
   /// The keys from key0 on, and what becomes of them in this warp: scores, then weights. `next` is the block after them.
@@ -253,7 +253,7 @@ struct attention_words {
   // Starts the copy of a block of keys or values; zeros from `length` on.
   TENON_BOTH TENON_INLINE void start(const bf16* from, address offset, int key) const {
     const address first = Leaf::shared() + q_bytes + offset + copy.to;
-    const bf16* const row = from + (in.head + index{key + copy.row} * Dim + copy.column);
+    const bf16* const row = from + (in.head + index_t{key + copy.row} * Dim + copy.column);
     if (key + Keys <= in.length) {
       TENON_UNROLL for (int i = 0; i < copier::steps; ++i) Leaf::copy_16(first + copier::place(i), row + i * copier::rows_at_once * Dim);
     } else {

@@ -29,7 +29,7 @@ struct matmul_words {
   /// to 16 bytes, the last one may end anywhere.
   struct source {
     const bf16 *x, *w;
-    index x_stride, w_stride;
+    index_t x_stride, w_stride;
     int tokens, rows, deep;
   };
   /// One stage in shared memory; the next one is at `next`.
@@ -135,7 +135,7 @@ struct matmul_words {
   }
 
   // A row past the last is read as the last: what comes of it is not stored.
-  TENON_BOTH TENON_INLINE std::uint32_t offset(int row, int count, index stride) const {
+  TENON_BOTH TENON_INLINE std::uint32_t offset(int row, int count, index_t stride) const {
     return static_cast<std::uint32_t>((row < count ? row : count - 1) * stride + copy.column) * 2;
   }
   TENON_BOTH TENON_INLINE void load(int buffer, address stage_at, int step) {

@@ -33,9 +33,9 @@ struct attention_arguments {
   const int* lengths;         ///< [batch]: keys of each sequence; or null: all have `length`
   int queries, length;        ///< of each sequence; query i stands at position length - queries + i
   int heads, kv_heads;
-  index q_batch, q_query, q_head;        ///< strides of q
-  index out_batch, out_query, out_head;  ///< strides of out
-  index cache_batch, cache_head;         ///< strides of keys and values
+  index_t q_batch, q_query, q_head;        ///< strides of q
+  index_t out_batch, out_query, out_head;  ///< strides of out
+  index_t cache_batch, cache_head;         ///< strides of keys and values
   mask_type mask;
   score_type score;
   weighting_type weighting;
@@ -79,7 +79,7 @@ struct attention_tile {
   template <class State>
   TENON_BOTH TENON_INLINE void store_log_sum_exp(const State& state, int share, int row) const {
     if constexpr (!State::bounded)
-      if (a.log_sum_exp != nullptr) Leaf::store(a.log_sum_exp + (index{batch} * a.queries + first + row / group) * a.heads + first_head + row % group, state.log_sum_exp(share));
+      if (a.log_sum_exp != nullptr) Leaf::store(a.log_sum_exp + (index_t{batch} * a.queries + first + row / group) * a.heads + first_head + row % group, state.log_sum_exp(share));
   }
   TENON_BOTH TENON_INLINE device_rows<typename Problem::out, group> out() const {
     return {a.out + batch * a.out_batch + first * a.out_query + first_head * a.out_head, a.out_query, a.out_head};

@@ -29,7 +29,7 @@ template <class Words, class Problem>
 TENON_BOTH TENON_INLINE float* attention_partial_at(const attention_split_arguments<Problem>& a, int batch, int head_group, int tile, int split) {
   constexpr int tile_queries = Words::block_rows / Problem::group, floats = attention_partial_floats<Words, Problem>();
   const int tiles = (a.call.queries + tile_queries - 1) / tile_queries;
-  return a.partials + (((index{batch} * (a.call.heads / Problem::group) + head_group) * tiles + tile) * a.splits + split) * floats;
+  return a.partials + (((index_t{batch} * (a.call.heads / Problem::group) + head_group) * tiles + tile) * a.splits + split) * floats;
 }
 }  // namespace kernel_detail
 
@@ -72,7 +72,7 @@ TENON_BOTH TENON_INLINE void attention_merge_kernel(const attention_split_argume
     merged.clear();
     float sums[4] = {};
     for (int i = 0; i < splits; ++i) {
-      const float* const partial = first + index{i} * attention_partial_floats<Words, Problem>();
+      const float* const partial = first + index_t{i} * attention_partial_floats<Words, Problem>();
       const bits128 of_state = Leaf::load(reinterpret_cast<const bits128*>(partial + Words::block_rows * dim + 4 * row));
       const bits128 of_sums = Leaf::load(reinterpret_cast<const bits128*>(partial + row * dim + column));
       auto next = merged;

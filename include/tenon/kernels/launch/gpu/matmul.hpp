@@ -18,7 +18,7 @@ struct matmul_arguments {
   const float* bias;
   const out_type* residual;
   int tokens, rows, depth;
-  index x_stride, w_stride, out_stride, residual_stride;
+  index_t x_stride, w_stride, out_stride, residual_stride;
 };
 
 /// What one thread does.
