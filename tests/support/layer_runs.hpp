@@ -18,7 +18,7 @@
 
 namespace tenon_test {
 
-using tenon::view;
+using tenon::index_t, tenon::view;
 using doubles = std::vector<double>;
 
 inline std::vector<float> random_floats(index_t count, unsigned seed, float spread = 1) {
