@@ -47,6 +47,7 @@ struct cache_view {
   index_t length = 0;    ///< keys that are there; `append` moves it
   const std::int32_t* pages = nullptr;
   index_t page_keys = 0;  ///< any; multiples of 128 cost nothing, of 16 nearly nothing
+  index_t page_stride = 0;  ///< bytes from a page of the pool to the next; 0: page_bytes, the pool holds nothing else
 };
 
 /// Sequences of different lengths in one call: queries [first_query[b], first_query[b + 1]) of q and out are sequence b's, its

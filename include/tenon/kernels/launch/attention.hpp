@@ -99,7 +99,7 @@ void attend(const Machine& machine, readable<3> q, const ragged<Number>& sequenc
   using state = std::remove_const_t<decltype(identity)>;
   using policies = kernel_detail::attention_policies<words, state, Mask, Score>;
   const policies own{mask, score};
-  kernel_detail::attend_erased<Machine, Number, state, Reduction>(machine, q, sequences, out, DimQK, DimV, {&own, policies::walk, factor_of(score), sinks(weighting)}, identity, reduction,
+  kernel_detail::attend_erased<Machine, Number, state, Reduction>(machine, q, sequences, out, DimQK, DimV, {&own, policies::walk, factor_of(score), sinks(weighting), kernel_detail::sinks_apart<Weighting>}, identity, reduction,
                                                                   log_sum_exp, batch, scratch);
 }
 

@@ -29,8 +29,7 @@ struct attention_sequence {
 template <class Machine, class Number>
 attention_sequence<typename Machine::atoms::attention> sequence_at(const void* caches, int b) {
   const auto& cache = static_cast<const cache_view<Number>*>(caches)[b];
-  const auto layout = layout_of<Number>(cache.shape, cache.pages == nullptr ? cache.capacity : cache.page_keys);
-  return {{Machine::atoms::attention::template numbers<Number>(), layout, cache.data, cache.pages, static_cast<index_t>(layout.bytes(cache.shape.kv)), 0}, cache.length};
+  return {{Machine::atoms::attention::template numbers<Number>(), page_layout_of(cache), cache.data, cache.pages, page_stride_of(cache), 0}, cache.length};
 }
 
 /// A mask and a score, and the walks over keys that they mean.
@@ -50,14 +49,19 @@ struct attention_policies {
   }
 };
 
+/// From the sink logits of a query to those of the next: 1 for a weighting that has one for each row, 0 where all share them.
+template <class Weighting>
+inline constexpr index_t sinks_apart = requires(const Weighting& w) { w.of_row; } ? 1 : 0;
+
 /// The same without their types.
 template <class Machine, class State>
 struct erased_policies {
   using words = typename Machine::atoms::attention;
   const void* object;
   void (*walk)(const void* object, const words&, const typename words::source&, const attention_piece&, int from, int to, int split, State* states, State* merged);
-  float factor;        ///< of q . k; 0: 1/sqrt(dim)
-  const float* sinks;  ///< logits [head], or null
+  float factor;         ///< of q . k; 0: 1/sqrt(dim)
+  const float* sinks;   ///< logits [head], or null
+  index_t sinks_apart;
 };
 
 template <class Machine, class State>
@@ -137,7 +141,7 @@ struct attention_call {
       rows logits, by;
       const float* sinks = policies.sinks;
       if (sinks != nullptr)
-        for (int r = 0; r < words::group_rows; ++r) logits.at[r] = r < count ? sinks[row_head(p, row0 + r)] : 0.0f;
+        for (int r = 0; r < words::group_rows; ++r) logits.at[r] = r < count ? sinks[row_query(p, row0 + r) * policies.sinks_apart + row_head(p, row0 + r)] : 0.0f;
       states[g].finish(sinks == nullptr ? nullptr : logits.at, by);
       for (int r = 0; r < count; ++r) {
         const index_t query = row_query(p, row0 + r);

@@ -24,11 +24,11 @@ namespace kernel_detail {
 struct gathered_parts {
   heads one;  // as attend sees a kv head: every row is a query of its own
   index_t most_rows;
-  std::size_t queries, results, rows, first, offset, caches, attention;
+  std::size_t queries, results, rows, sinks, first, offset, caches, attention;
 
   template <class Number>
   static gathered_parts of(const heads& shape, index_t tokens, const cache_view<Number>&) {
-    gathered_parts p{{1, 1, shape.dim, shape.dim_v}, tokens * shape.query, 0, 0, 0, 0, 0, 0, 0};
+    gathered_parts p{{1, 1, shape.dim, shape.dim_v, shape.values}, tokens * shape.query, 0, 0, 0, 0, 0, 0, 0, 0};
     const auto rows = static_cast<std::size_t>(p.most_rows), kv = static_cast<std::size_t>(shape.kv);
     std::size_t at = 0;
     const auto next = [&](std::size_t bytes) {
@@ -39,6 +39,7 @@ struct gathered_parts {
     p.queries = next(rows * static_cast<std::size_t>(shape.dim) * sizeof(float));
     p.results = next(rows * static_cast<std::size_t>(shape.dim_v) * sizeof(float));
     p.rows = next(rows * sizeof(row_origin));
+    p.sinks = next(rows * sizeof(float));
     p.first = next((kv + 1) * sizeof(index_t));
     p.offset = next(kv * sizeof(std::ptrdiff_t));
     p.caches = next(kv * sizeof(cache_view<Number>));
@@ -56,6 +57,27 @@ auto over_rows(const Policy& policy, const row_origin* rows, const std::ptrdiff_
     return gathered_rows<Policy>{policy, rows, offset, batch};
 }
 
+// Softmax with a sink of its own for each gathered row.
+struct row_sinks {
+  const float* of_row;
+};
+template <int Rows>
+softmax_state<Rows> state_of(const row_sinks&) {
+  return {};
+}
+inline const float* sinks(const row_sinks& w) { return w.of_row; }
+
+// A weighting over gathered rows, `room` for what it learns of each.
+template <class Weighting>
+auto weighting_over_rows(const Weighting& weighting, const row_origin* rows, index_t count, float* room) {
+  if constexpr (requires { weighting.logits; }) {
+    for (index_t row = 0; row < count; ++row) room[row] = weighting.logits[rows[row].head];
+    return row_sinks{room};
+  } else {
+    return weighting;
+  }
+}
+
 }  // namespace kernel_detail
 
 /// Bytes of scratch of attend_heads for up to `tokens` tokens and `capacity` keys. Grows with both.
@@ -66,19 +88,18 @@ std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, 
   return whole > some ? whole : some;
 }
 
-/// Attention of q [token, head, dim] over a contiguous cache as attend has it, for the chosen heads alone: out [token, head, dim_v].
-/// Returns how many (token, head) pairs were left out; where none is, the work and the bits are attend's. Throws tenon::error for
-/// shapes that do not fit and for a cache in pages.
+/// Attention of q [token, head, dim] over a cache as attend has it, for the chosen heads alone: out [token, head, dim_v]. Returns how
+/// many (token, head) pairs were left out. What is computed has attend's bits, times its weight. Throws tenon::error for shapes
+/// that do not fit.
 template <int DimQK, int DimV, class Machine, cache_number Number, class Mask, class Score, class Weighting = softmax>
 index_t attend_heads(const Machine& machine, view<const float, 3> q, const cache_view<Number>& cache, view<float, 3> out, const head_choice& choice, const Mask& mask,
                    const Score& score, std::byte* scratch, const Weighting& weighting = {}, int batch = 0) {
-  static_assert(!requires { weighting.logits; }, "[weighting] of attend_heads has one sink per head, and heads are gathered. Fix: softmax or sigmoid.");
   const heads& shape = cache.shape;
   const index_t tokens = q.extent[0];
   kernel_detail::check_attend(q, shape, out, DimQK, DimV);
   if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != shape.query)
     throw error("[weight] of attend_heads must be [", tokens, ", ", shape.query, "]. Fix: one weight per token and query head.");
-  if (cache.pages != nullptr) throw error("[cache] of attend_heads is in pages, and it reads kv heads one by one. Fix: a contiguous cache.");
+  kernel_detail::check_pages(cache);
 
   const auto parts = kernel_detail::gathered_parts::of(shape, tokens, cache);
   float *const queries = reinterpret_cast<float*>(scratch + parts.queries), *const results = reinterpret_cast<float*>(scratch + parts.results);
@@ -96,10 +117,7 @@ index_t attend_heads(const Machine& machine, view<const float, 3> q, const cache
       for (index_t h = kv * group; h < (kv + 1) * group; ++h)
         if (!left_out(t, h)) rows[taken++] = {static_cast<std::int32_t>(cache.length - tokens + t), static_cast<std::int32_t>(h)};
     offset[kv] = taken - cache.length;  // attend has the last row of a sequence at position length - 1
-    new (caches + kv) cache_view<Number>{.data = cache.data + static_cast<std::size_t>(kv) * cache_bytes<Number>(machine, parts.one, cache.capacity),
-                                         .shape = parts.one,
-                                         .capacity = cache.capacity,
-                                         .length = cache.length};
+    new (caches + kv) cache_view<Number>(kernel_detail::one_head(cache, static_cast<int>(kv), 1));
   }
   first[shape.kv] = taken;
   const index_t skipped = tokens * shape.query - taken;
@@ -109,7 +127,8 @@ index_t attend_heads(const Machine& machine, view<const float, 3> q, const cache
     const auto token_of = [&](index_t row) { return rows[row].query - (cache.length - tokens); };
     for (index_t row = 0; row < taken; ++row) __builtin_memcpy(queries + row * shape.dim, &q(token_of(row), rows[row].head, 0), static_cast<std::size_t>(shape.dim) * sizeof(float));
     attend<DimQK, DimV>(machine, view<const float, 3>(queries, taken, 1, shape.dim), ragged<Number>{caches, first, shape.kv}, view<float, 3>(results, taken, 1, shape.dim_v),
-                        kernel_detail::over_rows(mask, rows, offset, batch), kernel_detail::over_rows(score, rows, offset, batch), scratch + parts.attention, weighting);
+                        kernel_detail::over_rows(mask, rows, offset, batch), kernel_detail::over_rows(score, rows, offset, batch), scratch + parts.attention,
+                        kernel_detail::weighting_over_rows(weighting, rows, taken, reinterpret_cast<float*>(scratch + parts.sinks)));
     for (index_t t = 0; t < tokens; ++t)
       for (index_t h = 0; h < shape.query; ++h)
         if (left_out(t, h)) __builtin_memset(&out(t, h, 0), 0, static_cast<std::size_t>(shape.dim_v) * sizeof(float));

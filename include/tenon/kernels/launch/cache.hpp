@@ -16,6 +16,25 @@ atoms::cpu_cache<Number> layout_of(const heads& shape, index_t page_keys) {
   return {shape.dim, shape.dim_v, page_keys, shape.values == values_are::their_own};
 }
 
+// How a cache is laid out: one page of all its keys where it is contiguous.
+template <class Number>
+atoms::cpu_cache<Number> page_layout_of(const cache_view<Number>& cache) {
+  return layout_of<Number>(cache.shape, cache.pages == nullptr ? cache.capacity : cache.page_keys);
+}
+template <class Number>
+index_t page_stride_of(const cache_view<Number>& cache) {
+  return cache.page_stride != 0 ? cache.page_stride : static_cast<index_t>(page_layout_of(cache).bytes(cache.shape.kv));
+}
+// One kv head of a cache as a cache of its own, which `query` query heads look at.
+template <class Number>
+cache_view<Number> one_head(const cache_view<Number>& cache, int head, int query) {
+  cache_view<Number> one = cache;
+  one.shape.kv = 1, one.shape.query = query;
+  one.data += head * page_layout_of(cache).head_bytes();
+  one.page_stride = page_stride_of(cache);
+  return one;
+}
+
 inline void check_heads(const heads& shape) {
   if (shape.kv <= 0 || shape.query <= 0 || shape.query % shape.kv != 0)
     throw error("[heads.kv] is ", shape.kv, ": it must divide the ", shape.query, " query heads: each kv head serves an equal group. Fix: change kv.");
@@ -30,6 +49,8 @@ void check_pages(const cache_view<Number>& cache) {
   if (cache.page_keys <= 0) throw error("[cache.page_keys] is ", cache.page_keys, ": a page holds at least one key. Fix: give the size that the pool was made with.");
   if (cache.capacity % cache.page_keys != 0)
     throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
+  if (const index_t least = static_cast<index_t>(page_layout_of(cache).bytes(cache.shape.kv)); cache.page_stride != 0 && cache.page_stride < least)
+    throw error("[cache.page_stride] is ", cache.page_stride, ": a page of these heads takes ", least, " bytes. Fix: that, more, or 0 for exactly that.");
 }
 inline void check_append(const heads& shape, index_t capacity, const readable<3>& k, const readable<3>& v, index_t first) {
   check_heads(shape);
@@ -81,8 +102,8 @@ void append(const Machine& machine, cache_view<Number>& cache, readable<3> k, re
   cache.length = first + tokens;
   if (tokens == 0) return;
   const index_t page_keys = cache.pages == nullptr ? cache.capacity : cache.page_keys;
-  const auto layout = kernel_detail::layout_of<Number>(shape, page_keys);
-  const index_t bytes = static_cast<index_t>(layout.bytes(shape.kv));
+  const auto layout = kernel_detail::page_layout_of(cache);
+  const index_t bytes = kernel_detail::page_stride_of(cache);
   constexpr index_t panel = atoms::cpu_cache_layout::panel;
   const auto panel_of = [&](index_t key) { return key / page_keys * layout.panels() + key % page_keys / panel; };  // counted through the pages
   const index_t first_panel = panel_of(first), panels = panel_of(first + tokens - 1) + 1 - first_panel;

@@ -13,7 +13,12 @@ struct scalar_attention_leaf {
   TENON_INLINE static float load(const float* at) { return *at; }
   TENON_INLINE static void store(float* at, float x) { *at = x; }
   TENON_INLINE static float fill(float x) { return x; }
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  // Said outright: left to the compiler, g++ rounds once in one micro tile and twice in another, and rows would differ by their tiles.
+  TENON_INLINE static float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+#else
   TENON_INLINE static float fma(float a, float b, float c) { return a * b + c; }
+#endif
   TENON_INLINE static float multiply(float a, float b) { return a * b; }
   TENON_INLINE static float add(float a, float b) { return a + b; }
   TENON_INLINE static float highest(float a, float b) { return a > b ? a : b; }  // NaN in b stays
