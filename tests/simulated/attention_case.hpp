@@ -87,7 +87,7 @@ struct attention_case {
     machine.readable(operands.data(), operands.size_bytes(), "operands");
     constexpr int tile = Words::block_rows / Problem::group;
     machine.launch({(sizes.queries + tile - 1) / tile, sizes.heads / Problem::group, sizes.batch}, {Words::threads},
-                   static_cast<std::size_t>(shared_bytes), [&] { attention_kernel<Leaf, Words>(a); });
+                   static_cast<std::size_t>(shared_bytes), attention_body<Leaf, Words, Problem>{a});
   }
 
   /// The answer in double, [batch, query, head, dim].

@@ -36,8 +36,8 @@ void check(attention_case<decode> c, int split) {
   machine.readable(c.values.data(), c.values.bytes(), "values");
   machine.writable(partials.data(), partials.bytes(), "partials");
   machine.writable(c.out.data(), c.out.bytes(), "out");
-  machine.launch({splits * tiles, groups, c.sizes.batch}, {Words::threads}, static_cast<std::size_t>(Words::shared_bytes), [&] { attention_split_kernel<leaf, Words>(a); });
-  machine.launch({tiles, groups, c.sizes.batch}, {128}, 0, [&] { attention_merge_kernel<leaf, Words, 128>(a); });
+  machine.launch({splits * tiles, groups, c.sizes.batch}, {Words::threads}, static_cast<std::size_t>(Words::shared_bytes), attention_split_body<leaf, Words, decode>{a});
+  machine.launch({tiles, groups, c.sizes.batch}, {128}, 0, attention_merge_body<leaf, Words, decode>{a});
   CAPTURE(machine.report().text());
   CHECK(machine.report().clean());
   CHECK(c.distance(c.reference()) <= 5e-3);

@@ -73,7 +73,7 @@ struct matmul_case {
     machine.writable(out.data(), count(tokens, out_stride) * sizeof(out_type), "out");
     const auto tiles = [](int n, int of) { return (n + of - 1) / of; };
     machine.launch({tiles(rows, Words::block_rows), tiles(tokens, Words::block_tokens), 1}, {Words::threads},
-                   static_cast<std::size_t>(shared_bytes), [&] { matmul_kernel<Leaf, Words>(a); });
+                   static_cast<std::size_t>(shared_bytes), matmul_body<Leaf, Words, Problem>{a});
   }
 
   /// |out - want| / |want|; infinite where a number between the rows of out was touched.

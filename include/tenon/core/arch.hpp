@@ -101,10 +101,12 @@ consteval instructions compiled_for() {
 /// The instructions that the processor has and the system lets programs use.
 TENON_INLINE instructions processor_instructions() {
   instructions out;
+#define TENON_HAS_arm(bit) (on_aarch64 && (((::getauxval(AT_HWCAP) & 0xffffffffu) | ::getauxval(AT_HWCAP2) << 32) & (bit)) != 0)
 #define TENON_ROW(kind, name, known_as, macro, prose) \
   if (TENON_HAS_##kind(known_as)) out = out | instruction::name;
   TENON_INSTRUCTION_ROWS(TENON_ROW)
 #undef TENON_ROW
+#undef TENON_HAS_arm
   return out;
 }
 

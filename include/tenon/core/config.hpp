@@ -63,18 +63,38 @@
 #define TENON_ISA v0_scalar
 #endif
 
-// Whether the running processor has an instruction set: by the compiler's name for it (x86) or its bit (Arm, core/arch.hpp).
+namespace tenon {
+#if defined(__aarch64__)
+inline constexpr bool on_aarch64 = true;
+#else
+inline constexpr bool on_aarch64 = false;
+#endif
+}  // namespace tenon
+
+// Whether the running processor has an instruction set, by the compiler's name for it.
 #if defined(__x86_64__) && !defined(__HIP_DEVICE_COMPILE__)
 #define TENON_HAS_x86(name) (__builtin_cpu_init(), __builtin_cpu_supports(name) != 0)
-#define TENON_HAS_arm(bit) false
-#elif defined(__aarch64__) && !defined(__HIP_DEVICE_COMPILE__)
-#define TENON_HAS_x86(name) false
-#define TENON_HAS_arm(bit) ((((::getauxval(AT_HWCAP) & 0xffffffffu) | ::getauxval(AT_HWCAP2) << 32) & (bit)) != 0)
 #else
 #define TENON_HAS_x86(name) false
-#define TENON_HAS_arm(bit) false
 #endif
 
-// Opens and closes `namespace tenon` with that name as an inline namespace: kernels/ and launch/ only.
+// The GPUs of this translation unit as one name, so that objects compiled for different ones never share a kernel or what starts it: of nvcc's
+// own list, 800,900 say, sm_800900; for AMD what -DTENON_GPU=gfx90a_gfx942 says (the target tenon::hip does), where the compiler has no list.
+#if defined(__CUDA_ARCH_LIST__)
+#define TENON_GPU_JOIN(a, b, c, d, e, f, g, h, i, j, ...) sm_##a##b##c##d##e##f##g##h##i##j
+#define TENON_GPU(...) TENON_GPU_JOIN(__VA_ARGS__, , , , , , , , , , )
+#elif defined(__HIP__) && !defined(TENON_GPU)
+#define TENON_GPU gfx942
+#endif
+
+// Opens and closes `namespace tenon` with these names as inline namespaces: kernels/ and launch/ only.
+#if defined(__CUDA_ARCH_LIST__)
+#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_ISA { inline namespace TENON_GPU(__CUDA_ARCH_LIST__) {
+#define TENON_KERNELS_END } } }
+#elif defined(__HIP__)
+#define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_ISA { inline namespace TENON_GPU {
+#define TENON_KERNELS_END } } }
+#else
 #define TENON_KERNELS_BEGIN namespace tenon { inline namespace TENON_ISA {
 #define TENON_KERNELS_END } }
+#endif

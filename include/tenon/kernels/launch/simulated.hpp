@@ -7,18 +7,9 @@
 
 #include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
+#include <tenon/kernels/launch/gpu/arch.hpp>
 
 TENON_KERNELS_BEGIN
-
-/// Names of architectures: NVIDIA's Ampere, AMD's MI300.
-struct sm80 {
-  static constexpr std::size_t shared_limit = 163 * 1024;  // bytes that a block may have
-  using simulated_leaf = atoms::sm80::leaf_simulated;
-};
-struct gfx942 {
-  static constexpr std::size_t shared_limit = 64 * 1024;
-  using simulated_leaf = atoms::gfx942::leaf_simulated;
-};
 
 /// A GPU of architecture Arch on the processor. Copies share one device. One launch at a time.
 template <class Arch>

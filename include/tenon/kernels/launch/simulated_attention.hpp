@@ -87,7 +87,7 @@ void attend_simulated(const simulated<Arch>& machine, readable<4> q, readable<4>
   if (const float* logits = sinks(weighting); logits != nullptr)
     here.readable(logits, static_cast<std::size_t>(heads) * sizeof(float), "sink logits");
   machine.launch({static_cast<int>((queries + words::block_rows - 1) / words::block_rows), a.heads, static_cast<int>(batch)},
-                 {words::threads}, words::shared_bytes, [&] { attention_kernel<typename simulated<Arch>::leaf, words>(a); });
+                 {words::threads}, words::shared_bytes, attention_body<typename simulated<Arch>::leaf, words, problem>{a});
   for (index_t b = 0; b < batch; ++b)
     for (index_t i = 0; i < queries; ++i)
       for (index_t h = 0; h < heads; ++h) {

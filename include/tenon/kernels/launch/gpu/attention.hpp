@@ -108,4 +108,12 @@ TENON_BOTH TENON_INLINE void attention_kernel(const attention_arguments<Problem>
   m.store(tile.out(), tile.rows, by);
 }
 
+/// The kernel, as every machine of GPUs launches it: machine.launch(grid, {threads}, Words::shared_bytes, attention_body<Leaf, Words, Problem>{a}).
+template <class Leaf, class Words, class Problem>
+struct attention_body {
+  attention_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+  TENON_BOTH void operator()() const { attention_kernel<Leaf, Words>(a); }
+};
+
 TENON_KERNELS_END

@@ -91,4 +91,18 @@ TENON_BOTH TENON_INLINE void attention_merge_kernel(const attention_split_argume
   }
 }
 
+/// The two kernels, as every machine of GPUs launches them. The second has no shared memory.
+template <class Leaf, class Words, class Problem>
+struct attention_split_body {
+  attention_split_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+  TENON_BOTH void operator()() const { attention_split_kernel<Leaf, Words>(a); }
+};
+template <class Leaf, class Words, class Problem>
+struct attention_merge_body {
+  attention_split_arguments<Problem> a;
+  static constexpr int threads = 128;
+  TENON_BOTH void operator()() const { attention_merge_kernel<Leaf, Words, threads>(a); }
+};
+
 TENON_KERNELS_END

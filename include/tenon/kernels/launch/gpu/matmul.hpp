@@ -39,4 +39,12 @@ TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   });
 }
 
+/// The kernel, as every machine of GPUs launches it: machine.launch(grid, {threads}, Words::shared_bytes, matmul_body<Leaf, Words, Problem>{a}).
+template <class Leaf, class Words, class Problem>
+struct matmul_body {
+  matmul_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+  TENON_BOTH void operator()() const { matmul_kernel<Leaf, Words>(a); }
+};
+
 TENON_KERNELS_END

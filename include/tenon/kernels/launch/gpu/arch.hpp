@@ -1,0 +1,36 @@
+#pragma once
+// The architectures of GPUs that kernels are written for, as names: what a machine is asked for, `simulated<sm80>` or with_arch. A leaf is
+// declared here and complete where its own header is included.
+
+#include <cstddef>
+
+#include <tenon/core/config.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms::sm80 {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::sm80
+namespace atoms::gfx942 {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::gfx942
+
+/// NVIDIA's Ampere. Its kernels serve every later NVIDIA GPU.
+struct sm80 {
+  static constexpr const char* name = "sm_80";
+  static constexpr int number = 80;                        ///< least compute capability, major * 10 + minor
+  static constexpr std::size_t shared_limit = 163 * 1024;  ///< bytes that a block may have
+  using leaf = atoms::sm80::leaf;
+  using simulated_leaf = atoms::sm80::leaf_simulated;
+};
+
+/// AMD's MI300. AMD's kernels serve exactly the GPU that they are compiled for.
+struct gfx942 {
+  static constexpr const char* name = "gfx942";
+  static constexpr std::size_t shared_limit = 64 * 1024;
+  using leaf = atoms::gfx942::leaf;
+  using simulated_leaf = atoms::gfx942::leaf_simulated;
+};
+
+TENON_KERNELS_END
