@@ -12,7 +12,7 @@
   how template void tenon::gated_matmul<tenon::forms_of(precision)>(const Machine&, tenon::view<const float, 2>, const tenon::packed_matrix&, \
                                                                     const tenon::packed_matrix&, const tenon::swiglu&, tenon::view<float, 2>, std::byte*)
 #define TEST_KERNELS(how, Machine) \
-  how template tenon::packed_matrix tenon::pack(const Machine&, const tenon::stored_matrix&, tenon::compute, std::byte*); \
+  how template tenon::packed_matrix tenon::pack(const Machine&, const tenon::stored_matrix&, tenon::compute, std::byte*, const tenon::read_until_here&); \
   TEST_PRODUCTS(how, Machine, tenon::full_precision); \
   TEST_PRODUCTS(how, Machine, tenon::as_stored)
 

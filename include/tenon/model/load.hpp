@@ -116,7 +116,7 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
   struct packer {
     const weights_file& source;
     const Machine& machine;
-    std::byte *at, *dropped_at = at;
+    std::byte* at;
     void operator()(vector_parameter& to, const std::string& name, index_t size) {
       const stored_matrix& stored = source.find(name)->matrix;
       auto* floats = reinterpret_cast<float*>(at);
@@ -127,14 +127,8 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
     void operator()(matrix_parameter& to, const std::string& name, index_t rows, index_t depth) {
       const stored_matrix& stored = source.find(name)->matrix;
       const compute how = precision.products(stored.kind);
-      to = pack(machine, stored, how, at);
+      to = pack(machine, stored, how, at, {&source, [](const void* file) { static_cast<const weights_file*>(file)->drop_pages(); }});
       at += round_up(tenon::packed_bytes(machine, stored.kind, how, rows, depth), 64);
-      // What was read is let go as we advance: the file and its packed form are never both in memory.
-      constexpr std::ptrdiff_t often = std::ptrdiff_t{16} << 20;
-      if (at - dropped_at > often) {
-        source.drop_pages();
-        dropped_at = at;
-      }
     }
   };
   detail::each_parameter<Decoder>(weights, packer{source, machine, packed.data()});

@@ -122,10 +122,19 @@ std::size_t packed_bytes(const Machine&, storage kind, compute how, index_t rows
   return static_cast<std::size_t>(kernel_detail::panel_count(rows)) * panel_bytes(kind, how, depth);
 }
 
+/// What `pack` calls now and then, when what it has read so far is done with: so a file and its packed form need never both be in memory.
+struct read_until_here {
+  const void* object = nullptr;
+  void (*call)(const void* object) = nullptr;
+  void operator()() const {
+    if (call != nullptr) call(object);
+  }
+};
+
 /// Packs a stored matrix, row order resolved, for products computed as `how`, into `where` (packed_bytes of it, aligned to 64; what
-/// it held does not matter). Throws tenon::error for scales that do not fit the storage.
+/// it held does not matter). Calls `done` after each 4 MiB or so. Throws tenon::error for scales that do not fit the storage.
 template <class Machine>
-packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute how, std::byte* where) {
+packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute how, std::byte* where, const read_until_here& done = {}) {
   if (matrix.columns % block_values(matrix.kind) != 0)
     throw error("a matrix stored as ", name(matrix.kind), " has ", matrix.columns, " columns. Fix: whole blocks of ",
                 block_values(matrix.kind), " values.");
@@ -137,18 +146,23 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
                   " columns of a matrix. Fix: a multiple of 32, or one scale for the whole row.");
   }
   const index_t panels = kernel_detail::panel_count(matrix.rows);
-  constexpr int parts = 64;
   with_panel(matrix.kind, how, [&](auto format) {
     using Format = decltype(format);
     const std::size_t pitch = panel_bytes(matrix.kind, how, matrix.columns);
-    machine.parallel(parts, [&](int part) {
-      for (index_t p = panels * part / parts; p < panels * (part + 1) / parts; ++p) {
-        std::byte* slab = where + static_cast<std::size_t>(p) * pitch;
-        __builtin_memset(slab, 0, pitch);
-        for (index_t k = 0; k < matrix.columns; k += Format::depth, slab += Format::bytes)
-          panel::pack(format, matrix, p * panel::columns, k, slab);
-      }
-    });
+    const index_t most = 1 + static_cast<index_t>((std::size_t{4} << 20) / pitch);
+    for (index_t first = 0; first < panels; first += most) {
+      const index_t count = panels - first < most ? panels - first : most;
+      constexpr int parts = 64;
+      machine.parallel(parts, [&](int part) {
+        for (index_t p = first + count * part / parts; p < first + count * (part + 1) / parts; ++p) {
+          std::byte* slab = where + static_cast<std::size_t>(p) * pitch;
+          __builtin_memset(slab, 0, pitch);
+          for (index_t k = 0; k < matrix.columns; k += Format::depth, slab += Format::bytes)
+            panel::pack(format, matrix, p * panel::columns, k, slab);
+        }
+      });
+      done();
+    }
   });
   return {matrix.kind, how, matrix.rows, matrix.columns, where};
 }
