@@ -17,7 +17,7 @@
 namespace {
 
 using namespace tenon;
-using mma = simulation::mma_m16n8k16;
+using mma = simulation::mma_m16n8<2>;
 
 struct place {
   int lane, element, row, column;

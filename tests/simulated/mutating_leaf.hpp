@@ -98,6 +98,11 @@ struct mutating_leaf : Base {
     Base::store_shared(place(is(mutation::store_shared_elsewhere) ? to ^ address{sizeof(T)} : to), value, where);
   }
   static float exp2(float x) { return Base::exp2(is(mutation::wrong_exponent) ? 1.44269504f * x : x); }
+  template <class Number>
+  static std::uint32_t pack(float low, float high) {
+    if (is(mutation::swap_packed)) return Base::template pack<Number>(high, low);
+    return Base::template pack<Number>(low, high);
+  }
   static std::uint32_t pack_bf16(float low, float high) {
     if (is(mutation::swap_packed)) return Base::pack_bf16(high, low);
     if (is(mutation::truncate_packed)) return bit_cast<std::uint32_t>(low) >> 16 | (bit_cast<std::uint32_t>(high) & 0xffff0000u);
@@ -138,17 +143,19 @@ struct mutating_sm80 : mutating_leaf<simulated<sm80>::leaf> {
     base::wait<Pending>();
   }
 
-  static void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
+  template <class Number = bf16>
+  static void mma(sum_of<Number> (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
     if (nth(mutation::first_for_all))
-      for (float& sum : d) sum = 0;
+      for (auto& sum : d) sum = 0;
     const std::uint32_t swapped[4] = {a[0], a[2], a[1], a[3]};
     if (is(mutation::swap_right)) std::swap(b0, b1);
-    base::mma(d, is(mutation::swap_left) ? swapped : a, b0, b1, where);
+    base::template mma<Number>(d, is(mutation::swap_left) ? swapped : a, b0, b1, where);
     if (nth(mutation::swap_sums)) std::swap(d[1], d[2]);
   }
+  template <class Number = bf16>
   static void mma_first(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
     for (float& sum : d) sum = 0;
-    mma(d, a, b0, b1, where);
+    mma<Number>(d, a, b0, b1, where);
   }
 
  private:

@@ -20,7 +20,7 @@ struct leaf_simulated : simulation::leaf<64> {
   static void multiply(Sums& d, const bits64& a, const bits64& b, const site& where) {
     float sums[sizeof(Sums) / sizeof(float)];
     std::memcpy(sums, &d, sizeof d);
-    simulation::multiply<simulation::mfma_bf16_1k<M>, 64, M, M, K>(sums, a.word, b.word, where);
+    simulation::multiply<bf16, simulation::mfma_bf16_1k<M>, 64, M, M, K>(sums, a.word, b.word, where);
     std::memcpy(&d, sums, sizeof d);
   }
 };

@@ -4,6 +4,7 @@
 #include <tenon/core/bit_cast.hpp>
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/atoms/simulated/access.hpp>
+#include <tenon/kernels/shared/matrix_number.hpp>
 
 TENON_KERNELS_BEGIN
 namespace simulation {
@@ -98,41 +99,53 @@ void load_matrices(std::uint32_t (&to)[4], std::uint32_t row, const site& where)
 
 namespace matrix_detail {
 
-inline float half_of(const std::uint32_t* registers, int element) {
-  return bit_cast<float>(element % 2 == 0 ? registers[element / 2] << 16 : registers[element / 2] & 0xffff0000u);
+// Element `element` of a lane's packed operand; of tf32 the bits that the instruction looks at.
+template <class Number>
+sum_of<Number> number_of(const std::uint32_t* registers, int element) {
+  constexpr int per_register = 4 / static_cast<int>(sizeof(Number));
+  const std::uint32_t bits = registers[element / per_register] >> (element % per_register * 8 * static_cast<int>(sizeof(Number)));
+  if constexpr (std::is_same_v<Number, tf32>)
+    return bit_cast<float>(bits & 0xffffe000u);
+  else if constexpr (sizeof(Number) == 1 && std::is_integral_v<Number>)
+    return static_cast<std::int8_t>(bits);
+  else if constexpr (sizeof(Number) == 1)
+    return static_cast<float>(Number::from_bits(static_cast<std::uint8_t>(bits)));
+  else
+    return static_cast<float>(Number::from_bits(static_cast<std::uint16_t>(bits)));
 }
 
 // The operands of a matrix instruction in one lane.
+template <class Number>
 struct operands {
-  float* d;
+  sum_of<Number>* d;
   const std::uint32_t *a, *b;
 };
 
-/// d += a b of [Rows, Depth] and [Depth, Columns] bf16. Map says which element of which lane is which of a matrix, as the vendor
-/// publishes it: row_a, column_a, row_b ... of (lane, element). Products are exact, sums single precision in the order of k.
-template <class Map, int Lanes, int Rows, int Columns, int Depth>
+/// d += a b of [Rows, Depth] and [Depth, Columns] of Number. Map says which element of which lane is which of a matrix, as the vendor
+/// publishes it: row_a, column_a, row_b ... of (lane, element). Products are exact, sums single precision in the order of k, or exact.
+template <class Number, class Map, int Lanes, int Rows, int Columns, int Depth>
 void multiply(executor&, void* const* all) {
-  float a[Rows][Depth], b[Depth][Columns], d[Rows][Columns];
+  sum_of<Number> a[Rows][Depth], b[Depth][Columns], d[Rows][Columns];
   for (int l = 0; l < Lanes; ++l) {
-    const operands& o = *static_cast<operands*>(all[l]);
-    for (int i = 0; i < Rows * Depth / Lanes; ++i) a[Map::row_a(l, i)][Map::column_a(l, i)] = half_of(o.a, i);
-    for (int i = 0; i < Columns * Depth / Lanes; ++i) b[Map::row_b(l, i)][Map::column_b(l, i)] = half_of(o.b, i);
+    const auto& o = *static_cast<operands<Number>*>(all[l]);
+    for (int i = 0; i < Rows * Depth / Lanes; ++i) a[Map::row_a(l, i)][Map::column_a(l, i)] = number_of<Number>(o.a, i);
+    for (int i = 0; i < Columns * Depth / Lanes; ++i) b[Map::row_b(l, i)][Map::column_b(l, i)] = number_of<Number>(o.b, i);
     for (int i = 0; i < Rows * Columns / Lanes; ++i) d[Map::row_d(l, i)][Map::column_d(l, i)] = o.d[i];
   }
   for (int r = 0; r < Rows; ++r)
     for (int k = 0; k < Depth; ++k)
       for (int c = 0; c < Columns; ++c) d[r][c] += a[r][k] * b[k][c];
   for (int l = 0; l < Lanes; ++l)
-    for (int i = 0; i < Rows * Columns / Lanes; ++i) static_cast<operands*>(all[l])->d[i] = d[Map::row_d(l, i)][Map::column_d(l, i)];
+    for (int i = 0; i < Rows * Columns / Lanes; ++i) static_cast<operands<Number>*>(all[l])->d[i] = d[Map::row_d(l, i)][Map::column_d(l, i)];
 }
 
 }  // namespace matrix_detail
 
 /// A matrix instruction of the whole warp.
-template <class Map, int Lanes, int Rows, int Columns, int Depth>
-void multiply(float* d, const std::uint32_t* a, const std::uint32_t* b, const site& where) {
-  matrix_detail::operands mine{d, a, b};
-  executor::current()->collective(instruction::matrix, where, &mine, matrix_detail::multiply<Map, Lanes, Rows, Columns, Depth>);
+template <class Number, class Map, int Lanes, int Rows, int Columns, int Depth>
+void multiply(sum_of<Number>* d, const std::uint32_t* a, const std::uint32_t* b, const site& where) {
+  matrix_detail::operands<Number> mine{d, a, b};
+  executor::current()->collective(instruction::matrix, where, &mine, matrix_detail::multiply<Number, Map, Lanes, Rows, Columns, Depth>);
 }
 
 }  // namespace simulation

@@ -54,7 +54,11 @@ struct leaf {
   static float log2(float x) { return std::log2(x); }
   static float reciprocal(float x) { return 1.0f / flushed(x); }
   static float tanh(float x) { return std::tanh(x); }
-  static std::uint32_t pack_bf16(float low, float high) { return bf16(low).bits | static_cast<std::uint32_t>(bf16(high).bits) << 16; }
+  static std::uint32_t pack_bf16(float low, float high) { return pack<bf16>(low, high); }
+  template <class Number>
+  static std::uint32_t pack(float low, float high) {
+    return Number(low).bits | static_cast<std::uint32_t>(Number(high).bits) << 16;
+  }
 
  private:
   static float flushed(float x) { return std::fabs(x) < 0x1p-126f ? 0.0f : x; }

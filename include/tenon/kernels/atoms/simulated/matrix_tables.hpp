@@ -7,9 +7,13 @@
 TENON_KERNELS_BEGIN
 namespace simulation {
 
-/// mma.m16n8k16 of 16-bit numbers. PTX ISA, 'Matrix Fragments for mma.m16n8k16 with floating point type':
-/// groupID = laneid >> 2, threadID_in_group = laneid % 4; elements a0 to a7, b0 to b3, c0 to c3.
-struct mma_m16n8k16 {
+/// mma.m16n8 of numbers of `Bytes` bytes, the depth filling 32 bytes: groupID = laneid >> 2, threadID_in_group = laneid % 4. PTX ISA, 'Matrix
+/// Fragments for' mma.m16n8k16 with floating point type, mma.m16n8k8 (.tf32), mma.m16n8k32 (.s8, .e4m3), each as it stands there.
+template <int Bytes>
+struct mma_m16n8;
+
+template <>
+struct mma_m16n8<2> {
   static constexpr int group(int lane) { return lane >> 2; }
   static constexpr int in_group(int lane) { return lane % 4; }
 
@@ -23,6 +27,25 @@ struct mma_m16n8k16 {
   // row = groupID for c0 and c1, groupID + 8 for c2 and c3; col = threadID_in_group * 2 + (i & 1)
   static constexpr int row_d(int lane, int i) { return i < 2 ? group(lane) : group(lane) + 8; }
   static constexpr int column_d(int lane, int i) { return in_group(lane) * 2 + (i & 1); }
+};
+
+template <>
+struct mma_m16n8<4> : mma_m16n8<2> {
+  // row = groupID for a0 and a2, groupID + 8 for a1 and a3; col = threadID_in_group for a0 and a1, threadID_in_group + 4 for a2 and a3
+  static constexpr int row_a(int lane, int i) { return i == 0 || i == 2 ? group(lane) : group(lane) + 8; }
+  static constexpr int column_a(int lane, int i) { return i < 2 ? in_group(lane) : in_group(lane) + 4; }
+  // row = threadID_in_group for b0, threadID_in_group + 4 for b1; col = groupID
+  static constexpr int row_b(int lane, int i) { return i == 0 ? in_group(lane) : in_group(lane) + 4; }
+};
+
+template <>
+struct mma_m16n8<1> : mma_m16n8<2> {
+  // row = groupID for ai where 0 <= i < 4 or 8 <= i < 12, groupID + 8 otherwise
+  static constexpr int row_a(int lane, int i) { return (0 <= i && i < 4) || (8 <= i && i < 12) ? group(lane) : group(lane) + 8; }
+  // col = (threadID_in_group * 4) + (i & 0x3) for ai where i < 8, (threadID_in_group * 4) + (i & 0x3) + 16 for ai where i >= 8
+  static constexpr int column_a(int lane, int i) { return in_group(lane) * 4 + (i & 0x3) + (i >= 8 ? 16 : 0); }
+  // row = (threadID_in_group * 4) + (i & 0x3) for bi where i < 4, (threadID_in_group * 4) + (i & 0x3) + 16 for bi where i >= 4
+  static constexpr int row_b(int lane, int i) { return in_group(lane) * 4 + (i & 0x3) + (i >= 4 ? 16 : 0); }
 };
 
 /// v_mfma_f32_MxMxK_bf16_1k with one block, M = 32 and K = 8 or M = 16 and K = 16. AMD matrix cores, general scheme: with L lanes in groups

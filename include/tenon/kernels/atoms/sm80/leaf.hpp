@@ -12,6 +12,7 @@
 
 #include <tenon/core/bit_cast.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/matrix_number.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
@@ -167,20 +168,51 @@ struct leaf {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
     return y;
   }
-  /// d += a b: a [16, 16] and b [16, 8] of bf16, d [16, 8] of float (fragments.hpp: mma_a, mma_b, mma_d). 9.7.14.5.8, mma.m16n8k16
-  __device__ TENON_INLINE static void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  /// The same to f16; beyond 65504 infinity.
+  __device__ TENON_INLINE static std::uint32_t pack_f16(float low, float high) {
+    std::uint32_t y;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
   }
-  /// d = a b: as mma on zeros, which then need no registers set.
+  template <class Number>
+  __device__ TENON_INLINE static std::uint32_t pack(float low, float high) {
+    if constexpr (std::is_same_v<Number, f16>)
+      return pack_f16(low, high);
+    else
+      return pack_bf16(low, high);
+  }
+
+  // ---- products: a [16, k] and b [k, 8] of Number, d [16, 8] of its sums; k fills 32 bytes (fragments.hpp: mma_a, mma_b, mma_d and theirs for
+  // numbers of 8 and 32 bits). 9.7.14.5, mma.m16n8k16 of bf16 and f16, m16n8k8 of tf32, m16n8k32 of int8; of e4m3 from sm_89 on
+
+#define TENON_MMA(shape, type, sums, kind, first, ...)                                                                                        \
+  asm volatile("mma.sync.aligned." shape ".row.col." sums "." type "." type "." sums " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, " first ";" \
+               : kind(d[0]), kind(d[1]), kind(d[2]), kind(d[3])                                                                               \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1) __VA_ARGS__)
+
+  /// d += a b.
+  template <class Number = bf16>
+  __device__ TENON_INLINE static void mma(sum_of<Number> (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+    if constexpr (std::is_same_v<Number, bf16>)
+      TENON_MMA("m16n8k16", "bf16", "f32", "+f", "{%0, %1, %2, %3}");
+    else if constexpr (std::is_same_v<Number, f16>)
+      TENON_MMA("m16n8k16", "f16", "f32", "+f", "{%0, %1, %2, %3}");
+    else if constexpr (std::is_same_v<Number, tf32>)
+      TENON_MMA("m16n8k8", "tf32", "f32", "+f", "{%0, %1, %2, %3}");
+    else if constexpr (std::is_same_v<Number, e4m3>)
+      TENON_MMA("m16n8k32", "e4m3", "f32", "+f", "{%0, %1, %2, %3}");
+    else
+      TENON_MMA("m16n8k32", "s8", "s32", "+r", "{%0, %1, %2, %3}");
+  }
+  /// d = a b of bf16 or f16: as mma on zeros, which then need no registers set.
+  template <class Number = bf16>
   __device__ TENON_INLINE static void mma_first(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"
-        : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(0.0f));
+    if constexpr (std::is_same_v<Number, f16>)
+      TENON_MMA("m16n8k16", "f16", "f32", "=f", "{%10, %10, %10, %10}", , "f"(0.0f));
+    else
+      TENON_MMA("m16n8k16", "bf16", "f32", "=f", "{%10, %10, %10, %10}", , "f"(0.0f));
   }
+#undef TENON_MMA
 };
 
 }  // namespace atoms::sm80

@@ -28,13 +28,16 @@ struct leaf_simulated : simulation::leaf<32> {
     simulation::wait_for_copies(Pending);
   }
 
-  static void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
+  template <class Number = bf16>
+  static void mma(sum_of<Number> (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
     const std::uint32_t b[2] = {b0, b1};
-    simulation::multiply<simulation::mma_m16n8k16, 32, 16, 8, 16>(d, a, b, where);
+    using map = simulation::mma_m16n8<sizeof(Number)>;
+    simulation::multiply<Number, map, 32, 16, 8, 32 / sizeof(Number)>(d, a, b, where);
   }
+  template <class Number = bf16>
   static void mma_first(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, site where = site::current()) {
     for (float& sum : d) sum = 0;
-    mma(d, a, b0, b1, where);
+    mma<Number>(d, a, b0, b1, where);
   }
 };
 

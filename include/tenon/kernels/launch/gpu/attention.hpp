@@ -7,6 +7,8 @@
 //     static constexpr int dim = 128, group = 1;
 //   };
 //
+// `using number = f16;` in it says what q, keys and values are where that is not bf16.
+//
 // Grid: x = tiles of rows, y = heads (kv heads where group > 1), z = batch. Order of summation: `sequential`, one chain over the keys.
 
 #include <tenon/core/number.hpp>
@@ -18,6 +20,16 @@
 
 TENON_KERNELS_BEGIN
 
+template <class Problem>
+struct attention_number {
+  using type = bf16;
+};
+template <class Problem>
+  requires requires { typename Problem::number; }
+struct attention_number<Problem> {
+  using type = typename Problem::number;
+};
+
 /// What the kernel of a problem is given. Strides count elements; every row of `dim` numbers is dense and aligned to 16 bytes.
 template <class Problem>
 struct attention_arguments {
@@ -25,9 +37,10 @@ struct attention_arguments {
   using score_type = typename Problem::score;
   using weighting_type = typename Problem::weighting;
   using out_type = typename Problem::out;
+  using number = typename attention_number<Problem>::type;
 
-  const bf16* q;              ///< [batch, query, head, dim]
-  const bf16 *keys, *values;  ///< [batch, kv_head, key, dim]: keys dense, `dim` apart
+  const number* q;              ///< [batch, query, head, dim]
+  const number *keys, *values;  ///< [batch, kv_head, key, dim]: keys dense, `dim` apart
   out_type* out;              ///< [batch, query, head, dim]
   float* log_sum_exp;         ///< [batch, query, head] dense, natural; or null
   const int* lengths;         ///< [batch]: keys of each sequence; or null: all have `length`
@@ -65,7 +78,7 @@ struct attention_tile {
   TENON_BOTH TENON_INLINE float base() const { return meaning_type::plain ? (factor() < 0 ? -factor() : factor()) * log2_e : log2_e; }
   TENON_BOTH TENON_INLINE auto state() const { return device_state_of<Leaf, Words::lane_rows>(a.weighting, base()); }
   TENON_BOTH TENON_INLINE void hold(Words& m) const {
-    m.hold(device_rows<const bf16, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor() < 0);
+    m.hold(device_rows<const typename attention_arguments<Problem>::number, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor() < 0);
   }
   TENON_BOTH TENON_INLINE typename Words::source source() const {
     return {a.keys, a.values, batch * a.cache_batch + first_head / (a.heads / a.kv_heads) * a.cache_head, length};
