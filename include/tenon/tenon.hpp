@@ -35,6 +35,7 @@
 #include <tenon/policies/mask.hpp>
 #include <tenon/policies/score.hpp>
 #include <tenon/runtime/generate.hpp>
+#include <tenon/runtime/paged_memory.hpp>
 #include <tenon/runtime/pages.hpp>
 #include <tenon/runtime/sampling.hpp>
 #include <tenon/version.hpp>

@@ -9,7 +9,7 @@
 
 #include <tenon/core/memory.hpp>
 #include <tenon/kernels/launch/embed.hpp>
-#include <tenon/model/decoder.hpp>
+#include <tenon/model/own_memory.hpp>
 
 namespace tenon {
 
@@ -17,36 +17,21 @@ template <class Decoder, class Machine>
 class model;
 
 /// A sequence over a model. Sequences of one model are independent and may run in different threads at once; one sequence
-/// belongs to one thread at a time. Memory is taken here, never while running.
-template <class Decoder, class Machine>
+/// belongs to one thread at a time. `Memory` is where the cache lies: memory of its own, or pages that many sequences share
+/// (runtime/paged_memory.hpp). But for pages, memory is taken here, never while running.
+template <class Decoder, class Machine, class Memory = own_memory<Decoder, Machine>>
 class sequence {
  public:
   using decoder_type = Decoder;
 
-  /// Room for `capacity` tokens. The model's weights are kept alive. Throws tenon::error when memory is short.
-  sequence(const model<Decoder, Machine>& owner, index_t capacity) : model_(owner.share()), capacity_(capacity) {
-    if (capacity <= 0) throw error("[capacity] of a sequence must be positive. Fix: give the most tokens, prompt and answer together.");
-    const Machine& machine = model_->machine;
-    std::size_t state_bytes = 0, scratch_bytes = matmul_scratch(machine, block_tokens, Decoder::shape.width);
-    facts::each_block([&]<class Block, std::size_t>(index_t, index_t) {
-      state_bytes += Block::state_bytes(machine, capacity);
-      scratch_bytes = std::max(scratch_bytes, Block::scratch_bytes(machine, capacity));
-    });
-    const std::size_t arena_bytes = round_up(static_cast<std::size_t>(Decoder::arena_floats) * sizeof(float), 64);
-    cache_ = buffer(state_bytes, "the key-value cache");
-    arena_ = buffer(arena_bytes + scratch_bytes, "the activations");
-    scratch_ = arena_.data() + arena_bytes;
-    std::byte* at = cache_.data();
-    facts::each_block([&]<class Block, std::size_t Run>(index_t, index_t) {
-      std::get<Run>(state_).push_back(Block::open_state(machine, at, capacity));
-      at += Block::state_bytes(machine, capacity);
-    });
-  }
+  /// Room for a number of tokens, or a pool of pages. The model's weights are kept alive. Throws tenon::error when memory is short.
+  sequence(const model<Decoder, Machine>& owner, typename Memory::source from) : sequence(owner.share(), Memory(owner.share()->machine, from), 0) {}
 
   index_t length() const { return length_; }
-  index_t capacity() const { return capacity_; }
+  /// The most tokens that it can come to hold as things stand.
+  index_t capacity() const { return memory_.capacity(length_); }
   /// Bytes of the cache and of the arena, for reports.
-  std::size_t memory() const { return cache_.size() + arena_.size(); }
+  std::size_t memory() const { return memory_.bytes() + arena_.size(); }
 
   /// Reads `tokens` after what was read before; returns the logits [vocabulary] of the last one, valid until the next call.
   /// Throws tenon::error for no tokens, a token outside the vocabulary, or more tokens than the cache has room for.
@@ -74,18 +59,44 @@ class sequence {
   }
 
   /// Forgets all tokens from position `length` on.
-  void truncate(index_t length) { length_ = std::clamp(length, index_t{0}, length_); }
+  void truncate(index_t length) {
+    length_ = std::clamp(length, index_t{0}, length_);
+    memory_.truncate(length_);
+  }
+
+  /// Another sequence that has read the first `length` tokens of this one, or all. The two share the pages that hold them, and
+  /// part where one of them writes. Throws tenon::error when memory is short.
+  sequence fork(index_t length) const
+    requires requires(const Memory& m) { m.fork(length); }
+  {
+    length = std::clamp(length, index_t{0}, length_);
+    return sequence(model_, memory_.fork(length), length);
+  }
+  sequence fork() const
+    requires requires(const Memory& m) { m.fork(index_t{}); }
+  {
+    return fork(length_);
+  }
 
  private:
+  using parts = typename model<Decoder, Machine>::parts;
+
+  sequence(std::shared_ptr<const parts> owner, Memory memory, index_t length) : model_(std::move(owner)), length_(length), memory_(std::move(memory)) {
+    const Machine& machine = model_->machine;
+    std::size_t scratch_bytes = matmul_scratch(machine, block_tokens, Decoder::shape.width);
+    facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { scratch_bytes = std::max(scratch_bytes, Block::scratch_bytes(machine, memory_.most())); });
+    const std::size_t arena_bytes = round_up(static_cast<std::size_t>(Decoder::arena_floats) * sizeof(float), 64);
+    arena_ = buffer(arena_bytes + scratch_bytes, "the activations");
+    scratch_ = arena_.data() + arena_bytes;
+  }
   using facts = typename Decoder::facts;
 
   void check(std::span<const std::int32_t> tokens) const {
     if (tokens.empty()) throw error("a sequence was given no tokens to read. Fix: give at least one.");
-    if (static_cast<index_t>(tokens.size()) > capacity_ - length_)
-      throw error("the cache has room for ", capacity_, " tokens: ", length_, " are taken and ", tokens.size(), " more do not fit. Fix: a larger capacity or a shorter prompt.");
     for (const std::int32_t token : tokens)
       if (token < 0 || token >= Decoder::shape.vocabulary)
         throw error("token ", token, " is outside the vocabulary of ", Decoder::shape.vocabulary, ". Fix: use the tokenizer that belongs to this model.");
+    memory_.check(length_, static_cast<index_t>(tokens.size()));
   }
 
   // The residual stream after all blocks, for one block of tokens.
@@ -94,12 +105,13 @@ class sequence {
     float* arena = reinterpret_cast<float*>(arena_.data());
     const auto count = static_cast<index_t>(tokens.size());
     const view<float, 2> x = Decoder::activations.in(arena, Decoder::stream, count), normed = Decoder::activations.in(arena, Decoder::normed, count);
+    auto& states = memory_.extend(length_, count);
     const pass<Machine> now{.machine = machine, .first = length_, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
 
     embed(machine, weights.embedding, tokens.data(), x);
     facts::each_block([&]<class Block, std::size_t Run>(index_t i, index_t) {
       const auto at = static_cast<std::size_t>(i);
-      Block::forward(now, std::get<Run>(weights.blocks)[at], std::get<Run>(state_)[at], normed, x, Decoder::shape.epsilon);
+      Block::forward(now, std::get<Run>(weights.blocks)[at], std::get<Run>(states)[at], normed, x, Decoder::shape.epsilon);
     });
     length_ += count;
     return x;
@@ -114,11 +126,11 @@ class sequence {
 
   view<float, 2> logits() { return {reinterpret_cast<float*>(arena_.data()) + Decoder::logits_offset, 1, Decoder::shape.vocabulary}; }
 
-  std::shared_ptr<const typename model<Decoder, Machine>::parts> model_;
-  index_t capacity_, length_ = 0;
-  buffer cache_, arena_;
+  std::shared_ptr<const parts> model_;
+  index_t length_;
+  Memory memory_;
+  buffer arena_;
   std::byte* scratch_ = nullptr;
-  typename Decoder::template state<Machine> state_;
 };
 
 }  // namespace tenon

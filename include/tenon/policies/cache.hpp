@@ -24,6 +24,7 @@ enum class values_are : unsigned char { their_own, first_dims_of_keys };
 struct heads {
   int query, kv, dim, dim_v;
   values_are values = values_are::their_own;
+  friend constexpr bool operator==(const heads&, const heads&) = default;
 };
 
 /// Bytes of one row of `width` cached numbers, scales included.

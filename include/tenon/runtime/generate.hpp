@@ -102,8 +102,8 @@ class token_stream {
 };
 
 /// Answers `prompt` (token ids) with the sequence's model, after whatever the sequence has read before.
-template <class Decoder, class Machine>
-token_stream<sequence<Decoder, Machine>> generate(sequence<Decoder, Machine>& sequence, std::span<const std::int32_t> prompt, generation how = {}) {
+template <class Decoder, class Machine, class Memory>
+token_stream<sequence<Decoder, Machine, Memory>> generate(sequence<Decoder, Machine, Memory>& sequence, std::span<const std::int32_t> prompt, generation how = {}) {
   return {sequence, prompt, std::move(how)};
 }
 

@@ -23,7 +23,7 @@ class page_pool {
     if (page_keys <= 0 || pages <= 0 || layers <= 0 || pages > std::int32_t{0x7fffffff})
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens in ", layers, " layers: each is at least 1. Fix: set all three.");
     kernel_detail::check_heads(shape);
-    bytes_ = page_bytes<Number>(machine, shape, page_keys);
+    bytes_ = tenon::page_bytes<Number>(machine, shape, page_keys);
     memory_ = buffer(bytes_ * static_cast<std::size_t>(pages) * static_cast<std::size_t>(layers), "the pages of keys and values");
     uses_.resize(static_cast<std::size_t>(pages));
     for (index_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
@@ -36,6 +36,8 @@ class page_pool {
   index_t layers() const { return layers_; }
   index_t pages() const { return static_cast<index_t>(uses_.size()); }
   index_t free_pages() const { return static_cast<index_t>(free_.size()); }
+  /// Bytes of a page in all layers.
+  std::size_t page_bytes() const { return bytes_ * static_cast<std::size_t>(layers_); }
   /// How many sequences hold a page.
   int uses(std::int32_t page) const { return uses_[static_cast<std::size_t>(page)]; }
 
@@ -83,23 +85,32 @@ class paged_sequence {
   /// The pages held, in the order of the tokens.
   const std::vector<std::int32_t>& pages() const { return pages_; }
 
-  /// Room for `tokens` more, none of it shared with another sequence; returns the position of the first. Throws tenon::error when
-  /// the pool has too few pages left, and then changes nothing.
-  index_t extend(index_t tokens) {
+  /// How many tokens more the pool has pages for, as things stand.
+  index_t room() const {
+    const index_t keys = pool_->page_keys(), rest = static_cast<index_t>(pages_.size()) * keys - length_, free = pool_->free_pages();
+    if (rest == 0 || !shares_last()) return rest + free * keys;
+    return free == 0 ? 0 : rest + (free - 1) * keys;
+  }
+  /// Throws tenon::error where `tokens` more take more pages than the pool has left.
+  void check(index_t tokens) const {
     if (tokens < 0) throw error("[tokens] of extend is ", tokens, ": use truncate to forget. Fix: at least 0.");
-    const index_t keys = pool_->page_keys(), held = static_cast<index_t>(pages_.size()), wanted = (length_ + tokens + keys - 1) / keys;
-    const bool copies = tokens > 0 && length_ % keys != 0 && pool_->uses(pages_.back()) > 1;
-    const index_t needed = wanted - held + (copies ? 1 : 0);
+    const index_t needed = pages_for(tokens) - static_cast<index_t>(pages_.size()) + (copies(tokens) ? 1 : 0);
     if (needed > pool_->free_pages())
-      throw error("[pages] of the pool are spent: ", needed, " more of ", keys, " tokens are needed and ", pool_->free_pages(), " of ", pool_->pages(),
+      throw error("[pages] of the pool are spent: ", needed, " more of ", pool_->page_keys(), " tokens are needed and ", pool_->free_pages(), " of ", pool_->pages(),
                   " are free. Fix: a pool of more pages, or let go of a sequence.");
-    pages_.reserve(static_cast<std::size_t>(wanted));
-    if (copies) {
+  }
+  /// Room for `tokens` more, none of it shared with another sequence; returns the position of the first. Throws as `check` does, and
+  /// then changes nothing.
+  index_t extend(index_t tokens) {
+    check(tokens);
+    const auto wanted = static_cast<std::size_t>(pages_for(tokens));
+    pages_.reserve(wanted);
+    if (copies(tokens)) {
       const std::int32_t own = pool_->take(), shared = std::exchange(pages_.back(), own);
       pool_->copy(shared, own);
       pool_->release(shared);
     }
-    for (index_t i = held; i < wanted; ++i) pages_.push_back(pool_->take());
+    while (pages_.size() < wanted) pages_.push_back(pool_->take());
     length_ += tokens;
     return length_ - tokens;
   }
@@ -133,6 +144,11 @@ class paged_sequence {
   }
 
  private:
+  index_t pages_for(index_t tokens) const { return (length_ + tokens + pool_->page_keys() - 1) / pool_->page_keys(); }
+  bool shares_last() const { return !pages_.empty() && pool_->uses(pages_.back()) > 1; }
+  // Whether the page in which the next token goes has to be made its own.
+  bool copies(index_t tokens) const { return tokens > 0 && length_ % pool_->page_keys() != 0 && shares_last(); }
+
   page_pool<Number, Machine>* pool_;
   std::vector<std::int32_t> pages_;
   index_t length_ = 0;

@@ -36,10 +36,9 @@ void check_sequences(const ragged<Number>& batch, index_t queries) {
     throw error("[ragged.first_query] ends at ", batch.first_query[batch.count], " but q holds ", queries, " queries. Fix: make them agree.");
   for (int b = 0; b < batch.count; ++b) {
     const auto& cache = batch.caches[b];
-    const heads &one = cache.shape, &all = batch.caches[0].shape;
     check_pages(cache);
     if (batch.first_query[b + 1] < batch.first_query[b]) throw error("[ragged.first_query] must not descend: entry ", b + 1, " does. Fix: sequences in the order of their queries.");
-    if (one.query != all.query || one.kv != all.kv || one.dim != all.dim || one.dim_v != all.dim_v || one.values != all.values)
+    if (cache.shape != batch.caches[0].shape)
       throw error("[ragged.caches] ", b, " has other heads than the first: one call serves one layer. Fix: one shape for all.");
     if (cache.length > cache.capacity) throw error("[cache.length] ", cache.length, " is beyond its capacity of ", cache.capacity, " keys. Fix: append before attending.");
   }

@@ -1,0 +1,128 @@
+#pragma once
+// Many sequences of one model over one pool of pages: what several have read in common, such as a prompt, is held once.
+//   auto pool = tenon::pages_of(model, {.page_tokens = 128, .pages = 64});
+//   tenon::sequence first(model, pool);
+//   first.read(prompt);
+//   tenon::sequence second = first.fork();  // shares the prompt's pages; each goes its own way from here
+// The logits are those of a sequence with memory of its own, bit for bit, whatever the size of a page.
+
+#include <tuple>
+#include <type_traits>
+
+#include <tenon/model/load.hpp>
+#include <tenon/runtime/pages.hpp>
+
+namespace tenon {
+
+/// The pool of pages of a model's sequences, which share them.
+struct pages_spec {
+  index_t page_tokens = 128;  ///< in a page: any; a multiple of 128 is read as fast as a contiguous cache
+  index_t pages = 0;          ///< in the pool, at least 1
+};
+
+namespace detail {
+
+// Whether a block's layers remember keys and values in `Number`, or nothing.
+template <class Number, class... States>
+constexpr bool all_pageable(std::type_identity<std::tuple<States...>>) {
+  return ((std::is_empty_v<States> || std::is_same_v<States, cache_view<Number>>) && ...);
+}
+// Calls f(cache) for the caches of a block's layers, in order.
+template <class Number, class... States, class F>
+void each_cache(std::tuple<States...>& states, const F& f) {
+  const auto one = [&]<class State>(State& state) {
+    if constexpr (std::is_same_v<State, cache_view<Number>>) f(state);
+  };
+  std::apply([&](auto&... state) { (one(state), ...); }, states);
+}
+
+}  // namespace detail
+
+/// The rule of sequences in pages.
+template <class Decoder, class Number, class Machine>
+struct paged_rules {
+ private:
+  template <class... Runs>
+  static constexpr bool holds(std::type_identity<stack<Runs...>>) {
+    return (detail::all_pageable<Number>(std::type_identity<typename Runs::type::template state<Machine>>{}) && ...);
+  }
+
+ public:
+  static constexpr bool assembles = holds(std::type_identity<typename detail::blocks_of<typename Decoder::spec>::type>{});
+  static_assert(assembles, "[pool] holds keys and values in the model's cache numbers; a layer here remembers more. Fix: sequence(model, capacity).");
+};
+
+/// What the layers of one sequence remember, in pages of a pool. A pool outlives its sequences, and all of them belong to one thread at a time.
+template <class Decoder, class Number, class Machine>
+class paged_memory : paged_rules<Decoder, Number, Machine> {
+ public:
+  using pool = page_pool<Number, Machine>;
+  using source = pool&;
+  using states = typename Decoder::template state<Machine>;
+
+  /// Throws tenon::error for a pool that was made for other layers.
+  paged_memory(const Machine& machine, pool& from) : paged_memory(machine, from, paged_sequence<Number, Machine>(from)) {
+    index_t layers = 0;
+    const heads& held = from.shape();
+    each_cache([&](const cache_view<Number>& cache) {
+      const heads& asked = cache.shape;
+      ++layers;
+      if (asked != held)
+        throw error("[pool] holds ", held.kv, " kv heads of ", held.dim, " and ", held.dim_v, ", layer ", layers - 1, " of the model has ", asked.kv, " of ", asked.dim, " and ", asked.dim_v,
+                    ". Fix: pages_of(model, ...), for a model whose layers have equal heads.");
+    });
+    if (layers != from.layers()) throw error("[pool] holds ", from.layers(), " layers, the model ", layers, ". Fix: pages_of(model, ...).");
+  }
+
+  index_t capacity(index_t length) const { return length + pages_.room(); }
+  index_t most() const { return pool_->pages() * pool_->page_keys(); }
+  /// Of the pages that it holds, shared ones among them.
+  std::size_t bytes() const { return pages_.pages().size() * pool_->page_bytes(); }
+  const paged_sequence<Number, Machine>& pages() const { return pages_; }
+
+  void check(index_t, index_t tokens) const { pages_.check(tokens); }
+  states& extend(index_t first, index_t tokens) {
+    pages_.truncate(first);  // an earlier walk may have failed after this
+    pages_.extend(tokens);
+    index_t layer = 0;
+    each_cache([&](cache_view<Number>& cache) { cache = pages_.view(layer++); });
+    return states_;
+  }
+  void truncate(index_t length) { pages_.truncate(length); }
+  paged_memory fork(index_t length) const { return paged_memory(*machine_, *pool_, pages_.fork(length)); }
+
+ private:
+  using facts = typename Decoder::facts;
+
+  paged_memory(const Machine& machine, pool& from, paged_sequence<Number, Machine> pages) : machine_(&machine), pool_(&from), pages_(std::move(pages)) {
+    facts::each_block([&]<class Block, std::size_t Run>(index_t, index_t) { std::get<Run>(states_).push_back(Block::open_empty_state(machine)); });
+  }
+  template <class F>
+  void each_cache(const F& f) {
+    facts::each_block([&]<class, std::size_t Run>(index_t i, index_t) { detail::each_cache<Number>(std::get<Run>(states_)[static_cast<std::size_t>(i)], f); });
+  }
+
+  const Machine* machine_;  ///< the model's
+  pool* pool_;
+  paged_sequence<Number, Machine> pages_;
+  states states_;
+};
+
+/// A pool for the sequences of a model: keys and values of pages times page_tokens tokens in all of its layers. All memory is taken
+/// here. Throws tenon::error for sizes that are not positive, and when memory is short.
+template <class Decoder, class Machine, cache_number Number = typename decltype(Decoder::spec::precision)::cache>
+page_pool<Number, Machine> pages_of(const model<Decoder, Machine>& owner, const pages_spec& how) {
+  const Machine& machine = owner.machine();
+  heads shape{};
+  index_t layers = 0;
+  Decoder::facts::each_block([&]<class Block, std::size_t>(index_t, index_t) {
+    auto state = Block::open_empty_state(machine);
+    detail::each_cache<Number>(state, [&](const cache_view<Number>& cache) { shape = cache.shape, ++layers; });
+  });
+  return page_pool<Number, Machine>(machine, shape, how.page_tokens, how.pages, layers);
+}
+
+template <class Decoder, class Machine, class Number>
+sequence(const model<Decoder, Machine>&, page_pool<Number, Machine>&) -> sequence<Decoder, Machine, paged_memory<Decoder, Number, Machine>>;
+
+}  // namespace tenon
