@@ -1,4 +1,4 @@
-# Kernels for GPUs, compiled for each machine, their use of registers checked, and the PTX of sm_80 executed on the processor by the tool
+# Kernels for GPUs, compiled for each machine, their use of registers checked, and the PTX for NVIDIA's executed on the processor by the tool
 # that TENON_PTXRUN names. No GPU is needed. What is missing is skipped and says so. Needs compile_checks.cmake.
 set(TENON_PTXRUN "" CACHE PATH "Folder of the PTX executor: libptxrun.a and ptxrun.hpp; empty: its tests are skipped")
 if(DEFINED ENV{TENON_PTXRUN})
@@ -11,8 +11,12 @@ endif()
 foreach(kernels IN ITEMS attention matmul)
   add_check(gpu/gfx942/${kernels} TENON_CLANG ${here}/gpu/check_gfx942.sh ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG})
   set_tests_properties(gpu/gfx942/${kernels} PROPERTIES LABELS gpu)
-  add_check(gpu/sm80/${kernels} TENON_NVCC ${here}/gpu/check_sm80.sh ${here}/gpu/${kernels}.cu ${include} ${scratch}/gpu ${TENON_NVCC})
-  set_tests_properties(gpu/sm80/${kernels} PROPERTIES FIXTURES_SETUP ptx_${kernels} LABELS gpu)
+endforeach()
+
+# add_nvidia(KERNELS ARCH): compiles gpu/KERNELS.cu, and gpu/ptx_KERNELS.cpp executes its PTX.
+function(add_nvidia kernels arch)
+  add_check(gpu/${arch}/${kernels} TENON_NVCC ${here}/gpu/check_nvidia.sh ${here}/gpu/${kernels}.cu ${include} ${scratch}/gpu ${TENON_NVCC} ${arch})
+  set_tests_properties(gpu/${arch}/${kernels} PROPERTIES FIXTURES_SETUP ptx_${kernels} LABELS gpu)
   if(TENON_PTXRUN AND TENON_NVCC)
     add_executable(test_gpu_ptx_${kernels} gpu/ptx_${kernels}.cpp)
     target_link_libraries(test_gpu_ptx_${kernels} PRIVATE tenon_test_main tenon_development ${TENON_PTXRUN}/libptxrun.a)
@@ -24,4 +28,7 @@ foreach(kernels IN ITEMS attention matmul)
     add_test(NAME gpu/ptx/${kernels} COMMAND sh -c "echo 'skipped: TENON_PTXRUN is not set, or nvcc is not found'; exit 77")
     set_tests_properties(gpu/ptx/${kernels} PROPERTIES SKIP_RETURN_CODE 77 LABELS gpu)
   endif()
-endforeach()
+endfunction()
+add_nvidia(attention sm_80)
+add_nvidia(matmul sm_80)
+add_nvidia(attention_sm90a sm_90a)

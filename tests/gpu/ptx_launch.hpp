@@ -3,17 +3,35 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include <ptxrun.hpp>
+#include <tenon/kernels/shared/tensor_map.hpp>
 
 namespace tenon_test {
 
 /// What the host needs of a machine's words: their sizes. No function of it is called.
 struct absent_leaf {
   using address = unsigned;
+  template <class T>
+  using held = T;
 };
+
+/// What kernels of sm_90 take for a tensor: in the executor's own encoding.
+inline tenon::tensor_map encode(const tenon::tensor_shape& of, ptx::Swizzle order = ptx::Swizzle::B128) {
+  std::vector<std::uint64_t> extents, strides;
+  std::vector<std::uint32_t> box;
+  for (int axis = 0; axis < of.axes; ++axis) {
+    extents.push_back(of.extent[axis]), box.push_back(of.box[axis]);
+    if (axis > 0) strides.push_back(of.stride[axis]);
+  }
+  const ptx::TensorMap made = ptx::make_tensor_map(of.first, static_cast<std::uint32_t>(of.element_bytes), extents, strides, box, order);
+  tenon::tensor_map out;
+  std::memcpy(&out, &made, sizeof out);
+  return out;
+}
 
 /// The ways in which kernels must give the same bits: copies that land as late and as early as they may, warps in order, in reverse
 /// and at random.

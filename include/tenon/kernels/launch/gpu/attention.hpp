@@ -97,28 +97,33 @@ struct attention_tile {
   TENON_BOTH TENON_INLINE device_rows<typename Problem::out, group> out() const {
     return {a.out + batch * a.out_batch + first * a.out_query + first_head * a.out_head, a.out_query, a.out_head};
   }
+  /// The results of the tile's rows, and their log-sum-exp, from its sums and states.
+  template <class State>
+  TENON_BOTH TENON_INLINE void store(const Words& m, const State& state) const {
+    row_values<Words::lane_rows> by;
+    const int lane = Words::lane();
+    unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
+      constexpr int r = decltype(share)::value;  // its conversion to int is a function of the host
+      const int row = m.row_of(lane, r);
+      by.at[r] = factor_of_row(state, r, row);
+      if (row < rows && Words::speaks(lane)) store_log_sum_exp(state, r, row);
+    });
+    m.store(out(), rows, by);
+  }
+  /// This block's tile: the last rows first, since under a causal mask these are the longest.
+  TENON_BOTH TENON_INLINE static int last_first(const attention_arguments<Problem>& a) { return (a.queries + tile_queries - 1) / tile_queries - 1 - Leaf::block_x(); }
 };
 
 /// What one thread does.
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void attention_kernel(const attention_arguments<Problem>& a) {
   using tile_type = attention_tile<Leaf, Words, Problem>;
-  // The last rows first: under a causal mask these are the longest.
-  const tile_type tile(a, (a.queries + tile_type::tile_queries - 1) / tile_type::tile_queries - 1 - Leaf::block_x());
+  const tile_type tile(a, tile_type::last_first(a));
   Words m(tile.factor());
   tile.hold(m);
   auto state = tile.state();
   attention_partial(m, tile.source(), tile.mean(), tile.rows, 0, tile.length, &state);
-
-  row_values<Words::lane_rows> by;
-  const int lane = Words::lane();
-  unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
-    constexpr int r = decltype(share)::value;  // its conversion to int is a function of the host
-    const int row = m.row_of(lane, r);
-    by.at[r] = tile.factor_of_row(state, r, row);
-    if (row < tile.rows && Words::speaks(lane)) tile.store_log_sum_exp(state, r, row);
-  });
-  m.store(tile.out(), tile.rows, by);
+  tile.store(m, state);
 }
 
 /// The kernel, as every machine of GPUs launches it: machine.launch(grid, {threads}, Words::shared_bytes, attention_body<Leaf, Words, Problem>{a}).

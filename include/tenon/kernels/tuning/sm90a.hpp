@@ -1,0 +1,22 @@
+#pragma once
+// Tile sizes on sm_90a, with what they cost: a multiprocessor has 65536 registers and 227 KB of shared memory for blocks. A block computes with
+// two groups of 128 threads of up to 240 registers, and brings operands with a third one.
+
+#include <tenon/core/config.hpp>
+
+namespace tenon::tuning::sm90a {
+
+inline constexpr int shared_bytes = 227 * 1024, registers = 65536;
+
+/// Keys of a block of attention, and how many blocks of keys and of values shared memory holds.
+struct attention_tile {
+  int keys, stages;
+};
+consteval attention_tile attention(int) { return {128, 2}; }
+
+/// q, the stages of keys and of values, and room for results.
+consteval int shared_bytes_of(attention_tile t, int dim) { return (2 * 128 + 2 * t.stages * t.keys) * dim * 2 + 1024; }
+static_assert(shared_bytes_of(attention(128), 128) <= shared_bytes);
+static_assert(128 * (56 + 2 * 224) <= registers);
+
+}  // namespace tenon::tuning::sm90a

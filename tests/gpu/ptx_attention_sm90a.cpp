@@ -1,0 +1,207 @@
+// The kernels of attention for sm_90a, in both schedules, as the PTX that nvcc makes of them: executed and compared with the reference in
+// double, and broken in one place at a time, where every break must show.
+#include <tenon/kernels/launch/nvidia/attention_sm90a.hpp>
+
+#include <fstream>
+#include <string>
+
+#include "attention_problems.hpp"
+#include "ptx_attention_case.hpp"
+
+namespace {
+
+using namespace tenon_test;
+using tenon::bf16;
+
+ptx::Module& module() {
+  static ptx::Module loaded = ptx::load(TENON_TEST_PTX);
+  return loaded;
+}
+
+template <class P>
+struct problem : ptx_attention<P> {
+  using words = tenon::sm90a_attention<absent_leaf, P>;
+  ptx::Swizzle order = ptx::Swizzle::B128;
+  using ptx_attention<P>::ptx_attention;
+
+  tenon::attention_tensor_arguments<P> call() {
+    const auto a = this->arguments();
+    const auto map = [&](const bf16* first) { return encode(tenon::cache_shape(a, first, this->of.batch, words::block_keys), order); };
+    return {a, map(a.keys), map(a.values)};
+  }
+  ptx::Report launch(ptx::Module& with, const std::string& kernel, const ptx::Options& way) {
+    return with.launch(kernel, this->grid(words::block_rows), {words::threads, 1, 1}, ptx::Args(call()), words::shared_bytes, way);
+  }
+  ptx::Report run(const std::string& kernel, const ptx::Options& way) {
+    this->spoil();
+    ptx::Report report = launch(module(), kernel, way);
+    INFO(report.text());
+    CHECK(report.clean());
+    return report;
+  }
+  /// Both schedules, which must give the same bits.
+  void check(const std::string& name) {
+    this->check_ways(name.c_str(), [&](const ptx::Options& way) { CHECK(run("in_order_" + name, way).wgmma_serialised == 0); });
+    const std::vector<char> in_order = this->bytes();
+    this->check_ways(name.c_str(), [&](const ptx::Options& way) { CHECK(run("overlapped_" + name, way).wgmma_serialised == 0); });
+    CHECK(in_order == this->bytes());
+  }
+};
+
+TEST_CASE("causal: whole tiles, ragged ones, few queries over many keys, more queries than keys") {
+  for (const sizes s : {sizes{1, 256, 256, 1, 1}, sizes{1, 200, 200, 2, 1}, sizes{1, 3, 333, 2, 2}, sizes{1, 70, 20, 1, 1}, sizes{1, 1, 1, 1, 1}})
+    problem<causal_128>(s, {}, {}, {}).check("causal_128");
+  problem<causal_64>({2, 150, 290, 2, 1}, {}, {}, {}).check("causal_64");
+}
+
+TEST_CASE("lengths of their own in a batch; what lies beyond them counts nowhere") {
+  problem<causal_64>({3, 40, 300, 2, 1}, {}, {}, {}, {300, 128, 41}).check("causal_64");
+  problem<causal_128>({2, 20, 150, 1, 1}, {}, {}, {}, {20, 149}).check("causal_128");
+}
+
+TEST_CASE("factors: a given one, and a negative one") {
+  problem<causal_128>({1, 65, 129, 1, 1}, {}, {.factor = 0.3f}, {}).check("causal_128");
+  problem<causal_128>({1, 65, 129, 1, 1}, {}, {.factor = -0.05f}, {}).check("causal_128");
+}
+
+TEST_CASE("a window, a soft cap and sinks; also a window that leaves rows without keys") {
+  ptx::Buffer<float> sinks(2, "sinks");
+  sinks[0] = 1.5f, sinks[1] = -40;
+  for (const int width : {1, 90})
+    problem<capped_128>({1, 129, 290, 2, 1}, tenon::causal{} & tenon::window{width}, tenon::scaled{} >> tenon::soft_cap{5}, {sinks.data()}).check("capped_128");
+  problem<capped_128>({1, 80, 30, 2, 1}, tenon::causal{} & tenon::window{7}, tenon::scaled{} >> tenon::soft_cap{5}, {sinks.data()}).check("capped_128");
+}
+
+TEST_CASE("documents and alibi, the heads of a group in one tile") {
+  ptx::Buffer<std::int32_t> ids(250, "ids");
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = i < 90 ? 1 : i < 91 ? 7 : i < 200 ? 2 : 3;
+  problem<documents_64>({1, 100, 250, 8, 2}, tenon::causal{} & tenon::document{ids.data()}, tenon::scaled{} >> tenon::alibi{8}, {}).check("documents_64");
+}
+
+TEST_CASE("scores of +-1e4 and more, NaN in its row, the log-sum-exp of the scores") {
+  problem<causal_128>({1, 130, 130, 1, 1}, {}, {}, {}, {}, 3000.0f).check("causal_128");
+  problem<causal_64> p({1, 140, 140, 1, 1}, {}, {}, {});
+  p.q[50 * 64 + 3] = bf16(std::numeric_limits<float>::quiet_NaN());
+  for (const char* kernel : {"in_order_causal_64", "overlapped_causal_64"}) {
+    p.run(kernel, {});
+    for (int row = 0; row < 140; ++row) {
+      CAPTURE(row);
+      CHECK(std::isnan(static_cast<float>(p.out[static_cast<std::size_t>(row) * 64])) == (row == 50));
+      if (row % 20 != 3) continue;
+      double total = 0;
+      for (int j = 0; j <= row; ++j) {
+        double dot = 0;
+        for (int d = 0; d < 64; ++d) dot += static_cast<double>(static_cast<float>(p.q[static_cast<std::size_t>(row * 64 + d)])) * static_cast<double>(static_cast<float>(p.k[static_cast<std::size_t>(j * 64 + d)]));
+        total += std::exp(dot / 8);
+      }
+      CHECK(static_cast<double>(p.log_sum_exp[static_cast<std::size_t>(row)]) == doctest::Approx(std::log(total)).epsilon(1e-5));
+    }
+  }
+}
+
+/// One kernel as text that can be broken: what stands before all kernels, and its lines.
+struct kernel_text {
+  std::string name, before;
+  std::vector<std::string> lines;
+
+  explicit kernel_text(const std::string& kernel) : name(kernel) {
+    std::ifstream in(TENON_TEST_PTX);
+    bool own = false, any = false;
+    for (std::string line; std::getline(in, line);) {
+      if (line.find(".entry ") != line.npos) own = line.find(".entry " + kernel + "(") != line.npos, any = true;
+      if (own)
+        lines.push_back(line);
+      else if (!any)
+        before += line + "\n";
+    }
+  }
+  /// With line `at` replaced.
+  ptx::Module with(std::size_t at, const std::string& line) const {
+    std::string all = before;
+    for (std::size_t i = 0; i < lines.size(); ++i) all += (i == at ? line : lines[i]) + "\n";
+    return ptx::load(all);
+  }
+};
+
+/// Replaces the one `from` in a line.
+std::string replaced(std::string line, const std::string& from, const std::string& to) { return line.replace(line.find(from), from.size(), to); }
+
+// Every line that says `what` is broken by itself.
+struct break_of {
+  const char *says, *what;
+  std::string (*make)(const std::string& line);
+};
+const break_of breaks[] = {
+    {"a wait for a phase left out", "mbarrier.try_wait", [](const std::string&) { return std::string("setp.eq.b32 done, 0, 0;"); }},
+    {"a wait for the wrong phase", "mbarrier.try_wait",
+     [](const std::string& line) {
+       const std::size_t comma = line.rfind(','), end = line.rfind(';');
+       return "{ .reg .b32 other; xor.b32 other, " + line.substr(comma + 1, end - comma - 1) + ", 1; " + line.substr(0, comma) + ", other; }";
+     }},
+    {"a fence before products left out", "fence.proxy.async", [](const std::string&) { return std::string(); }},
+    {"the wait for q left out", "cp.async.wait_group", [](const std::string&) { return std::string(); }},
+    {"the barrier left out", "bar.sync", [](const std::string&) { return std::string(); }},
+    {"a wait for products left out", "wgmma.wait_group", [](const std::string&) { return std::string(); }},
+    {"a group of products not closed", "wgmma.commit_group", [](const std::string&) { return std::string(); }},
+    {"a stage not freed", "mbarrier.arrive.shared::cta", [](const std::string&) { return std::string(); }},
+    {"values taken as rows", "more, 1, 1, 1;", [](const std::string& line) { return replaced(line, "more, 1, 1, 1;", "more, 1, 1, 0;"); }},
+    {"a product subtracted", "more, 1, 1, 0, 0;", [](const std::string& line) { return replaced(line, "more, 1, 1, 0, 0;", "more, 1, -1, 0, 0;"); }},
+    {"no bytes announced", "mbarrier.arrive.expect_tx", [](const std::string& line) { return replaced(line.substr(0, line.rfind(',')) + ";", "arrive.expect_tx", "arrive"); }},
+    {"a copy from the next key", "cp.async.bulk.tensor",
+     [](const std::string& line) {
+       const std::size_t open = line.find('{'), first = line.find(',', open), second = line.find(',', first + 1);
+       return "{ .reg .b32 other; add.s32 other, " + line.substr(first + 1, second - first - 1) + ", 1; " + line.substr(0, first + 1) + " other" + line.substr(second) + " }";
+     }},
+    {"the wrong barrier count", "mbarrier.init",
+     [](const std::string& line) {
+       const std::size_t comma = line.rfind(','), end = line.rfind(';');
+       return "{ .reg .b32 other; add.s32 other, " + line.substr(comma + 1, end - comma - 1) + ", 1; " + line.substr(0, comma) + ", other; }";
+     }},
+};
+
+template <class P>
+int break_everywhere(problem<P>& p, const std::string& kernel) {
+  const kernel_text whole(kernel);
+  REQUIRE(whole.lines.size() > 100);
+  int tried = 0;
+  for (const break_of& row : breaks) {
+    std::size_t met = 0;
+    for (std::size_t at = 0; at < whole.lines.size(); ++at) {
+      if (whole.lines[at].find(row.what) == whole.lines[at].npos) continue;
+      ++met;
+      CAPTURE(kernel);
+      INFO(std::string(row.says));
+      CAPTURE(met);
+      ptx::Module wrong = whole.with(at, row.make(whole.lines[at]));
+      std::string by;
+      for (const ptx::Options& way : ptx_ways()) {
+        if (!by.empty()) break;
+        p.spoil();
+        const ptx::Report report = p.launch(wrong, kernel, way);
+        if (!report.clean())
+          by = report.faults.empty() ? std::string("unfinished") : report.faults.front().message;
+        else if (!(p.distance() <= 5e-3))
+          by = "result";
+      }
+      CHECK(!by.empty());
+      MESSAGE(kernel, ", ", std::string(row.says), ", ", met, ": ", by.substr(0, 80));
+      ++tried;
+    }
+    CHECK(met > 0);
+  }
+  return tried;
+}
+
+// Five blocks of keys for two stages, the last one ragged, its values to be filled with zeros.
+TEST_CASE("every break of a kernel shows, wherever it is made") {
+  for (const char* kernel : {"in_order_causal_64", "overlapped_causal_64"}) {
+    problem<causal_64> p({2, 140, 640, 1, 1}, {}, {}, {}, {630, 640}, 0.7f);
+    CHECK(break_everywhere(p, kernel) >= 40);
+    p.order = ptx::Swizzle::None;
+    p.spoil();
+    const ptx::Report unpermuted = p.launch(module(), kernel, {});
+    CHECK_FALSE((unpermuted.clean() && p.distance() <= 5e-3));
+  }
+}
+
+}  // namespace
