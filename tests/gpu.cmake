@@ -8,9 +8,17 @@ if(TENON_PTXRUN AND NOT (EXISTS ${TENON_PTXRUN}/libptxrun.a AND EXISTS ${TENON_P
   message(FATAL_ERROR "TENON_PTXRUN is ${TENON_PTXRUN}, where libptxrun.a or ptxrun.hpp is missing. Fix: build the executor there, or unset it.")
 endif()
 
+# Each of AMD's GPUs, with the matrix instructions that its kernels must consist of.
+set(gfx90a v_mfma_f32_32x32x8bf16)
+set(gfx942 v_mfma_f32_32x32x8_bf16)
+set(gfx1100 v_wmma_f32_16x16x16_bf16)
+set(gfx1201 v_wmma_f32_16x16x16_bf16)
+
 foreach(kernels IN ITEMS attention matmul)
-  add_check(gpu/gfx942/${kernels} TENON_CLANG ${here}/gpu/check_gfx942.sh ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG})
-  set_tests_properties(gpu/gfx942/${kernels} PROPERTIES LABELS gpu)
+  foreach(arch IN ITEMS gfx90a gfx942 gfx1100 gfx1201)
+    add_check(gpu/${arch}/${kernels} TENON_CLANG ${here}/gpu/check_amd.sh ${arch} ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG} ${${arch}})
+    set_tests_properties(gpu/${arch}/${kernels} PROPERTIES LABELS gpu)
+  endforeach()
 endforeach()
 
 # add_nvidia(KERNELS ARCH): compiles gpu/KERNELS.cu, and gpu/ptx_KERNELS.cpp executes its PTX.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What can be said of the kernels for GPUs without a GPU: registers, and the share of matrix instructions in the main loop.
 
-Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80 and *.hip for gfx942. The loop's share needs NVIDIA's nvdisasm
+Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80 and *.hip for gfx90a, gfx942, gfx1100 and gfx1201. The loop's share needs NVIDIA's nvdisasm
 (package nvidia-cuda-nvdisasm) in PATH or in $NVDISASM. A share is no speed.
 
 The main loop is the longest backward branch that holds matrix instructions. Of its basic blocks these are left out, since most key blocks do
@@ -106,20 +106,48 @@ def nvidia(nvcc, work):
             print(f"sm_80   {name:24} {registers:>4} registers, {spilled} bytes spilled; {shares.get(name, 'no nvdisasm')}")
 
 
+amd_archs = ("gfx90a", "gfx942", "gfx1100", "gfx1201")
+
+
+def amd_share(function):
+    """Of the innermost loops with matrix instructions, the longest: 'x of y = z %'."""
+    lines = [line for line in function.splitlines() if "// " in line]
+    at = {int(re.search(r"// ([0-9A-F]+):", line)[1], 16): i for i, line in enumerate(lines)}
+    loops = []
+    for i, line in enumerate(lines):
+        target = re.search(r"s_c?branch\w* .*<\w+\+0x([0-9a-f]+)>", line)
+        if target:
+            first = at.get(min(at) + int(target[1], 16))
+            if first is not None and first <= i:
+                inside = lines[first:i + 1]
+                matrix = sum(bool(re.search(r"\bv_(mfma|wmma)_", one)) for one in inside)
+                if matrix:
+                    loops.append((len(inside), matrix))
+    if not loops:
+        return "no loop of matrix instructions"
+    size, matrix = max(loops)
+    return f"{matrix} of {size} = {100 * matrix / size:.1f} % matrix instructions in the main loop, the mask's branch included"
+
+
 def amd(work):
     clang = shutil.which("clang++-19") or shutil.which("clang++")
     if not clang:
-        return print("gfx942  no clang++")
-    readelf = Path(clang).resolve().parent / "llvm-readelf"
-    for source in sorted((root / "tests/gpu").glob("*.hip")):
-        code = work / (source.stem + ".co")
-        run(clang, "-x", "hip", "-std=c++20", "-O3", "--offload-arch=gfx942", "--cuda-device-only", "--no-gpu-bundle-output", "-nogpulib", "-nogpuinc",
-            f"-I{root}/include", "-c", str(source), "-o", str(code))
-        notes = run(str(readelf), "--notes", str(code)).stdout
-        for kernel in notes.split(".agpr_count:")[1:]:
-            fact = lambda key: re.search(rf"\.{key}: +(\S+)", kernel)[1]
-            print(f"gfx942  {fact('symbol').removesuffix('.kd'):24} {fact('vgpr_count'):>4} registers, of which {kernel.split()[0]} accumulators; "
-                  f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch")
+        return print("gfx*    no clang++")
+    tools = Path(clang).resolve().parent
+    for arch in amd_archs:
+        for source in sorted((root / "tests/gpu").glob("*.hip")):
+            code = work / f"{source.stem}.{arch}.co"
+            run(clang, "-x", "hip", "-std=c++20", "-O3", f"--offload-arch={arch}", "--cuda-device-only", "--no-gpu-bundle-output", "-nogpulib", "-nogpuinc",
+                f"-DTENON_GPU={arch}", f"-I{root}/include", "-c", str(source), "-o", str(code))
+            text = run(str(tools / "llvm-objdump"), "-d", str(code)).stdout
+            shares = {found[1]: amd_share(found[2]) for found in re.finditer(r"^[0-9a-f]+ <(\w+)>:\n(.*?)(?=^[0-9a-f]+ <|\Z)", text, re.S | re.M)}
+            notes = run(str(tools / "llvm-readelf"), "--notes", str(code)).stdout
+            for kernel in re.split(r"^  - +\.", notes, flags=re.M)[1:]:
+                fact = lambda key: re.search(rf"\.{key}: +(\S+)", kernel)[1]
+                accumulators = re.match(r"agpr_count: +(\d+)", kernel)
+                name = fact("symbol").removesuffix(".kd")
+                print(f"{arch:7} {name:24} {fact('vgpr_count'):>4} registers{f', of which {accumulators[1]} accumulators' if accumulators else ''}; "
+                      f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch; {shares.get(name, '')}")
 
 
 with tempfile.TemporaryDirectory() as folder:

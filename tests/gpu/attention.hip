@@ -2,11 +2,12 @@
 
 #include <tenon/kernels/launch/amd/attention.hpp>
 
+#include "amd_leaf.hpp"
 #include "attention_problems.hpp"
 
 namespace {
 
-using leaf = tenon::atoms::gfx942::leaf;
+using tenon_test::leaf;
 template <class Problem>
 using words = tenon::amd_attention<leaf, Problem>;
 

@@ -2,11 +2,12 @@
 
 #include <tenon/kernels/launch/amd/matmul.hpp>
 
+#include "amd_leaf.hpp"
 #include "matmul_problems.hpp"
 
 namespace {
 
-using leaf = tenon::atoms::gfx942::leaf;
+using tenon_test::leaf;
 using words = tenon::amd_matmul<leaf>;
 
 }  // namespace

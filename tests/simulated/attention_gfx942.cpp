@@ -47,14 +47,14 @@ TEST_CASE("causal, ragged, grouped heads, scores") {
 
 TEST_CASE("every break of the attention kernel shows") {
   using narrow = problem<window, scaled, 64>;
-  using words = amd_attention<mutating_gfx942, narrow>;
+  using words = amd_attention<mutating_amd<gfx942>, narrow>;
   attention_case<narrow> c({1, 1, 1, 40, 150}, {.width = 70});
   const std::vector<double> want = c.reference();
   const auto run = [&](slip wrong, int less_shared, auto&& change) {
     return caught_by<gfx942>(wrong, [&](const auto& machine) {
       auto a = c.arguments();
       change(a);
-      c.run<mutating_gfx942, words>(machine, a, words::shared_bytes - less_shared);
+      c.run<mutating_amd<gfx942>, words>(machine, a, words::shared_bytes - less_shared);
       return c.distance(want);
     });
   };

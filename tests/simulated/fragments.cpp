@@ -1,16 +1,11 @@
-// Where the elements of matrices lie: the executor's tables against what the vendors publish, the kernels' tables against the executor's,
+// Where the elements of matrices lie on NVIDIA's GPUs: the executor's tables against what NVIDIA publishes, the kernels' tables against the executor's,
 // and the simulated instructions against products in double.
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <random>
-#include <sstream>
-#include <string>
 #include <vector>
 
-#include <tenon/kernels/atoms/gfx942/fragments.hpp>
 #include <tenon/kernels/atoms/sm80/fragments.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
@@ -38,42 +33,6 @@ TEST_CASE("mma.m16n8k16: the executor's table has the published values") {
   for (const place& p : published_d) CHECK((mma::row_d(p.lane, p.element) == p.row && mma::column_d(p.lane, p.element) == p.column));
 }
 
-// Each element of AMD's own calculator (tests/oracles/mfma_tables.py).
-template <int M>
-void check_mfma(const std::string& line) {
-  using table = simulation::mfma_bf16_1k<M>;
-  std::istringstream in(line);
-  std::string instruction;
-  char operand = 0, colon = 0;
-  int rows = 0, columns = 0, wrong = 0, seen = 0;
-  in >> instruction >> operand >> rows >> columns;
-  for (int r = 0; r < rows; ++r)
-    for (int c = 0; c < columns; ++c) {
-      int lane = 0, e = 0;
-      in >> lane >> colon >> e;
-      const int row = operand == 'A' ? table::row_a(lane, e) : operand == 'B' ? table::row_b(lane, e) : table::row_d(lane, e);
-      const int column = operand == 'A' ? table::column_a(lane, e) : operand == 'B' ? table::column_b(lane, e) : table::column_d(lane, e);
-      wrong += row != r || column != c;
-      ++seen;
-    }
-  CAPTURE(instruction);
-  CAPTURE(operand);
-  CHECK(in);
-  CHECK(seen > 0);
-  CHECK(wrong == 0);
-}
-
-TEST_CASE("mfma bf16: the executor's tables are those of AMD's matrix instruction calculator") {
-  std::ifstream in(TENON_TEST_DATA "/simulated/mfma_tables.txt");
-  int lines = 0;
-  for (std::string line; std::getline(in, line); ++lines)
-    if (line.find("32x32x8") != line.npos)
-      check_mfma<32>(line);
-    else
-      check_mfma<16>(line);
-  CHECK(lines == 6);
-}
-
 // The kernels' table of one operand says the same as the executor's.
 template <class Kernels, class Row, class Column>
 void same(Row&& row, Column&& column) {
@@ -90,14 +49,6 @@ TEST_CASE("the kernels' tables say the same") {
   same<fragments::sm80::mma_a>(mma::row_a, mma::column_a);
   same<fragments::sm80::mma_b>(mma::row_b, mma::column_b);
   same<fragments::sm80::mma_d>(mma::row_d, mma::column_d);
-  using wide = simulation::mfma_bf16_1k<32>;
-  same<fragments::gfx942::mfma_32_a>(wide::row_a, wide::column_a);
-  same<fragments::gfx942::mfma_32_b>(wide::row_b, wide::column_b);
-  same<fragments::gfx942::mfma_32_d>(wide::row_d, wide::column_d);
-  using narrow = simulation::mfma_bf16_1k<16>;
-  same<fragments::gfx942::mfma_16_a>(narrow::row_a, narrow::column_a);
-  same<fragments::gfx942::mfma_16_b>(narrow::row_b, narrow::column_b);
-  same<fragments::gfx942::mfma_16_d>(narrow::row_d, narrow::column_d);
 }
 
 // Random bf16 matrices a [rows, depth], b [depth, columns] and sums d.
@@ -150,21 +101,10 @@ void check_product(int depth, Multiply&& multiply) {
   CHECK(m.right(got));
 }
 
-template <class Sums>
-void mfma(const std::uint32_t (&a)[2], const std::uint32_t (&b)[2], float (&d)[sizeof(Sums) / sizeof(float)]) {
-  Sums sums;
-  std::memcpy(&sums, d, sizeof sums);
-  simulated<gfx942>::leaf::mfma(sums, {{a[0], a[1]}}, {{b[0], b[1]}});
-  std::memcpy(d, &sums, sizeof sums);
-}
-
 TEST_CASE("matrix instructions multiply") {
   namespace nvidia = fragments::sm80;
-  namespace amd = fragments::gfx942;
   check_product<sm80, nvidia::mma_a, nvidia::mma_b, nvidia::mma_d>(
       16, [](auto& a, auto& b, auto& d) { simulated<sm80>::leaf::mma(d, a, b[0], b[1]); });
-  check_product<gfx942, amd::mfma_32_a, amd::mfma_32_b, amd::mfma_32_d>(8, mfma<atoms::gfx942::floats16>);
-  check_product<gfx942, amd::mfma_16_a, amd::mfma_16_b, amd::mfma_16_d>(16, mfma<atoms::gfx942::floats4>);
 }
 
 TEST_CASE("ldmatrix delivers four matrices, and their transposes") {

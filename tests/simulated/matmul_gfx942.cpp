@@ -38,10 +38,10 @@ TEST_CASE("products, ragged in every direction") {
 
 TEST_CASE("every break of the product kernel shows") {
   matmul_case<to_float> c(40, 70, 200, true);
-  using words = amd_matmul<mutating_gfx942>;
+  using words = amd_matmul<mutating_amd<gfx942>>;
   const auto run = [&](slip wrong) {
     return caught_by<gfx942>(wrong, [&](const auto& machine) {
-      c.run<mutating_gfx942, words>(machine, c.arguments());
+      c.run<mutating_amd<gfx942>, words>(machine, c.arguments());
       return c.distance();
     });
   };

@@ -169,19 +169,23 @@ struct mutating_sm80 : mutating_leaf<simulated<sm80>::leaf> {
   }
 };
 
-/// The leaf of gfx942 with slips.
-struct mutating_gfx942 : mutating_leaf<simulated<gfx942>::leaf> {
-  using base = simulated<gfx942>::leaf;
+/// The leaf of one of AMD's architectures with slips.
+template <class Arch>
+struct mutating_amd : mutating_leaf<typename simulated<Arch>::leaf> {
+  using base = typename simulated<Arch>::leaf;
+  using site = simulation::site;
+  using leaf = mutating_leaf<base>;
 
-  template <class Sums>
-  static void mfma(Sums& d, const bits64& a, const bits64& b, site where = site::current()) {
-    if (nth(mutation::first_for_all)) d = Sums{};
-    const bits64 left{{a.word[1], a.word[0]}}, right{{b.word[1], b.word[0]}};
-    base::mfma(d, is(mutation::swap_left) ? left : a, is(mutation::swap_right) ? right : b, where);
-    if (nth(mutation::swap_sums)) {
-      constexpr int last = static_cast<int>(sizeof(Sums) / sizeof(float)) - 1;
-      const float kept = d[last];
-      d[last] = d[last - 1], d[last - 1] = kept;
+  template <class Number>
+  static void multiply(typename base::template sums<Number>& d, const typename base::operand& a, const typename base::operand& b, site where = site::current()) {
+    if (leaf::nth(mutation::first_for_all)) d = typename base::template sums<Number>{};
+    typename base::operand left = a, right = b;
+    if (leaf::is(mutation::swap_left)) std::swap(left.chunk[0].word[0], left.chunk[0].word[1]);
+    if (leaf::is(mutation::swap_right)) std::swap(right.chunk[0].word[0], right.chunk[0].word[1]);
+    base::template multiply<Number>(d, left, right, where);
+    if (leaf::nth(mutation::swap_sums)) {
+      const auto kept = d[3];
+      d[3] = d[2], d[2] = kept;
     }
   }
 };

@@ -1,10 +1,13 @@
 #pragma once
 // The simulated GPUs: machines that run the real GPU kernels on a processor, under a debugger, and report what a GPU would have left
-// undefined or unnoticed. `simulated<sm80>{}` and `simulated<gfx942>{}` are used like any machine. Needs Boost.Context (the CMake
+// undefined or unnoticed. `simulated<sm80>{}`, `simulated<gfx942>{}` and the others of launch/gpu/arch.hpp are used like any machine. Needs Boost.Context (the CMake
 // target tenon::simulated). What is checked, and what it does not prove: kernels/atoms/simulated/README.md.
 
 #include <memory>
 
+#include <tenon/kernels/atoms/gfx1100/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx1201/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx90a/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
 #include <tenon/kernels/launch/gpu/arch.hpp>

@@ -24,16 +24,14 @@ struct simulated_problem {
   static constexpr int dim = Dim, group = 1;
 };
 
-// The words of an architecture.
+// The words of an architecture: those of AMD's GPUs where none are named.
 template <class Arch, class Problem>
-struct simulated_attention_words;
+struct simulated_attention_words {
+  using type = amd_attention<typename simulated<Arch>::leaf, Problem>;
+};
 template <class Problem>
 struct simulated_attention_words<sm80, Problem> {
   using type = nvidia_attention<typename simulated<sm80>::leaf, Problem>;
-};
-template <class Problem>
-struct simulated_attention_words<gfx942, Problem> {
-  using type = amd_attention<typename simulated<gfx942>::leaf, Problem>;
 };
 
 // Memory of the device for the time of one call. Bytes beyond its end belong to nobody, so that a kernel which goes there is seen.

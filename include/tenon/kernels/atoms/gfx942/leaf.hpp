@@ -1,139 +1,32 @@
 #pragma once
-// The instructions that kernels for AMD's gfx942 (MI300) are made of: one function each, called by every thread of a block. Words are
-// templates on this struct and touch memory and other threads through nothing else, so they run unchanged over
-// leaf_simulated.hpp, which has the same names, preconditions and results on a processor. Source: AMD Instinct MI300 ISA.
-//
-// Shared memory (LDS) is addressed by 32-bit byte addresses. T of a load or store is std::uint16_t, std::uint32_t, std::int32_t, float,
-// bits64 or bits128, at a multiple of its size.
+// The instructions of AMD's gfx942 (MI300) as functions: those of gfx90a, and more for numbers of 8 bits. Source: AMD Instinct MI300
+// instruction set. Its fp8 is FNUZ: the bits of an OCP e4m3 mean half the value, and the OCP's -0 is NaN.
 
-#include <cstdint>
-
-#include <tenon/core/bit_cast.hpp>
-#include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/atoms/gfx90a/leaf.hpp>
+#include <tenon/kernels/atoms/amd/numbers.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::gfx942 {
 
-/// The accumulators of one matrix instruction in one thread: of [32, 32] and of [16, 16].
-using floats16 = float __attribute__((vector_size(64)));
-using floats4 = float __attribute__((vector_size(16)));
-
 #if defined(__HIP__)
 
-struct leaf {
-  static constexpr int lanes = 64;  ///< threads that act as one: a wave
-  using address = std::uint32_t;    ///< a byte of shared memory
-
-  // ---- where this thread is
-
-  /// The thread's number in its block: blocks are one-dimensional.
-  __attribute__((device)) TENON_INLINE static int thread() { return static_cast<int>(__builtin_amdgcn_workitem_id_x()); }
-  /// The block's place in the grid.
-  __attribute__((device)) TENON_INLINE static int block_x() { return static_cast<int>(__builtin_amdgcn_workgroup_id_x()); }
-  __attribute__((device)) TENON_INLINE static int block_y() { return static_cast<int>(__builtin_amdgcn_workgroup_id_y()); }
-  __attribute__((device)) TENON_INLINE static int block_z() { return static_cast<int>(__builtin_amdgcn_workgroup_id_z()); }
-  /// The block's dynamic shared memory, aligned to 128 bytes.
-  __attribute__((device)) TENON_INLINE static address shared() {
-    extern __attribute__((shared, aligned(128))) unsigned char tenon_shared[];
-    return static_cast<address>(reinterpret_cast<std::uintptr_t>((local<unsigned char>*)tenon_shared));
+struct leaf : gfx90a::matrix_leaf, amd::fnuz_numbers {
+  /// d += a b: a [32, 32 bytes] and b [32 bytes, 32] of Number: bf16, f16, std::int8_t or e4m3, the last as `enter` gave it.
+  /// v_mfma_f32_32x32x8_bf16, v_mfma_f32_32x32x8_f16, v_mfma_i32_32x32x16_i8, v_mfma_f32_32x32x16_fp8_fp8
+  template <class Number>
+  __attribute__((device)) TENON_INLINE static void multiply(sums<Number>& d, const operand& a, const operand& b) {
+    if constexpr (sizeof(Number) == 1) {
+      for (int i = 0; i < 4; i += 2) {
+        const bits64 l{{a.chunk[0].word[i], a.chunk[0].word[i + 1]}}, r{{b.chunk[0].word[i], b.chunk[0].word[i + 1]}};
+        if constexpr (std::is_same_v<Number, std::int8_t>)
+          d = __builtin_amdgcn_mfma_i32_32x32x16_i8(bit_cast<long>(l), bit_cast<long>(r), d, 0, 0, 0);
+        else
+          d = __builtin_amdgcn_mfma_f32_32x32x16_fp8_fp8(bit_cast<long>(l), bit_cast<long>(r), d, 0, 0, 0);
+      }
+    } else {
+      gfx90a::matrix_leaf::multiply<Number>(d, a, b);
+    }
   }
-
-  // ---- memory
-
-  template <class T>
-  __attribute__((device)) TENON_INLINE static T load(const T* from) {
-    return bit_cast<T>(*(const global<raw<T>>*)from);
-  }
-  template <class T>
-  __attribute__((device)) TENON_INLINE static void store(T* to, const T& value) {
-    *(global<raw<T>>*)to = bit_cast<raw<T>>(value);
-  }
-  template <class T>
-  __attribute__((device)) TENON_INLINE static T load_shared(address from) {
-    return bit_cast<T>(*(const local<raw<T>>*)from);
-  }
-  template <class T>
-  __attribute__((device)) TENON_INLINE static void store_shared(address to, const T& value) {
-    *(local<raw<T>>*)to = bit_cast<raw<T>>(value);
-  }
-
-  // ---- other threads
-
-  /// Until every thread of the block is here; what they wrote to shared memory before is then seen. Reached by all of them. Global loads
-  /// in flight stay in flight.
-  __attribute__((device)) TENON_INLINE static void barrier() {
-    __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup", "local");
-    __builtin_amdgcn_s_barrier();
-    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup", "local");
-  }
-  /// The same for the lanes of a wave.
-  __attribute__((device)) TENON_INLINE static void sync_warp() {
-    __builtin_amdgcn_fence(__ATOMIC_RELEASE, "wavefront", "local");
-    __builtin_amdgcn_wave_barrier();
-    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "wavefront", "local");
-  }
-  /// The value of lane ^ mask, 0 < mask < 64. Reached by all lanes.
-  __attribute__((device)) TENON_INLINE static float shuffle_xor(float value, int mask) {
-    return bit_cast<float>(shuffle_xor(bit_cast<std::uint32_t>(value), mask));
-  }
-  __attribute__((device)) TENON_INLINE static std::uint32_t shuffle_xor(std::uint32_t value, int mask) {
-    const int lane = thread() % lanes;  // ds_bpermute: by byte address, 4 per lane
-    return static_cast<std::uint32_t>(__builtin_amdgcn_ds_bpermute((lane ^ mask) * 4, static_cast<int>(value)));
-  }
-  /// Whether any lane says so. Reached by all lanes.
-  __attribute__((device)) TENON_INLINE static bool any(bool here) { return __builtin_amdgcn_ballot_w64(here) != 0; }
-  /// The value of lane 0, which all lanes have: tells the compiler so.
-  __attribute__((device)) TENON_INLINE static int uniform(int value) { return __builtin_amdgcn_readfirstlane(value); }
-
-  // ---- arithmetic
-
-  /// 2^x to 1 ulp, exact at whole x; -infinity gives 0; subnormal results are 0.
-  __attribute__((device)) TENON_INLINE static float exp2(float x) { return __builtin_amdgcn_exp2f(x); }
-  /// The logarithm to base 2 of a normal x > 0, to 1 ulp.
-  __attribute__((device)) TENON_INLINE static float log2(float x) { return __builtin_amdgcn_logf(x); }
-  /// 1 / x to 1 ulp.
-  __attribute__((device)) TENON_INLINE static float reciprocal(float x) { return __builtin_amdgcn_rcpf(x); }
-  /// tanh x, absolute error at most 2^-21.
-  __attribute__((device)) TENON_INLINE static float tanh(float x) { return 1.0f - 2.0f * reciprocal(1.0f + exp2(x * 2.88539008177792681f)); }
-  /// Two floats rounded to bf16, nearest even; `low` in the low half; NaN stays NaN.
-  __attribute__((device)) TENON_INLINE static std::uint32_t pack_bf16(float low, float high) {
-    return __builtin_amdgcn_perm(rounded(high), rounded(low), 0x07060302u);
-  }
-  /// d += a b: a [32, 8] and b [8, 32] of bf16, d [32, 32] of float (fragments.hpp). v_mfma_f32_32x32x8_bf16_1k
-  __attribute__((device)) TENON_INLINE static void mfma(floats16& d, const bits64& a, const bits64& b) {
-    d = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(bit_cast<shorts4>(a), bit_cast<shorts4>(b), d, 0, 0, 0);
-  }
-  /// d += a b: a [16, 16] and b [16, 16] of bf16, d [16, 16] of float (fragments.hpp). v_mfma_f32_16x16x16_bf16_1k
-  __attribute__((device)) TENON_INLINE static void mfma(floats4& d, const bits64& a, const bits64& b) {
-    d = __builtin_amdgcn_mfma_f32_16x16x16bf16_1k(bit_cast<shorts4>(a), bit_cast<shorts4>(b), d, 0, 0, 0);
-  }
-
- private:
-  using shorts4 = short __attribute__((vector_size(8)));
-  template <int Bytes>
-  struct register_of {
-    using type = std::uint32_t __attribute__((vector_size(Bytes)));
-  };
-  // What moves a T: classes know no address spaces.
-  template <class T>
-  using raw = typename register_of<sizeof(T)>::type;
-  template <class T>
-  using local = __attribute__((address_space(3))) T;
-  template <class T>
-  using global = __attribute__((address_space(1))) T;
-  // The rounded number in the upper half; what is below it does not matter.
-  __attribute__((device)) TENON_INLINE static std::uint32_t rounded(float value) {
-    const auto bits = bit_cast<std::uint32_t>(value);
-    return value == value ? bits + 0x7fffu + ((bits >> 16) & 1u) : bits | 0x400000u;
-  }
-};
-template <>
-struct leaf::register_of<2> {
-  using type = std::uint16_t;
-};
-template <>
-struct leaf::register_of<4> {
-  using type = std::uint32_t;
 };
 
 #endif

@@ -1,27 +1,28 @@
 #pragma once
 // The leaf of gfx942 executed on a processor: the same names as leaf.hpp, over the simulated machine.
 
-#include <tenon/kernels/atoms/gfx942/leaf.hpp>
+#include <tenon/kernels/atoms/amd/numbers.hpp>
+#include <tenon/kernels/atoms/gfx90a/fragments.hpp>
+#include <tenon/kernels/atoms/simulated/mfma_wmma.hpp>
 #include <tenon/kernels/atoms/simulated/leaf.hpp>
-#include <tenon/kernels/atoms/simulated/matrix_tables.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::gfx942 {
 
-struct leaf_simulated : simulation::leaf<64> {
+struct leaf_simulated : simulation::leaf<64>, amd::fnuz_numbers, fragments::gfx90a::matrices {
   static constexpr const char* name = "simulated gfx942";
   using site = simulation::site;
 
-  static void mfma(floats16& d, const bits64& a, const bits64& b, site where = site::current()) { multiply<32, 8>(d, a, b, where); }
-  static void mfma(floats4& d, const bits64& a, const bits64& b, site where = site::current()) { multiply<16, 16>(d, a, b, where); }
-
- private:
-  template <int M, int K, class Sums>
-  static void multiply(Sums& d, const bits64& a, const bits64& b, const site& where) {
-    float sums[sizeof(Sums) / sizeof(float)];
-    std::memcpy(sums, &d, sizeof d);
-    simulation::multiply<bf16, simulation::mfma_bf16_1k<M>, 64, M, M, K>(sums, a.word, b.word, where);
-    std::memcpy(&d, sums, sizeof d);
+  static void in_steps() {}
+  template <class Number>
+  static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
+    using namespace simulation;
+    const std::uint32_t *left = a.chunk[0].word, *right = b.chunk[0].word;
+    for (int i = 0; i < 4; i += 2)
+      if constexpr (sizeof(Number) == 1)
+        multiply_amd<std::conditional_t<std::is_same_v<Number, e4m3>, fnuz_e4m3, Number>, mfma_32x32<8, 16>>(&d, left + i, right + i, where);
+      else
+        multiply_amd<Number, mfma_32x32<16, 8>>(&d, left + i, right + i, where);
   }
 };
 

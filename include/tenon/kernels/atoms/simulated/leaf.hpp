@@ -1,6 +1,6 @@
 #pragma once
 // What the simulated leaves of all GPUs have in common. Names, preconditions and results are those of the real leaves
-// (atoms/sm80/leaf.hpp, atoms/gfx942/leaf.hpp); each function also takes the place of its caller.
+// (atoms/sm80/leaf.hpp, atoms/amd/wave.hpp); each function also takes the place of its caller.
 
 #include <cmath>
 

@@ -48,20 +48,5 @@ struct mma_m16n8<1> : mma_m16n8<2> {
   static constexpr int row_b(int lane, int i) { return in_group(lane) * 4 + (i & 0x3) + (i >= 4 ? 16 : 0); }
 };
 
-/// v_mfma_f32_MxMxK_bf16_1k with one block, M = 32 and K = 8 or M = 16 and K = 16. AMD matrix cores, general scheme: with L lanes in groups
-/// of M, lane l holds row l % M of A (column of B) and the 4 depths 4 (l / M) to 4 (l / M) + 3. Of D it holds column l % M; its
-/// registers come in fours, 4 g to 4 g + 3 being rows H g + 4 (l / M) + 0 to 3, where H = 4 L / M rows belong to one four of all lanes.
-template <int M>
-struct mfma_bf16_1k {
-  static constexpr int lanes = 64;
-
-  static constexpr int row_a(int lane, int) { return lane % M; }
-  static constexpr int column_a(int lane, int i) { return lane / M * 4 + i; }
-  static constexpr int row_b(int lane, int i) { return column_a(lane, i); }
-  static constexpr int column_b(int lane, int) { return lane % M; }
-  static constexpr int row_d(int lane, int i) { return i / 4 * (4 * lanes / M) + lane / M * 4 + i % 4; }
-  static constexpr int column_d(int lane, int) { return lane % M; }
-};
-
 }  // namespace simulation
 TENON_KERNELS_END

@@ -1,14 +1,14 @@
 #pragma once
-// Products on AMD GPUs: the words of gfx942 with their tile. A kernel is three lines of a .hip file, as in launch/amd/attention.hpp.
+// Products on AMD GPUs: their words with their tile. A kernel is three lines of a .hip file, as in launch/amd/attention.hpp.
 
-#include <tenon/kernels/atoms/gfx942/matmul.hpp>
+#include <tenon/kernels/atoms/amd/matmul.hpp>
 #include <tenon/kernels/launch/gpu/matmul.hpp>
-#include <tenon/kernels/tuning/gfx942.hpp>
+#include <tenon/kernels/tuning/amd.hpp>
 
 TENON_KERNELS_BEGIN
 
-/// The words of a product. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
-template <class Leaf>
-using amd_matmul = atoms::gfx942::matmul_words<Leaf, tuning::gfx942::matmul().tokens, tuning::gfx942::matmul().rows, tuning::gfx942::matmul().depth>;
+/// The words of a product of Numbers. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
+template <class Leaf, class Number = bf16>
+using amd_matmul = atoms::amd::matmul_words<Leaf, Number, tuning::amd::matmul().tokens, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes>;
 
 TENON_KERNELS_END

@@ -11,10 +11,22 @@ namespace atoms::sm80 {
 struct leaf;
 struct leaf_simulated;
 }  // namespace atoms::sm80
+namespace atoms::gfx90a {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::gfx90a
 namespace atoms::gfx942 {
 struct leaf;
 struct leaf_simulated;
 }  // namespace atoms::gfx942
+namespace atoms::gfx1100 {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::gfx1100
+namespace atoms::gfx1201 {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::gfx1201
 
 /// NVIDIA's Ampere. Its kernels serve every later NVIDIA GPU.
 struct sm80 {
@@ -25,12 +37,33 @@ struct sm80 {
   using simulated_leaf = atoms::sm80::leaf_simulated;
 };
 
-/// AMD's MI300. AMD's kernels serve exactly the GPU that they are compiled for.
+/// AMD's MI200: CDNA2. AMD's kernels serve exactly the GPU that they are compiled for.
+struct gfx90a {
+  static constexpr const char* name = "gfx90a";
+  static constexpr std::size_t shared_limit = 64 * 1024;
+  using leaf = atoms::gfx90a::leaf;
+  using simulated_leaf = atoms::gfx90a::leaf_simulated;
+};
+/// AMD's MI300: CDNA3.
 struct gfx942 {
   static constexpr const char* name = "gfx942";
   static constexpr std::size_t shared_limit = 64 * 1024;
   using leaf = atoms::gfx942::leaf;
   using simulated_leaf = atoms::gfx942::leaf_simulated;
+};
+/// AMD's Radeon RX 7900: RDNA3.
+struct gfx1100 {
+  static constexpr const char* name = "gfx1100";
+  static constexpr std::size_t shared_limit = 64 * 1024;
+  using leaf = atoms::gfx1100::leaf;
+  using simulated_leaf = atoms::gfx1100::leaf_simulated;
+};
+/// AMD's Radeon RX 9070: RDNA4.
+struct gfx1201 {
+  static constexpr const char* name = "gfx1201";
+  static constexpr std::size_t shared_limit = 64 * 1024;
+  using leaf = atoms::gfx1201::leaf;
+  using simulated_leaf = atoms::gfx1201::leaf_simulated;
 };
 
 TENON_KERNELS_END

@@ -1,8 +1,8 @@
 #pragma once
-// The words of attention on AMD's gfx942. Called by every thread of a block of Warps waves; a wave owns 32 rows, one to a lane and to the
-// lane 32 above it. Scores and sums are kept transposed, s^T = k q^T and o^T = v^T p^T: what the first product leaves in a lane is
-// then what the second wants there. Keys and values go through registers into shared memory: while scores are computed the values
-// are on their way, while values are weighed the next keys are.
+// The words of attention on AMD's GPUs: MFMA on CDNA, WMMA on RDNA. Called by every thread of a block of Warps waves; a wave owns `side`
+// rows (32 or 16), one to a lane and to the lane `side` above it. Scores and sums are kept transposed, s^T = k q^T and o^T = v^T p^T: what
+// the first product leaves in a lane is then what the second wants there, or in the lane beside it. Keys and values go through registers
+// into shared memory: while scores are computed the values are on their way, while values are weighed the next keys are.
 //
 // A row's bits do not depend on its tile: sums are chains in order of the keys, and a masked key adds an exact zero. Values of masked
 // keys must be finite (0 x infinity is NaN); keys and values from `length` on are never read.
@@ -10,8 +10,7 @@
 #include <limits>
 
 #include <tenon/core/number.hpp>
-#include <tenon/kernels/atoms/gfx942/fragments.hpp>
-#include <tenon/kernels/atoms/gfx942/leaf.hpp>
+#include <tenon/kernels/atoms/amd/matrices.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
@@ -19,24 +18,26 @@
 #include <tenon/kernels/shared/meaning.hpp>
 
 TENON_KERNELS_BEGIN
-namespace atoms::gfx942 {
+namespace atoms::amd {
 
 template <class Leaf, int Dim, int Warps, int Keys>
 struct attention_words {
-  static constexpr int threads = 64 * Warps, group_rows = 32, block_rows = Warps * group_rows, block_keys = Keys;
+  static constexpr int lanes = Leaf::lanes, side = Leaf::side, threads = lanes * Warps, group_rows = side, block_rows = Warps * group_rows, block_keys = Keys;
   static constexpr float nothing = -std::numeric_limits<float>::infinity();
   static constexpr int lane_rows = 1;
   using rows = row_values<lane_rows>;
   using address = typename Leaf::address;
-  using place = fragments::gfx942::mfma_32_d;
+  using place = typename Leaf::place;
+  using operand = typename Leaf::operand;
+  using lane_sums = typename Leaf::template sums<bf16>;
 
-  // Keys: rows of Dim numbers and 16 bytes more, so that neighbours begin in different banks. Values: for each 16 keys and half of the wave
-  // the 8 keys whose weights its lanes hold, [Dim][8].
+  // Keys: rows of Dim numbers and 16 bytes more, so that neighbours begin in different banks, in the order of their lanes. Values: for each
+  // 16 keys and half of the wave the 8 keys whose weights its lanes hold, [Dim][8].
   static constexpr address key_bytes = Dim * 2 + 16, values_at = Keys * key_bytes;
   static constexpr int shared_bytes = static_cast<int>(values_at) + Keys * Dim * 2;
   // A thread's share of a copy: chunks of 16 bytes of keys; `wide` dims of 8 keys of values.
   static constexpr int chunks = Dim / 8, key_steps = Keys * chunks / threads, wide = Keys * Dim / 8 / threads;
-  static_assert(Keys % 32 == 0 && Dim % 32 == 0 && Keys * chunks % threads == 0 && (wide == 2 || wide == 4));
+  static_assert(Keys % side == 0 && Dim % 32 == 0 && Keys * chunks % threads == 0 && (wide == 2 || wide == 4));
 
   /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
   struct source {
@@ -47,8 +48,8 @@ struct attention_words {
   /// The keys from key0 on, and what becomes of them in this wave: scores, then weights. `next` is the block after them.
   struct block {
     int key0, next;
-    floats16 s[Keys / 32];
-    bits64 p[Keys / 32][4];
+    lane_sums s[Keys / side];
+    bits128 p[Keys / 16];
   };
   /// What a wave sees of a block.
   struct view_of_block {
@@ -57,34 +58,36 @@ struct attention_words {
   };
 
   int first_row;  ///< of this wave
-  floats16 o[Dim / 32];
-  bits128 q[Dim / 16];
+  lane_sums o[Dim / side];
+  operand q[Dim / 16];
   bits128 coming_keys[key_steps];  // on their way to shared memory
   std::uint32_t coming_values[8][wide / 2];
   source in;
   int to;
   float factor;  ///< of scores that are more than scaled: else it is in the exponent
 
-  TENON_BOTH TENON_INLINE explicit attention_words(float score_factor) : first_row(Leaf::uniform(Leaf::thread() / 64) * group_rows), factor(score_factor) {}
+  TENON_BOTH TENON_INLINE explicit attention_words(float score_factor) : first_row(Leaf::uniform(Leaf::thread() / lanes) * group_rows), factor(score_factor) {}
 
-  TENON_BOTH TENON_INLINE static int lane() { return Leaf::thread() % 64; }
+  TENON_BOTH TENON_INLINE static int lane() { return Leaf::thread() % lanes; }
   TENON_BOTH TENON_INLINE static constexpr int groups(int) { return 1; }
   TENON_BOTH TENON_INLINE int group_row(int) const { return first_row; }
   TENON_BOTH TENON_INLINE int held(int) const { return 0; }
   TENON_BOTH TENON_INLINE auto& sums(int) { return o; }
-  TENON_BOTH TENON_INLINE void clear(floats16 (&sums)[Dim / 32]) const {
-    TENON_UNROLL for (floats16& tile : sums) tile = floats16{};
+  TENON_BOTH TENON_INLINE void clear(lane_sums (&sums)[Dim / side]) const {
+    TENON_UNROLL for (lane_sums& tile : sums) tile = lane_sums{};
   }
 
   /// q, or -q, of this lane's row; zeros from `count` on.
   template <class Rows>
   TENON_BOTH TENON_INLINE void hold(const Rows& from, int count, bool negative) {
-    const int row = first_row + lane() % 32;
-    const bf16* const at = from(row < count ? row : 0) + lane() / 32 * 8;
-    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
-      q[step] = row < count ? Leaf::load(reinterpret_cast<const bits128*>(at + 16 * step)) : bits128{};
-      TENON_UNROLL for (std::uint32_t& pair : q[step].word) pair ^= negative ? 0x80008000u : 0u;
-    }
+    const int row = first_row + lane() % side;
+    const bf16* const at = from(row < count ? row : 0) + first_chunk() * 8;
+    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
+      TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) {
+        bits128& chunk = q[step].chunk[c];
+        chunk = row < count ? Leaf::load(reinterpret_cast<const bits128*>(at + 16 * step + 8 * c)) : bits128{};
+        TENON_UNROLL for (std::uint32_t& pair : chunk.word) pair ^= negative ? 0x80008000u : 0u;
+      }
   }
 
   /// Calls body(block, end) for each block on the path.
@@ -107,8 +110,10 @@ struct attention_words {
   /// The keys are in shared memory, where those before them are done with; the values set out.
   TENON_BOTH TENON_INLINE void await_keys(const block& keys) {
     const int thread = Leaf::thread();
-    TENON_UNROLL for (int i = 0; i < key_steps; ++i)
-      Leaf::store_shared(Leaf::shared() + static_cast<address>((thread / chunks + i * (threads / chunks)) * static_cast<int>(key_bytes) + thread % chunks * 16), coming_keys[i]);
+    TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
+      const int key = thread / chunks + i * (threads / chunks), row = key / side * side + Leaf::lane_of(key % side);
+      Leaf::store_shared(Leaf::shared() + static_cast<address>(row * static_cast<int>(key_bytes) + thread % chunks * 16), coming_keys[i]);
+    }
     Leaf::barrier();
     fetch_values(keys.key0);
   }
@@ -129,16 +134,14 @@ struct attention_words {
   /// s^T = k q^T, then the score, then the mask.
   template <class Meaning>
   TENON_BOTH TENON_INLINE void multiply(int, block& keys, view_of_block live, int row0, int count, const Meaning& mean) const {
-    const address at = Leaf::shared() + static_cast<address>(lane() % 32 * static_cast<int>(key_bytes) + lane() / 32 * 16);
-    TENON_UNROLL for (floats16& tile : keys.s) tile = floats16{};
-    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
-      TENON_UNROLL for (int n = 0; n < Keys / 32; ++n) {
-        // 8 dims of a key and of q: the order in which dims are summed is the same for both, so it may be any.
-        const bits128 k = Leaf::template load_shared<bits128>(at + static_cast<address>(n * 32 * static_cast<int>(key_bytes) + step * 32));
-        Leaf::mfma(keys.s[n], bits64{{k.word[0], k.word[1]}}, bits64{{q[step].word[0], q[step].word[1]}});
-        Leaf::mfma(keys.s[n], bits64{{k.word[2], k.word[3]}}, bits64{{q[step].word[2], q[step].word[3]}});
-      }
-    const int row = lane() % 32;
+    const address at = Leaf::shared() + static_cast<address>(lane() % side * static_cast<int>(key_bytes) + first_chunk() * 16);
+    TENON_UNROLL for (lane_sums& tile : keys.s) tile = lane_sums{};
+    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
+      Leaf::in_steps();
+      TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
+        Leaf::template multiply<bf16>(keys.s[n], take<16>(at + static_cast<address>(n * side * static_cast<int>(key_bytes) + step * 32)), q[step]);
+    }
+    const int row = lane() % side;
     const position p = mean.at(row0 + (row < count ? row : count - 1), 0);
     if constexpr (!Meaning::plain)
       each_score(keys, [&](float score, int key) TENON_LAMBDA { return mean.adjust(device_number<Leaf>(score * factor), p, key).value; });
@@ -148,10 +151,10 @@ struct attention_words {
   /// The greatest live score of the lane's row.
   TENON_BOTH TENON_INLINE rows row_max(const block& keys, view_of_block, int) const {
     float most = keys.s[0][0];
-    TENON_UNROLL for (int n = 0; n < Keys / 32; ++n)
-      TENON_UNROLL for (int e = 0; e < 16; ++e) most = __builtin_fmaxf(most, keys.s[n][e]);
+    TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
+      TENON_UNROLL for (int e = 0; e < per_tile; ++e) most = __builtin_fmaxf(most, keys.s[n][e]);
     rows out;
-    out.at[0] = __builtin_fmaxf(most, Leaf::shuffle_xor(most, 32));
+    out.at[0] = __builtin_fmaxf(most, Leaf::shuffle_xor(most, side));
     return out;
   }
   /// p = the weights of s under softmax; returns this lane's share of their sum: `finish` adds the two shares.
@@ -159,41 +162,42 @@ struct attention_words {
   TENON_BOTH TENON_INLINE rows exponentiate(block& keys, view_of_block, int, const State& state) const {
     rows sum;
     sum.fill(0);
-    TENON_UNROLL for (int n = 0; n < Keys / 32; ++n)
-      TENON_UNROLL for (int e = 0; e < 16; e += 2) {
+    TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
+      TENON_UNROLL for (int e = 0; e < per_tile; e += 2) {
         const float first = Leaf::exp2(keys.s[n][e] * state.by.base + state.reference.at[0]);
         const float second = Leaf::exp2(keys.s[n][e + 1] * state.by.base + state.reference.at[0]);
         sum.at[0] += first;
         sum.at[0] += second;
-        keys.p[n][e / 4].word[e / 2 % 2] = Leaf::pack_bf16(first, second);
+        keys.p[n * (side / 16) + e / 8].word[e / 2 % 4] = Leaf::pack_bf16(first, second);
       }
     return sum;
   }
 
   /// o^T = fade o^T + v^T p^T. `moved`: some fade of the wave is not 1.
   template <class Meaning>
-  TENON_BOTH TENON_INLINE void accumulate(floats16 (&sums)[Dim / 32], const rows& fade, bool moved, const block& keys, view_of_block, int, int, const Meaning&) const {
+  TENON_BOTH TENON_INLINE void accumulate(lane_sums (&sums)[Dim / side], const rows& fade, bool moved, const block& keys, view_of_block, int, int, const Meaning&) const {
     if (moved)
-      TENON_UNROLL for (floats16& tile : sums) tile *= fade.at[0];
-    const address at = Leaf::shared() + values_at + value_place(lane() / 32, lane() % 32);
-    TENON_UNROLL for (int n = 0; n < Keys / 16; ++n)
-      TENON_UNROLL for (int d = 0; d < Dim / 32; ++d) {
-        const bits128 v = Leaf::template load_shared<bits128>(at + static_cast<address>((2 * n * Dim + 32 * d) * 16));
-        Leaf::mfma(sums[d], bits64{{v.word[0], v.word[1]}}, keys.p[n / 2][n % 2 * 2]);
-        Leaf::mfma(sums[d], bits64{{v.word[2], v.word[3]}}, keys.p[n / 2][n % 2 * 2 + 1]);
-      }
+      TENON_UNROLL for (lane_sums& tile : sums) tile *= fade.at[0];
+    address at[32 / side];  // dims further on in steps of 32: the permutation of places repeats there
+    TENON_UNROLL for (int i = 0; i < 32 / side; ++i)
+      at[i] = Leaf::shared() + values_at + value_place(first_chunk(), Leaf::row_of(lane() % side) + i * side);
+    TENON_UNROLL for (int n = 0; n < Keys / 16; ++n) {
+      const operand weights = gathered(keys.p[n]);
+      TENON_UNROLL for (int d = 0; d < Dim / side; ++d)
+        Leaf::template multiply<bf16>(sums[d], take<Dim * 16>(at[d % (32 / side)] + static_cast<address>((2 * n * Dim + d / (32 / side) * 32) * 16)), weights);
+    }
   }
 
   /// A total is spread over the two lanes of its row.
   template <class State>
   TENON_BOTH TENON_INLINE void finish(State& state) const {
-    state.total.at[0] += Leaf::shuffle_xor(state.total.at[0], 32);
+    state.total.at[0] += Leaf::shuffle_xor(state.total.at[0], side);
   }
 
   /// Row of the block's tile that a lane has a share of.
-  TENON_BOTH TENON_INLINE int row_of(int of_lane, int) const { return first_row + of_lane % 32; }
+  TENON_BOTH TENON_INLINE int row_of(int of_lane, int) const { return first_row + of_lane % side; }
   /// Whether a lane speaks for its row: one of the two that share it.
-  TENON_BOTH TENON_INLINE static bool speaks(int lane) { return lane < 32; }
+  TENON_BOTH TENON_INLINE static bool speaks(int lane) { return lane < side; }
 
   /// Rows [0, count) of the block's tile = factor o; where factor is 0, 0.
   template <class Rows>
@@ -202,11 +206,11 @@ struct attention_words {
     const int row = row_of(lane(), 0);
     if (row >= count) return;
     number* const to_row = rows_out(row) + place::at(lane(), 0).row;
-    TENON_UNROLL for (int d = 0; d < Dim / 32; ++d)
-      TENON_UNROLL for (int e = 0; e < 16; e += 4) {
+    TENON_UNROLL for (int d = 0; d < Dim / side; ++d)
+      TENON_UNROLL for (int e = 0; e < per_tile; e += 4) {
         float v[4];
         TENON_UNROLL for (int i = 0; i < 4; ++i) v[i] = by.at[0] == 0 ? 0.0f : o[d][e + i] * by.at[0];
-        number* const at = to_row + 32 * d + e / 4 * 8;
+        number* const at = to_row + side * d + place::at(0, e).row;
         if constexpr (sizeof(number) == 4)
           Leaf::store(reinterpret_cast<bits128*>(at), bits128{{bit_cast<std::uint32_t>(v[0]), bit_cast<std::uint32_t>(v[1]), bit_cast<std::uint32_t>(v[2]), bit_cast<std::uint32_t>(v[3])}});
         else
@@ -215,10 +219,41 @@ struct attention_words {
   }
 
  private:
-  // Where the 8 keys of `group` (16 keys and a half of the wave) of one dim lie: permuted, so that threads that write them meet all banks.
-  TENON_BOTH TENON_INLINE static constexpr address value_place(int group, int dim) { return static_cast<address>((group * Dim + (dim ^ (dim / 8 % 4))) * 16); }
+  static constexpr int per_tile = side * side / lanes;  // sums of a lane
+
+  // The chunk of an operand that a lane's first 16 bytes are.
+  TENON_BOTH TENON_INLINE static int first_chunk() { return Leaf::chunks == 1 ? lane() / side : 0; }
+  // A lane's share of an operand in shared memory, whose chunks are Apart bytes apart.
+  template <int Apart>
+  TENON_BOTH TENON_INLINE static operand take(address at) {
+    operand out;
+    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<bits128>(at + static_cast<address>(c * Apart));
+    return out;
+  }
+  // The weights of 16 keys as an operand: this half's 8 keys, where lanes hold both chunks with those of the other half.
+  TENON_BOTH TENON_INLINE static operand gathered(const bits128& own) {
+    if constexpr (Leaf::chunks == 1) {
+      return {{own}};
+    } else {
+      operand out;
+      const bool upper = lane() >= side;
+      TENON_UNROLL for (int i = 0; i < 4; ++i) {
+        const std::uint32_t other = Leaf::shuffle_xor(own.word[i], side);
+        out.chunk[0].word[i] = upper ? other : own.word[i];
+        out.chunk[1].word[i] = upper ? own.word[i] : other;
+      }
+      return out;
+    }
+  }
+
+  // Where the 8 keys of `group` (16 keys and a half of the wave) of one dim lie: permuted, so that threads that write and read them meet all
+  // banks, those of row_of's order too.
+  TENON_BOTH TENON_INLINE static constexpr address value_place(int group, int dim) {
+    const int eight = dim / 8;
+    return static_cast<address>((group * Dim + (dim ^ (eight % 4 | eight % 2 * 4))) * 16);
+  }
   // Key i of the 8 of a group.
-  TENON_BOTH TENON_INLINE static constexpr int key_of(int group, int i) { return group / 2 * 16 + group % 2 * 4 + i / 4 * 8 + i % 4; }
+  TENON_BOTH TENON_INLINE static constexpr int key_of(int group, int i) { return group / 2 * 16 + place::at(group % 2 * side, i).row; }
 
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
@@ -249,10 +284,10 @@ struct attention_words {
   template <class F>
   TENON_BOTH TENON_INLINE static void each_score(block& keys, F&& f) {
     const int first = keys.key0 + place::at(lane(), 0).row;
-    TENON_UNROLL for (int n = 0; n < Keys / 32; ++n)
-      TENON_UNROLL for (int e = 0; e < 16; ++e) keys.s[n][e] = f(keys.s[n][e], first + 32 * n + place::at(0, e).row);
+    TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
+      TENON_UNROLL for (int e = 0; e < per_tile; ++e) keys.s[n][e] = f(keys.s[n][e], first + side * n + place::at(0, e).row);
   }
 };
 
-}  // namespace atoms::gfx942
+}  // namespace atoms::amd
 TENON_KERNELS_END

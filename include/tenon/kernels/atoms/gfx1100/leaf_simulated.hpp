@@ -1,0 +1,35 @@
+#pragma once
+// The leaf of gfx1100 executed on a processor: the same names as leaf.hpp, over the simulated machine.
+
+#include <tenon/kernels/atoms/amd/numbers.hpp>
+#include <tenon/kernels/atoms/gfx1100/fragments.hpp>
+#include <tenon/kernels/atoms/simulated/mfma_wmma.hpp>
+#include <tenon/kernels/atoms/simulated/leaf.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms::gfx1100 {
+
+struct leaf_simulated : simulation::leaf<32>, amd::ocp_numbers, fragments::gfx1100::matrices {
+  static constexpr const char* name = "simulated gfx1100";
+  using site = simulation::site;
+
+  static void in_steps() {}
+  template <class Number>
+  static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
+    using namespace simulation;
+    if constexpr (sizeof(Number) == 1) {
+      for (int i = 0; i < 2; ++i) multiply_amd<std::int8_t, wmma_rdna3<8>>(&d, a.chunk[i].word, b.chunk[i].word, where);
+    } else {
+      const auto left = bit_cast<registers>(a), right = bit_cast<registers>(b);
+      multiply_amd<Number, wmma_rdna3<16>>(&d, left.word, right.word, where);
+    }
+  }
+
+ private:
+  struct registers {
+    std::uint32_t word[8];
+  };
+};
+
+}  // namespace atoms::gfx1100
+TENON_KERNELS_END

@@ -1,0 +1,29 @@
+#pragma once
+// The leaf of gfx1201 executed on a processor: the same names as leaf.hpp, over the simulated machine.
+
+#include <tenon/kernels/atoms/amd/numbers.hpp>
+#include <tenon/kernels/atoms/gfx1201/fragments.hpp>
+#include <tenon/kernels/atoms/simulated/mfma_wmma.hpp>
+#include <tenon/kernels/atoms/simulated/leaf.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms::gfx1201 {
+
+struct leaf_simulated : simulation::leaf<32>, amd::ocp_numbers, fragments::gfx1201::matrices {
+  static constexpr const char* name = "simulated gfx1201";
+  using site = simulation::site;
+
+  static void in_steps() {}
+  template <class Number>
+  static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
+    using namespace simulation;
+    const std::uint32_t *left = a.chunk[0].word, *right = b.chunk[0].word;
+    if constexpr (sizeof(Number) == 1)
+      for (int i = 0; i < 4; i += 2) multiply_amd<Number, wmma_rdna4<8>>(&d, left + i, right + i, where);
+    else
+      multiply_amd<Number, wmma_rdna4<16>>(&d, left, right, where);
+  }
+};
+
+}  // namespace atoms::gfx1201
+TENON_KERNELS_END

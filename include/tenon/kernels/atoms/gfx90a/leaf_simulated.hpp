@@ -1,0 +1,29 @@
+#pragma once
+// The leaf of gfx90a executed on a processor: the same names as leaf.hpp, over the simulated machine.
+
+#include <tenon/kernels/atoms/amd/numbers.hpp>
+#include <tenon/kernels/atoms/gfx90a/fragments.hpp>
+#include <tenon/kernels/atoms/simulated/mfma_wmma.hpp>
+#include <tenon/kernels/atoms/simulated/leaf.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms::gfx90a {
+
+struct leaf_simulated : simulation::leaf<64>, amd::ocp_numbers, fragments::gfx90a::matrices {
+  static constexpr const char* name = "simulated gfx90a";
+  using site = simulation::site;
+
+  static void in_steps() {}
+  template <class Number>
+  static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
+    using namespace simulation;
+    const std::uint32_t *left = a.chunk[0].word, *right = b.chunk[0].word;
+    if constexpr (sizeof(Number) == 1)
+      for (int i = 0; i < 4; ++i) multiply_amd<std::int8_t, mfma_32x32<8, 8>>(&d, left + i, right + i, where);
+    else
+      for (int i = 0; i < 4; i += 2) multiply_amd<Number, mfma_32x32<16, 8>, true>(&d, left + i, right + i, where);
+  }
+};
+
+}  // namespace atoms::gfx90a
+TENON_KERNELS_END

@@ -1,0 +1,36 @@
+#pragma once
+// Tile sizes on AMD's GPUs, with what they cost. CDNA: a SIMD has 512 registers for each lane of its waves, a compute unit 64 KB of shared
+// memory. RDNA: a wave of 32 lanes may have 256 registers of each, a block 64 KB.
+
+#include <tenon/core/config.hpp>
+
+namespace tenon::tuning::amd {
+
+inline constexpr int most_registers = 256, shared_bytes = 64 * 1024;  // so that two waves of CDNA share a SIMD
+
+/// A tile of attention: waves of `side` rows (32 on CDNA, 16 on RDNA), and `keys` keys at a time. `chunks` as in atoms/amd/matrices.hpp: where
+/// lanes hold q twice, fewer scores leave room for it.
+struct attention_tile {
+  int warps, keys;
+};
+consteval attention_tile attention(int lanes, int chunks, int dim) { return {256 / lanes, chunks == 2 && dim > 64 ? 32 : 64}; }
+
+/// Registers that a lane needs at least: sums, scores, q, weights, keys or values in flight.
+consteval int registers_of(attention_tile t, int dim, int side, int chunks) {
+  const int per_column = side / 2;  // sums of a lane in a tile
+  return dim / side * per_column + t.keys / side * per_column + dim / 4 * chunks + t.keys / 4 + t.keys * dim / 512;
+}
+consteval int shared_bytes_of(attention_tile t, int dim) { return t.keys * (4 * dim + 16); }
+
+static_assert(registers_of(attention(64, 1, 128), 128, 32, 1) <= most_registers && registers_of(attention(32, 2, 128), 128, 16, 2) <= most_registers);
+static_assert(shared_bytes_of(attention(32, 1, 128), 128) <= shared_bytes);
+
+/// A tile of a product: `tokens` x `rows` of out, `stage_bytes` of a row of its operands at a time.
+struct matmul_tile {
+  int tokens, rows, stage_bytes;
+};
+consteval matmul_tile matmul() { return {128, 128, 128}; }
+
+static_assert((matmul().tokens + matmul().rows) * (matmul().stage_bytes + 16) <= shared_bytes);
+
+}  // namespace tenon::tuning::amd
