@@ -58,4 +58,11 @@ concept trainable_layer = layer<Layer, Machine> &&
       Layer::backward(now, weights, saved, out_gradient, in_gradient, gradients);
     };
 
+/// A layer with a penalty of its own on its parameters: `penalize` adds its gradient to `gradients` and returns what joins the loss. Once
+/// for a step of training, however many sequences it has.
+template <class Layer, class Machine = cpu>
+concept penalized_layer = trainable_layer<Layer, Machine> && requires(const Machine& machine, const typename Layer::weights& weights, typename Layer::gradients& gradients) {
+  { Layer::penalize(machine, weights, gradients) } -> std::same_as<double>;
+};
+
 }  // namespace tenon

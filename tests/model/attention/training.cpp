@@ -83,6 +83,33 @@ TEST_CASE("dynamic attention learns its weights, through the threshold too") {
   check_dynamic<whole_block>(6);
 }
 
+struct penalized : dynamic_parts<50, tenon::head_weights::sigmoid> {
+  static constexpr tenon::dynamic_spec dynamic{.threshold = 0.5f, .penalty = 0.03f};
+};
+TEST_CASE("the generator of dynamic attention is penalized, and nothing else is") {
+  using layer = tenon::dynamic_attention<penalized>;
+  static_assert(tenon::penalized_layer<layer> && !tenon::penalized_layer<tenon::output_gated_attention<opened<tenon::gate_per::head>>>);
+  layer_weights<layer> w(9);
+  layer::gradients to;
+  to.widen.front() = 7;  // added to
+  const double found = layer::penalize(tenon::cpu(), w.packed(), to);
+  const auto loss = [](const parameters& p) {
+    double squares = 0;
+    for (const auto& [name, values] : p.all)
+      for (const double x : values) squares += x * x;
+    return static_cast<double>(0.03f) / 2 * squares;
+  };
+  parameters at;
+  for (const char* name : {"attn_head_weights_up.weight", "attn_head_weights.weight"}) at.all[name] = doubles(w[name].begin(), w[name].end());
+  CHECK(found == doctest::Approx(loss(at)).epsilon(1e-6));
+  to.widen.front() -= 7;
+  check_slopes(at, {{"attn_head_weights_up.weight", to.widen}, {"attn_head_weights.weight", to.weigh}}, loss);
+  for (const auto* other : {&to.query, &to.output, &to.widen_bias, &to.weigh_bias})
+    for (const float x : *other) CHECK(x == 0);
+  std::vector<float> wrong(3);
+  CHECK_THROWS_AS(tenon::l2_penalty(tenon::cpu(), w.packed().weigh, 1, tenon::view<float, 2>(wrong.data(), 1, 3)), tenon::error);
+}
+
 TEST_CASE("training takes a sequence in one block") {
   using layer = tenon::output_gated_attention<opened<tenon::gate_per::head>>;
   layer_weights<layer> w(7);

@@ -39,9 +39,12 @@ TENON_INLINE void input_gradient(const packed_matrix& w, const float* dy, index_
   }
 }
 
-inline void check_product_gradients(const view<const float, 2>& x, const packed_matrix& w, const view<const float, 2>& dy, const product_gradients& to) {
+inline void check_learned(const packed_matrix& w) {
   if (w.kind != storage::f32 || w.how != compute::fp32)
     throw error("[weights] of matmul_backward are ", name(w.kind), ": gradients are taken of weights stored as f32 and multiplied as fp32. Fix: precision = full_precision.");
+}
+inline void check_product_gradients(const view<const float, 2>& x, const packed_matrix& w, const view<const float, 2>& dy, const product_gradients& to) {
+  check_learned(w);
   if (x.extent[1] != w.depth || dy.extent[1] != w.rows || dy.extent[0] != x.extent[0])
     throw error("[x, dy] of matmul_backward must be [", x.extent[0], ", ", w.depth, "] and [", x.extent[0], ", ", w.rows, "]. Fix: what matmul was given, and the gradient of its result.");
   if (to.x.data != nullptr && (to.x.extent[0] != x.extent[0] || to.x.extent[1] != w.depth))
@@ -91,6 +94,26 @@ void matmul_backward(const Machine& machine, view<const float, 2> x, const packe
   if (to.bias != nullptr)
     for (index_t t = 0; t < tokens; ++t)
       for (index_t n = 0; n < w.rows; ++n) to.bias[n] += dy(t, n);
+}
+
+/// The penalty factor / 2 times the sum of the squares of w, in double; adds its gradient, factor w, to `gradient` [row, depth], which
+/// may be null. Throws as matmul_backward does.
+template <class Machine>
+double l2_penalty(const Machine&, const packed_matrix& w, float factor, view<float, 2> gradient) {
+  kernel_detail::check_learned(w);
+  if (gradient.data != nullptr && (gradient.extent[0] != w.rows || gradient.extent[1] != w.depth))
+    throw error("[gradient] of l2_penalty must be [", w.rows, ", ", w.depth, "]. Fix: the shape of the weights, not packed.");
+  const index_t pitch = static_cast<index_t>(panel_bytes(w.kind, w.how, w.depth)) / index_t{sizeof(float)};
+  double squares = 0;
+  for (index_t n = 0; n < w.rows; ++n) {
+    const float* row = reinterpret_cast<const float*>(w.data) + n / panel::columns * pitch + n % panel::columns;
+    for (index_t k = 0; k < w.depth; ++k) {
+      const float weight = row[k * panel::columns];
+      squares += static_cast<double>(weight) * static_cast<double>(weight);
+      if (gradient.data != nullptr) gradient(n, k) += factor * weight;
+    }
+  }
+  return static_cast<double>(factor) / 2 * squares;
 }
 
 TENON_KERNELS_END

@@ -143,6 +143,12 @@ struct dynamic_attention<Spec, true> {
     training::project_backward(now, w, kept, d, in_gradient, to);
   }
 
+  /// L2 on the generator, as the spec's `penalty` weighs it; biases are free.
+  template <class Machine>
+  static double penalize(const Machine& machine, const weights& w, gradients& to) {
+    return l2_penalty(machine, w.widen, own.penalty, rows_of(to.widen, width)) + l2_penalty(machine, w.weigh, own.penalty, rows_of(to.weigh, 2 * width));
+  }
+
  private:
   static constexpr std::size_t head_dim = static_cast<std::size_t>(parts_of::spec.head_dim);
   static constexpr surrogate own_surrogate{own.threshold, own.temperature};

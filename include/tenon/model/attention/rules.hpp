@@ -39,11 +39,14 @@ struct dynamic_rules {
   static constexpr bool temperature = own.temperature > 0;
   static_assert(temperature, "[dynamic.temperature] must be positive: the surrogate gradient divides by it. Fix: leave it out, or 0.1.");
 
+  static constexpr bool penalty = own.penalty >= 0;
+  static_assert(penalty, "[dynamic.penalty] must not be negative: it would make the generator's weights grow without end. Fix: 0 for none, 1e-4.");
+
   static constexpr bool later = own.mean == decides_by::tokens_seen || detail::sees_later_keys<Spec>;
   static_assert(later, "[dynamic.mean] of a whole block looks at tokens that the mask hides. Fix: decides_by::tokens_seen, or another mask.");
 
  public:
-  static constexpr bool assembles = threshold && temperature && later;
+  static constexpr bool assembles = threshold && temperature && penalty && later;
 };
 
 /// Of gated_sparse_attention.

@@ -25,6 +25,7 @@ struct dynamic_spec {
   head_weights weights = head_weights::sigmoid;
   decides_by mean = decides_by::tokens_seen;
   float temperature = 0.1f;                     ///< of the surrogate sigma((weight - threshold) / temperature) in training, > 0
+  float penalty = 0;                            ///< in training, penalty / 2 times the squares of the generator's matrices joins the loss; >= 0
 };
 
 /// Gated sparse attention: `static constexpr key_gate_spec key_gate{.threshold = 0.05f};`
