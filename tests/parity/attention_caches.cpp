@@ -31,6 +31,7 @@ TEST_CASE("pages of any size change no bit") {
   bits_of_rows<int8_per_32>(p);
   bits_of_rows<f16>(latent_problem(20, 72, 64, 60, 700, 79));
   bits_of_rows<int8_per_32>(latent_problem(3, 72, 40, 60, 700, 80));
+  bits_of_rows<latent_and_rotary<e4m3_per_128>>(latent_problem(5, 152, 128, 60, 700, 81));
 }
 
 TEST_CASE("latent: values are the first dims of the keys, held once") {
@@ -45,6 +46,47 @@ TEST_CASE("latent: values are the first dims of the keys, held once") {
   CHECK(cache_bytes<bf16>(machine, shared, 1024) == 1024 * 576 * 2);
   CHECK(cache_bytes<bf16>(machine, own, 1024) == 1024 * (576 + 512) * 2);
   CHECK(cache_bytes<e4m3_per_128>(machine, shared, 1024) == static_cast<std::size_t>(1024 * cached_row_bytes<e4m3_per_128>(576)));
+}
+
+TEST_CASE("latents of 8 bits beside rotary dims of 16: the cache of MLA") {
+  const auto check = [&]<class Number, class Machine>(Number, const Machine& machine, const attention_problem& p, page_layout how, index_t chunk) {
+    CAPTURE(p.shape.dim);
+    CAPTURE(how.page_keys);
+    double largest = 0;
+    const std::vector<double> want = reference_attend(as_cached<Number>(p), causal{}, scaled{}, softmax{}, &largest);
+    const std::vector<float> got = attend_laid_out<Number>(machine, p, how, chunk, causal{});
+    CHECK(distance(got, want) <= 2e-6 * std::max(1.0, largest / 8));
+    // Rounded as the latent is, rotary dims would be far coarser.
+    CHECK(distance(got, reference_attend(as_cached<typename Number::latent>(p), causal{})) > 1e-4);
+  };
+  const auto both = [&](const auto& machine) {
+    for (const int group : {1, 16, 40}) {
+      const attention_problem p = latent_problem(group, 576, 512, 3, 300, 91 + static_cast<unsigned>(group), 2.0f);
+      check(latent_and_rotary<e4m3_per_128>{}, machine, p, {}, 3);
+      check(latent_and_rotary<int8_per_128>{}, machine, p, {64, 1}, 1);
+    }
+    check(latent_and_rotary<int8_per_32, f16>{}, machine, latent_problem(3, 40, 32, 50, 300, 7, 2.0f), {128, 2}, 50);
+    check(latent_and_rotary<int8_per_32, float>{}, machine, latent_problem(3, 72, 64, 50, 300, 8, 2.0f), {5, 3}, 7);
+  };
+  both(cpu());
+  both(cpu_scalar());
+  constexpr heads shape{128, 1, 576, 512, values_are::first_dims_of_keys};
+  static_assert(cached_token_bytes<latent_and_rotary<e4m3_per_128>>(shape) == 656 && cached_token_bytes<bf16>(shape) == 1152);
+  CHECK(cache_bytes<latent_and_rotary<e4m3_per_128>>(cpu(), shape, 1024) == 656 * 1024);
+}
+
+TEST_CASE("latents in 8 bits want values that are the first dims of keys, in whole blocks") {
+  using number = latent_and_rotary<e4m3_per_128>;
+  const cpu machine;
+  std::vector<float> k(576), v(512);
+  buffer memory(std::size_t{1} << 16);
+  const auto refused = [&](heads shape) {
+    cache_view<number> cache{.data = memory.data(), .shape = shape, .capacity = 16};
+    const bool own = shape.values == values_are::their_own;
+    CHECK_THROWS_AS(append(machine, cache, view<const float, 3>(k.data(), 1, 1, shape.dim), own ? readable<3>(view<const float, 3>(v.data(), 1, 1, shape.dim_v)) : readable<3>(), 0), error);
+  };
+  refused({16, 1, 576, 512});
+  refused({16, 1, 576, 448 + 8, values_are::first_dims_of_keys});
 }
 
 TEST_CASE("many sequences in one call: each row as if its sequence were alone") {

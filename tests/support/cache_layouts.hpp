@@ -42,7 +42,16 @@ void round_rows(std::vector<float>& rows, index_t width) {
 template <class Number>
 attention_problem as_cached(const attention_problem& p) {
   attention_problem out = p;
-  round_rows<Number>(out.k, p.shape.dim), round_rows<Number>(out.v, p.shape.dim_v);
+  if constexpr (requires { typename Number::latent; }) {
+    for (std::size_t row = 0; row < out.k.size(); row += static_cast<std::size_t>(p.shape.dim)) {
+      const auto begin = out.k.begin() + static_cast<std::ptrdiff_t>(row), middle = begin + p.shape.dim_v, end = begin + p.shape.dim;
+      std::vector<float> latent(begin, middle), rotary(middle, end);
+      round_rows<typename Number::latent>(latent, p.shape.dim_v), round_rows<typename Number::rotary>(rotary, p.shape.dim - p.shape.dim_v);
+      std::copy(rotary.begin(), rotary.end(), std::copy(latent.begin(), latent.end(), begin));
+    }
+  } else {
+    round_rows<Number>(out.k, p.shape.dim), round_rows<Number>(out.v, p.shape.dim_v);
+  }
   if (p.shape.values == values_are::first_dims_of_keys)
     for (index_t row = 0; row < p.keys * p.shape.kv; ++row) std::copy_n(out.k.begin() + row * p.shape.dim, p.shape.dim_v, out.v.begin() + row * p.shape.dim_v);
   return out;

@@ -67,6 +67,14 @@ struct decoder_rules<Spec> {
   static constexpr bool precise = precision_like<std::remove_const_t<decltype(Spec::precision)>>;
   static_assert(precise, "[precision] must name a 'cache' number and 'products(storage)'. Fix: full_precision, as_stored or a precision_policy.");
 
+  // Blocks of the spec's own may have layers that keep latents.
+  static consteval bool keeps_what_heads_have() {
+    if constexpr (precise && !requires { typename Spec::blocks; }) return !detail::is_latent_and_rotary<typename std::remove_const_t<decltype(Spec::precision)>::cache>;
+    return true;
+  }
+  static constexpr bool kept = keeps_what_heads_have();
+  static_assert(kept, "[precision.cache] keeps a latent, and these heads have keys and values of their own. Fix: as in precision_policy<bf16>.");
+
   // A policy that is none has no numbers to look at.
   template <class Kind, class Holds>
   static consteval bool in_mask(Holds holds) {
@@ -101,7 +109,7 @@ struct decoder_rules<Spec> {
   static_assert(hidden, "[gate.hidden] must be positive: it is the width between the two products. Fix: name it, as in swiglu{.hidden = 1536}.");
 
  public:
-  static constexpr bool assembles = sizes && epsilon && head_counts && groups && head_dim && masks && scores && precise && widths && prefixes && chunks && strides && caps && slopes && hidden;
+  static constexpr bool assembles = sizes && epsilon && head_counts && groups && head_dim && masks && scores && precise && kept && widths && prefixes && chunks && strides && caps && slopes && hidden;
 };
 
 }  // namespace tenon

@@ -12,9 +12,29 @@
 
 namespace tenon {
 
-/// What a cache can hold: float, bf16, f16, or numbers of 8 bits that share scales (int8_per_128, e4m3_per_128, int8_per_32).
+namespace detail {
+template <class T>
+inline constexpr bool is_plain_number = std::same_as<T, float> || std::same_as<T, bf16> || std::same_as<T, f16>;
+template <class T>
+inline constexpr bool is_latent_and_rotary = false;
+}  // namespace detail
+
+/// Keys in two kinds of numbers: their first dim_v dims, the latent that is also the value, in 8 bits; the others, which positions
+/// turn, as `Rotary`. The cache of MLA: latent_and_rotary<e4m3_per_128> takes 656 bytes for 512 + 64 dims. Only for
+/// values_are::first_dims_of_keys, dim_v a multiple of the values that share a scale.
+template <shares_scales Latent, class Rotary = bf16>
+struct latent_and_rotary {
+  static_assert(detail::is_plain_number<Rotary>, "[latent_and_rotary.Rotary] must be float, bf16 or f16. Fix: leave it out for bf16.");
+  using latent = Latent;
+  using rotary = Rotary;
+};
+template <class Latent, class Rotary>
+inline constexpr bool detail::is_latent_and_rotary<latent_and_rotary<Latent, Rotary>> = true;
+
+/// What a cache can hold: float, bf16, f16, numbers of 8 bits that share scales (int8_per_128, e4m3_per_128, int8_per_32), or latents
+/// of these beside rotary dims.
 template <class Number>
-concept cache_number = std::same_as<Number, float> || std::same_as<Number, bf16> || std::same_as<Number, f16> || shares_scales<Number>;
+concept cache_number = detail::is_plain_number<Number> || shares_scales<Number> || detail::is_latent_and_rotary<Number>;
 
 /// Where values come from: memory of their own, or the first dims of the keys (the latent cache of MLA, which is held once).
 enum class values_are : unsigned char { their_own, first_dims_of_keys };
@@ -29,11 +49,21 @@ struct heads {
 
 /// Bytes of one row of `width` cached numbers, scales included.
 template <cache_number Number>
+  requires(!detail::is_latent_and_rotary<Number>)
 TENON_BOTH constexpr index_t cached_row_bytes(index_t width) {
   if constexpr (shares_scales<Number>)
     return width + (width + Number::block - 1) / Number::block * index_t{sizeof(float)};
   else
     return width * index_t{sizeof(Number)};
+}
+
+/// Bytes of the keys and values of one token in all kv heads.
+template <cache_number Number>
+TENON_BOTH constexpr index_t cached_token_bytes(const heads& shape) {
+  if constexpr (detail::is_latent_and_rotary<Number>)
+    return shape.kv * (cached_row_bytes<typename Number::latent>(shape.dim_v) + cached_row_bytes<typename Number::rotary>(shape.dim - shape.dim_v));
+  else
+    return shape.kv * (cached_row_bytes<Number>(shape.dim) + (shape.values == values_are::their_own ? cached_row_bytes<Number>(shape.dim_v) : 0));
 }
 
 /// One layer's keys and values of one sequence in a machine's own layout, in memory that someone else holds. Contiguous:

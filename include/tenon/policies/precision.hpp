@@ -18,7 +18,8 @@ enum class compute : std::uint8_t {
 };
 
 /// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.
-/// `Cache` is the number of cached keys and values: float, bf16, f16, int8_per_128, e4m3_per_128 or int8_per_32.
+/// `Cache` is the number of cached keys and values: float, bf16, f16, int8_per_128, e4m3_per_128 or int8_per_32; of latents also
+/// latent_and_rotary.
 template <class Cache = float>
 struct precision_policy {
   static_assert(cache_number<Cache>, "[precision_policy.Cache] must be float, bf16, f16 or a block_scaled number. Fix: as in precision_policy<bf16>.");

@@ -23,6 +23,7 @@ class page_pool {
     if (page_keys <= 0 || pages <= 0 || layers <= 0 || pages > std::int32_t{0x7fffffff})
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens in ", layers, " layers: each is at least 1. Fix: set all three.");
     kernel_detail::check_heads(shape);
+    kernel_detail::check_number<Number>(shape);
     bytes_ = tenon::page_bytes<Number>(machine, shape, page_keys);
     memory_ = buffer(bytes_ * static_cast<std::size_t>(pages) * static_cast<std::size_t>(layers), "the pages of keys and values");
     uses_.resize(static_cast<std::size_t>(pages));

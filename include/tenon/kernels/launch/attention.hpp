@@ -36,7 +36,7 @@ void check_sequences(const ragged<Number>& batch, index_t queries) {
     throw error("[ragged.first_query] ends at ", batch.first_query[batch.count], " but q holds ", queries, " queries. Fix: make them agree.");
   for (int b = 0; b < batch.count; ++b) {
     const auto& cache = batch.caches[b];
-    check_pages(cache);
+    check_cache(cache);
     if (batch.first_query[b + 1] < batch.first_query[b]) throw error("[ragged.first_query] must not descend: entry ", b + 1, " does. Fix: sequences in the order of their queries.");
     if (cache.shape != batch.caches[0].shape)
       throw error("[ragged.caches] ", b, " has other heads than the first: one call serves one layer. Fix: one shape for all.");

@@ -99,7 +99,7 @@ index_t attend_heads(const Machine& machine, view<const float, 3> q, const cache
   kernel_detail::check_attend(q, shape, out, DimQK, DimV);
   if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != shape.query)
     throw error("[weight] of attend_heads must be [", tokens, ", ", shape.query, "]. Fix: one weight per token and query head.");
-  kernel_detail::check_pages(cache);
+  kernel_detail::check_cache(cache);
 
   const auto parts = kernel_detail::gathered_parts::of(shape, tokens, cache);
   float *const queries = reinterpret_cast<float*>(scratch + parts.queries), *const results = reinterpret_cast<float*>(scratch + parts.results);

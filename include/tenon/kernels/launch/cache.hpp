@@ -44,7 +44,16 @@ inline void check_heads(const heads& shape) {
     throw error("[heads.dim_v] is ", shape.dim_v, ": values that are the first dims of keys cannot be wider than dim, ", shape.dim, ". Fix: a smaller dim_v.");
 }
 template <class Number>
-void check_pages(const cache_view<Number>& cache) {
+void check_number(const heads& shape) {
+  if constexpr (atoms::cache_number_facts<Number>::rotary_item != 0) {
+    constexpr int block = atoms::cache_number_facts<Number>::block;
+    if (shape.values != values_are::first_dims_of_keys) throw error("[heads.values] of a cache of latents are their own: a latent is both. Fix: values_are::first_dims_of_keys.");
+    if (shape.dim_v % block != 0) throw error("[heads.dim_v] is ", shape.dim_v, ": a latent is whole blocks of ", block, " values that share a scale. Fix: a multiple, or other numbers.");
+  }
+}
+template <class Number>
+void check_cache(const cache_view<Number>& cache) {
+  check_number<Number>(cache.shape);
   if (cache.pages == nullptr) return;
   if (cache.page_keys <= 0) throw error("[cache.page_keys] is ", cache.page_keys, ": a page holds at least one key. Fix: give the size that the pool was made with.");
   if (cache.capacity % cache.page_keys != 0)
@@ -98,7 +107,7 @@ void append(const Machine& machine, cache_view<Number>& cache, readable<3> k, re
   const heads& shape = cache.shape;
   const index_t tokens = k.extent[0];
   kernel_detail::check_append(shape, cache.capacity, k, v, first);
-  kernel_detail::check_pages(cache);
+  kernel_detail::check_cache(cache);
   cache.length = first + tokens;
   if (tokens == 0) return;
   const index_t page_keys = cache.pages == nullptr ? cache.capacity : cache.page_keys;

@@ -21,6 +21,7 @@ struct cache_numbers {
   void (*widen)(const std::byte* from, float* to, int rows, int of);
   /// Element (row, column) of such a panel, and `count` in all, (row_step, column_step) further each; floats `stride` apart.
   void (*pick)(const std::byte* from, int of, int row, int column, int row_step, int column_step, int count, float* to, int stride);
+  const cache_numbers* rotary;  ///< of the last dims of keys, where these are other numbers; else null
 };
 
 namespace cache_detail {
@@ -72,7 +73,15 @@ inline constexpr cache_numbers<Leaf> numbers_of = {
     attention_products<Leaf>::template scores<typename cache_number_facts<Number>::storage>,
     attention_products<Leaf>::template weigh<typename cache_number_facts<Number>::storage>,
     cache_detail::number_functions<Leaf, Number>::widen,
-    cache_detail::number_functions<Leaf, Number>::pick};
+    cache_detail::number_functions<Leaf, Number>::pick,
+    nullptr};
+template <class Leaf, class Number>
+  requires requires { typename Number::rotary; }
+inline constexpr cache_numbers<Leaf> numbers_of<Leaf, Number> = [] {
+  cache_numbers<Leaf> both = numbers_of<Leaf, typename Number::latent>;
+  both.rotary = &numbers_of<Leaf, typename Number::rotary>;
+  return both;
+}();
 
 /// One kv head of a cache: pages of `layout.keys` keys, `page_bytes` apart, in the order of `pages`; null: one page is all.
 template <class Leaf>
@@ -126,7 +135,7 @@ struct cache_reader {
       gather(in, key0, end, out);
     } else {
       find(in, count, out);
-      if ((many || !own_values) && !in.numbers->wide) widen_keys(out, count);
+      if ((many || !own_values) && !in.numbers->wide) widen_keys(out, count, in.layout);
       if (many && own_values && !in.numbers->wide) widen_values(out, count);
     }
     if (!own_values) prefix_of_keys(out, count);
@@ -146,7 +155,7 @@ struct cache_reader {
   // Panels [0, count) of a block, page by page.
   void find(const cache_source<Leaf>& in, int count, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
-    const index_t key_bytes = layout.panel_bytes(dim), value_bytes = layout.panel_bytes(layout.dim_v), key_scale_bytes = layout.scale_bytes(dim), value_scale_bytes = layout.scale_bytes(layout.dim_v);
+    const index_t key_bytes = layout.key_panel_bytes(), value_bytes = layout.panel_bytes(layout.dim_v), key_scale_bytes = layout.key_scale_bytes(), value_scale_bytes = layout.scale_bytes(layout.dim_v);
     for (int p = 0; p < count;) {
       index_t key = out.key0 + p * panel;
       const std::byte* page = in.page_of(key);
@@ -156,7 +165,9 @@ struct cache_reader {
       for (const int to = rest < count - p ? p + static_cast<int>(rest) : count; p < to; ++p, keys += key_bytes, values += value_bytes, key_scale += key_scale_bytes, value_scale += value_scale_bytes) {
         out.keys[p] = keys, out.values[p] = values;
         if (out.scaled == 0) continue;
-        copy_scales(key_scale, dim, p, in.numbers->step, out.scaled, key_scales);
+        copy_scales(key_scale, dim - layout.rotary, p, in.numbers->step, out.scaled, key_scales);
+        for (int d = dim - layout.rotary; d < dim; d += out.scaled)  // what has no scale
+          for (int i = 0; i < panel; ++i) key_scales[d / out.scaled * block_keys + p * panel + i] = 1;
         if (layout.dim_v != 0) copy_scales(value_scale, dim_v, p, in.numbers->step, out.scaled, value_scales);
       }
     }
@@ -166,10 +177,12 @@ struct cache_reader {
     for (int d = 0; d < width; d += scaled, at += panel, to += block_keys)
       for (int i = 0; i < panel; ++i) to[p * panel + i] = at[i] * step;
   }
-  void widen_keys(cache_block<Leaf>& block, int count) const {
+  void widen_keys(cache_block<Leaf>& block, int count, const cpu_cache_layout& layout) const {
+    const int own = dim - layout.rotary;
     for (int p = 0; p < count; ++p) {
       float* to = wide_keys + p * panel * dim;
-      block.key_numbers->widen(block.keys[p], to, dim, panel);
+      block.key_numbers->widen(block.keys[p], to, own, panel);
+      if (layout.rotary != 0) block.key_numbers->rotary->widen(block.keys[p] + layout.rotary_panel(), to + own * panel, layout.rotary, panel);
       block.keys[p] = reinterpret_cast<const std::byte*>(to);
     }
     block.key_numbers = &numbers_of<Leaf, float>;
@@ -177,7 +190,7 @@ struct cache_reader {
   // Pages of any size: key by key.
   void gather(const cache_source<Leaf>& in, int key0, int end, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
-    const int count = (end - key0 + panel - 1) / panel;
+    const int count = (end - key0 + panel - 1) / panel, own = dim - layout.rotary;
     for (int t = 0; t < count * panel; ++t) {
       const int p = t / panel, lane = t % panel;
       float *key_to = wide_keys + p * panel * dim + lane, *value_to = wide_values + index_t(t) * dim_v;
@@ -194,8 +207,11 @@ struct cache_reader {
       index_t key = key0 + t;
       const std::byte* page = in.page_of(key);
       const int from = static_cast<int>(key % panel);
-      in.numbers->pick(page + layout.key_panel(in.head, key), panel, 0, from, 1, 0, dim, key_to, panel);
-      if (out.scaled != 0) gather_scales(page + layout.key_scales(in.head, key), dim, from, in.numbers->step, out.scaled, key_scales + t);
+      const std::byte* key_at = page + layout.key_panel(in.head, key);
+      in.numbers->pick(key_at, panel, 0, from, 1, 0, own, key_to, panel);
+      if (layout.rotary != 0) in.numbers->rotary->pick(key_at + layout.rotary_panel(), panel, 0, from, 1, 0, layout.rotary, key_to + own * panel, panel);
+      for (int d = own; d < dim && out.scaled != 0; d += out.scaled) key_scales[d / out.scaled * block_keys + t] = 1;
+      if (out.scaled != 0) gather_scales(page + layout.key_scales(in.head, key), own, from, in.numbers->step, out.scaled, key_scales + t);
       if (layout.dim_v == 0) continue;
       in.numbers->pick(page + layout.value_panel(in.head, key), dim_v, from, 0, 0, 1, dim_v, value_to, 1);
       if (out.scaled != 0) gather_scales(page + layout.value_scales(in.head, key), dim_v, from, in.numbers->step, out.scaled, value_scales + t);
