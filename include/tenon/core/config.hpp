@@ -29,7 +29,7 @@
 #endif
 
 // Unrolls the loop that follows, over registers of a GPU: an index that is not a constant would put them into memory.
-#if defined(__CUDACC__) || defined(__clang__)
+#if defined(__CUDA_ARCH__) || defined(__clang__)  // not in the host's half of a .cu file, whose compiler warns of it
 #define TENON_UNROLL _Pragma("unroll")
 #else
 #define TENON_UNROLL
@@ -79,12 +79,12 @@ inline constexpr bool on_aarch64 = false;
 #endif
 
 // The GPUs of this translation unit as one name, so that objects compiled for different ones never share a kernel or what starts it: of nvcc's
-// own list, 800,900 say, sm_800900; for AMD what -DTENON_GPU=gfx90a_gfx942 says (the target tenon::hip does), where the compiler has no list.
+// own list, 800,900 say, sm_800900; for AMD what -DTENON_GPU=amd_gfx90a_gfx942 says (the target tenon::hip does), where the compiler has no list.
 #if defined(__CUDA_ARCH_LIST__)
 #define TENON_GPU_JOIN(a, b, c, d, e, f, g, h, i, j, ...) sm_##a##b##c##d##e##f##g##h##i##j
 #define TENON_GPU(...) TENON_GPU_JOIN(__VA_ARGS__, , , , , , , , , , )
 #elif defined(__HIP__) && !defined(TENON_GPU)
-#define TENON_GPU gfx942
+#define TENON_GPU amd_gfx942
 #endif
 
 // Opens and closes `namespace tenon` with these names as inline namespaces: kernels/ and launch/ only.

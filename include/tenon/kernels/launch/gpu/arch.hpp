@@ -31,7 +31,7 @@ struct leaf_simulated;
 /// NVIDIA's Ampere. Its kernels serve every later NVIDIA GPU.
 struct sm80 {
   static constexpr const char* name = "sm_80";
-  static constexpr int number = 80;                        ///< least compute capability, major * 10 + minor
+  static constexpr int number = 80;                        ///< compute capability, major * 10 + minor
   static constexpr std::size_t shared_limit = 163 * 1024;  ///< bytes that a block may have
   using leaf = atoms::sm80::leaf;
   using simulated_leaf = atoms::sm80::leaf_simulated;
@@ -47,6 +47,7 @@ struct gfx90a {
 /// AMD's MI300: CDNA3.
 struct gfx942 {
   static constexpr const char* name = "gfx942";
+  static constexpr int number = 0x942;
   static constexpr std::size_t shared_limit = 64 * 1024;
   using leaf = atoms::gfx942::leaf;
   using simulated_leaf = atoms::gfx942::leaf_simulated;

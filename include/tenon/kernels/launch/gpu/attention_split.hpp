@@ -95,7 +95,7 @@ TENON_BOTH TENON_INLINE void attention_merge_kernel(const attention_split_argume
 template <class Leaf, class Words, class Problem>
 struct attention_split_body {
   attention_split_arguments<Problem> a;
-  static constexpr int threads = Words::threads;
+  static constexpr int threads = Words::threads, blocks = 2;
   TENON_BOTH void operator()() const { attention_split_kernel<Leaf, Words>(a); }
 };
 template <class Leaf, class Words, class Problem>
