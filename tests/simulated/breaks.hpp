@@ -34,6 +34,29 @@ struct break_row {
   slip wrong;
 };
 
+/// What breaks every kernel of attention on sm_80.
+inline constexpr break_row slips_of_sm80[] = {
+    {"copies to the neighbouring chunk", {mutation::copy_elsewhere}},
+    {"copies from one number further", {mutation::copy_shifted}},
+    {"copies from the next row", {mutation::copy_next_row}},
+    {"the left operand's registers exchanged", {mutation::swap_left}},
+    {"the right operand's registers exchanged", {mutation::swap_right}},
+    {"the registers of matrix loads exchanged", {mutation::swap_loaded}},
+    {"transposed loads for straight ones", {mutation::transpose_loaded}},
+    {"the wrong swizzle in loads", {mutation::wrong_swizzle}},
+    {"no swizzle", {mutation::no_swizzle}},
+    {"the shuffle of 1 left out", {mutation::skip_shuffle, 1}},
+    {"the shuffle of 2 left out", {mutation::skip_shuffle, 2}},
+    {"the shuffle of 1 with the wrong lane", {mutation::wrong_shuffle, 1}},
+    {"a shuffle that one lane does not reach", {mutation::one_lane_leaves}},
+    {"weights packed the wrong way round", {mutation::swap_packed}},
+    {"e^x for 2^x", {mutation::wrong_exponent}},
+    {"results stored one access further", {mutation::store_elsewhere}},
+    {"results stored elsewhere in shared memory", {mutation::store_shared_elsewhere}},
+    {"results loaded from elsewhere in shared memory", {mutation::load_shared_elsewhere}},
+    {"a warp's number taken per lane", {mutation::own_uniform}},
+};
+
 /// Requires that each row is caught, and prints by what.
 template <class Run>
 void require_caught(const auto& rows, Run&& run) {

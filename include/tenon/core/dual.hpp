@@ -7,11 +7,16 @@
 
 namespace tenon {
 
+/// What a dual number is made of: a machine's float, or a number that computes like one and says so here.
+template <class T>
+inline constexpr bool differentiates = machine_float<T>;
+
 /// A value and its derivatives along `Count` directions.
-template <machine_float T, int Count = 1>
+template <class T, int Count = 1>
+  requires differentiates<T>
 struct dual {
-  T value = 0;
-  T slope[Count] = {};
+  T value{};
+  T slope[Count]{};
 
   dual() = default;
   /// A constant.

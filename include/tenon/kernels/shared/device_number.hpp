@@ -2,7 +2,7 @@
 // A float whose divisions and elementary functions are a GPU's own instructions: what scores are asked with there. A score's one
 // definition is a template over its number, so it needs to know nothing of this.
 
-#include <tenon/core/math.hpp>
+#include <tenon/core/dual.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -11,8 +11,10 @@ template <class Leaf>
 struct device_number {
   float value;
 
-  TENON_BOTH TENON_INLINE constexpr explicit device_number(float x) : value(x) {}
-  TENON_BOTH TENON_INLINE constexpr explicit device_number(int x) : value(static_cast<float>(x)) {}
+  device_number() = default;
+  TENON_BOTH TENON_INLINE constexpr device_number(float x) : value(x) {}
+  TENON_BOTH TENON_INLINE constexpr device_number(int x) : value(static_cast<float>(x)) {}
+  TENON_BOTH TENON_INLINE constexpr device_number(double x) : value(static_cast<float>(x)) {}
   TENON_BOTH TENON_INLINE constexpr device_number operator-() const { return device_number(-value); }
 
   TENON_BOTH TENON_INLINE friend constexpr device_number operator+(device_number a, device_number b) { return device_number(a.value + b.value); }
@@ -29,6 +31,8 @@ struct device_number {
   TENON_BOTH TENON_INLINE friend constexpr device_number operator/(float a, device_number b) { return device_number(a) / b; }
   TENON_BOTH TENON_INLINE friend constexpr bool operator<(device_number a, device_number b) { return a.value < b.value; }
   TENON_BOTH TENON_INLINE friend constexpr bool operator>(device_number a, device_number b) { return a.value > b.value; }
+  TENON_BOTH TENON_INLINE friend constexpr bool operator<=(device_number a, device_number b) { return a.value <= b.value; }
+  TENON_BOTH TENON_INLINE friend constexpr bool operator>=(device_number a, device_number b) { return a.value >= b.value; }
 
   TENON_BOTH TENON_INLINE friend device_number exp2(device_number x) { return device_number(Leaf::exp2(x.value)); }
   TENON_BOTH TENON_INLINE friend device_number exp(device_number x) { return device_number(Leaf::exp2(x.value * 1.44269504088896341f)); }
@@ -42,3 +46,8 @@ struct device_number {
 };
 
 TENON_KERNELS_END
+
+namespace tenon {
+template <class Leaf>
+inline constexpr bool differentiates<device_number<Leaf>> = true;  // so scores have their slopes in it
+}  // namespace tenon

@@ -125,6 +125,11 @@ struct attention_backward_words {
   struct block {
     int key0;
   };
+  /// Rows [row0, end), and the keys of the block that each group of them sees.
+  struct tile {
+    int row0, end;
+    span live[tile_rows / group_rows];
+  };
 
   /// Calls body(block, end) for each block on the path, keys [key0, end), and writes the gradients of all blocks in its range.
   template <class Path, class Body>
@@ -147,17 +152,29 @@ struct attention_backward_words {
     }
   }
 
-  /// s = q k^T and t = d_out v^T for the rows of a tile [row0, row_end), each group of them over its own keys live[...]. A strip of
-  /// keys stays in the fastest cache while the groups go by.
-  void multiply(int row0, int row_end, const block& here, const span* live) const {
-    scores(s, rows.q + index_t(row0) * dim, keys, dim, row_end - row0, here, live);
-    scores(t, rows.d_out + index_t(row0) * dim_v, values, dim_v, row_end - row0, here, live);
+  /// Calls body(tile) for the tiles of rows on the path.
+  template <class Path, class Body>
+  TENON_INLINE void each_tile(const block&, const Path& path, Body&& body) const {
+    for (int row = path.first(); row < path.rows; row = path.next(row)) {
+      tile here{row, path.end(row), {}};
+      for (int r = row; r < here.end; r += group_rows)
+        here.live[(r - row) / group_rows] = path.mean.template trim<key_granule>(r, here.end - r < group_rows ? here.end : r + group_rows, path.key0, path.key1);
+      body(here);
+    }
+  }
+
+  /// s = q k^T and t = d_out v^T for the rows of a tile, each group of them over its own keys. A strip of keys stays in the fastest
+  /// cache while the groups go by.
+  void multiply(const tile& of, const block& here) const {
+    scores(s, rows.q + index_t(of.row0) * dim, keys, dim, of.end - of.row0, here, of.live);
+    scores(t, rows.d_out + index_t(of.row0) * dim_v, values, dim_v, of.end - of.row0, here, of.live);
   }
 
   /// x and dw become w and dx. slopes[g]: of the g-th group of rows, counted from row 0.
   template <class Meaning, class Slopes>
-  void differentiate(int row0, int row_end, const block& here, const span* live, const Meaning& mean, const Slopes* slopes) const {
-    each_group(row_end - row0, live, [&](int r0, int count, span own) TENON_LAMBDA {
+  void differentiate(const tile& of, const block& here, const Meaning& mean, const Slopes* slopes) const {
+    const int row0 = of.row0;
+    each_group(of.end - row0, of.live, [&](int r0, int count, span own) TENON_LAMBDA {
       const int lo = own.lo - here.key0, hi = own.hi - here.key0;
       const cover whole = mean.covers(row0 + r0, row0 + r0 + count, own.lo, own.hi);
       cover covers[block_keys / key_granule];
@@ -174,21 +191,21 @@ struct attention_backward_words {
   }
 
   /// dq += dx k.
-  void accumulate_query(int row0, int row_end, const block& here, const span* live) const {
+  void accumulate_query(const tile& of, const block& here) const {
     for (int c = 0; c < wide; c += products::strip)
-      each_group(row_end - row0, live, [&](int r, int, span own) TENON_LAMBDA {
-        products::weigh(rows.dq + index_t(row0 + r) * wide, t + r * block_keys, key_rows, wide, own.lo - here.key0, own.hi - here.key0, c);
+      each_group(of.end - of.row0, of.live, [&](int r, int, span own) TENON_LAMBDA {
+        products::weigh(rows.dq + index_t(of.row0 + r) * wide, t + r * block_keys, key_rows, wide, own.lo - here.key0, own.hi - here.key0, c);
       });
   }
-  /// dv += w^T d_out over rows [row0, row_end), live[g] of each group.
-  void accumulate_values(int row0, int row_end, const block& here, const span* live) const {
-    spread(d_values, s, rows.d_out_rows + index_t(row0) * wide_v, wide_v, row_end - row0, here, live);
-    for (int r = row0; r < row_end; ++r)
-      if (rows.wild[r / group_rows] != 0) add_wild(r, s + (r - row0) * block_keys, here, live[(r - row0) / group_rows]);
+  /// dv += w^T d_out.
+  void accumulate_values(const tile& of, const block& here) const {
+    spread(d_values, s, rows.d_out_rows + index_t(of.row0) * wide_v, wide_v, of.end - of.row0, here, of.live);
+    for (int r = of.row0; r < of.end; ++r)
+      if (rows.wild[r / group_rows] != 0) add_wild(r, s + (r - of.row0) * block_keys, here, of.live[(r - of.row0) / group_rows]);
   }
   /// dk += dx^T q.
-  void accumulate_keys(int row0, int row_end, const block& here, const span* live) const {
-    spread(d_keys, t, rows.q_rows + index_t(row0) * wide, wide, row_end - row0, here, live);
+  void accumulate_keys(const tile& of, const block& here) const {
+    spread(d_keys, t, rows.q_rows + index_t(of.row0) * wide, wide, of.end - of.row0, here, of.live);
   }
 
  private:

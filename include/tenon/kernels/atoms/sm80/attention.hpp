@@ -92,23 +92,7 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   /// s = q k^T, then the score, then the mask.
   template <class Meaning>
   TENON_BOTH TENON_INLINE void multiply(int, block& keys, view_of_block live, int row0, int count, const Meaning& mean) {
-    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
-      std::uint32_t a[RowTiles][4];
-      TENON_UNROLL for (int i = 0; i < RowTiles; ++i) Leaf::load_matrices(a[i], q_at(16 * i, step));
-      TENON_UNROLL for (int n = 0; n < Keys / 16; ++n) {
-        std::uint32_t b[4];  // dims 0 to 7 and 8 to 15 of keys 0 to 7, then of keys 8 to 15
-        Leaf::load_matrices(b, k_at(16 * n, step));
-        TENON_UNROLL for (int i = 0; i < RowTiles; ++i) {
-          if (step == 0) {
-            Leaf::template mma_first<Number>(keys.s[i][2 * n], a[i], b[0], b[1]);
-            Leaf::template mma_first<Number>(keys.s[i][2 * n + 1], a[i], b[2], b[3]);
-          } else {
-            Leaf::template mma<Number>(keys.s[i][2 * n], a[i], b[0], b[1]);
-            Leaf::template mma<Number>(keys.s[i][2 * n + 1], a[i], b[2], b[3]);
-          }
-        }
-      }
-    }
+    multiply_rows<Leaf, Number, Dim / 16>(keys.s, q_at, k_at);
     this->interpret(keys, live, row0, count, mean);
   }
 
@@ -116,15 +100,7 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   template <class Meaning>
   TENON_BOTH TENON_INLINE void accumulate(float (&sums)[RowTiles][Dim / 8][4], const rows& fade, bool moved, const block& keys, view_of_block, int, int, const Meaning&) {
     this->scale(sums, fade, moved);
-    TENON_UNROLL for (int step = 0; step < Keys / 16; ++step)
-      TENON_UNROLL for (int n = 0; n < Dim / 16; ++n) {
-        std::uint32_t b[4];  // keys 0 to 7 and 8 to 15 of dims 0 to 7, then of dims 8 to 15
-        Leaf::load_matrices_transposed(b, v_at(16 * step, n));
-        TENON_UNROLL for (int i = 0; i < RowTiles; ++i) {
-          Leaf::template mma<Number>(sums[i][2 * n], keys.p[i][step], b[0], b[1]);
-          Leaf::template mma<Number>(sums[i][2 * n + 1], keys.p[i][step], b[2], b[3]);
-        }
-      }
+    add_product<Leaf, Number>(sums, keys.p, v_at);
   }
 
   /// Rows [0, count) of the block's tile = factor o, through this warp's rows of q.

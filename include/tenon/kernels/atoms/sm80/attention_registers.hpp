@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include <tenon/core/number.hpp>
-#include <tenon/kernels/atoms/sm80/fragments.hpp>
+#include <tenon/kernels/atoms/sm80/register_tile.hpp>
 #include <tenon/kernels/atoms/sm80/shared_tile.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
@@ -51,11 +51,7 @@ struct attention_registers {
   TENON_BOTH TENON_INLINE int held(int) const { return 0; }
   TENON_BOTH TENON_INLINE auto& sums(int) { return o; }
 
-  TENON_BOTH TENON_INLINE void clear(Sum (&sums)[RowTiles][Dim / 8][4]) const {
-    TENON_UNROLL for (int i = 0; i < RowTiles; ++i)
-      TENON_UNROLL for (int n = 0; n < Dim / 8; ++n)
-        TENON_UNROLL for (int e = 0; e < 4; ++e) sums[i][n][e] = 0;
-  }
+  TENON_BOTH TENON_INLINE void clear(Sum (&sums)[RowTiles][Dim / 8][4]) const { sm80::clear(sums); }
 
   template <class Meaning>
   TENON_BOTH TENON_INLINE static view_of_block live(const block& keys, int, int row0, int count, const Meaning& mean) {
@@ -136,36 +132,10 @@ struct attention_registers {
   /// warp uses.
   template <class Rows>
   TENON_BOTH TENON_INLINE void store_through(address own, const Rows& rows_out, int count, const rows& by) const {
-    using number = std::remove_cvref_t<decltype(*rows_out(0))>;
-    const int lane = this->lane();
-    if constexpr (sizeof(number) == 4) {
-      TENON_UNROLL for (int r = 0; r < lane_rows; ++r) {
-        const int row = row_of(lane, r);
-        if (row >= count) continue;
-        number* const to_row = rows_out(row) + place::at(lane, 0).column;
-        TENON_UNROLL for (int n = 0; n < Dim / 8; ++n)
-          Leaf::store(reinterpret_cast<bits64*>(to_row + 8 * n), bits64{{bit_cast<std::uint32_t>(scaled_sum(r, n, 0, by)), bit_cast<std::uint32_t>(scaled_sum(r, n, 1, by))}});
-      }
-    } else {  // so that whole 16 bytes are written
-      Leaf::sync_warp();
-      TENON_UNROLL for (int r = 0; r < lane_rows; ++r)
-        TENON_UNROLL for (int n = 0; n < Dim / 8; ++n) {
-          const fragment_place at = place::at(lane, r % 2 * 2);
-          Leaf::store_shared(own + tile::offset(r / 2 * 16 + at.row, n) + static_cast<address>(at.column * 2),
-                             Leaf::template pack<number>(scaled_sum(r, n, 0, by), scaled_sum(r, n, 1, by)));
-        }
-      Leaf::sync_warp();
-      TENON_UNROLL for (int i = 0; i < 16 * RowTiles * tile::chunks / 32; ++i) {
-        const int row = i * (32 / tile::chunks) + lane / tile::chunks, chunk = lane % tile::chunks;
-        if (first_row + row < count)
-          Leaf::store(reinterpret_cast<bits128*>(rows_out(first_row + row) + chunk * 8), Leaf::template load_shared<bits128>(own + tile::offset(row, chunk)));
-      }
-    }
+    store_rows<Leaf, tile>(o, own, rows_out, first_row, count, [&](int share, float sum) TENON_LAMBDA { return by.at[share] == 0 ? 0.0f : sum * by.at[share]; });
   }
 
  private:
-  TENON_BOTH TENON_INLINE float scaled_sum(int r, int n, int e, const rows& by) const { return by.at[r] == 0 ? 0.0f : o[r / 2][n][r % 2 * 2 + e] * by.at[r]; }
-
   // Calls f(score, position of its row, key) for all scores. Rows past the last are asked as the last.
   template <class Meaning, class F>
   TENON_BOTH TENON_INLINE void each_score(block& keys, int row0, int count, const Meaning& mean, F&& f) {

@@ -54,6 +54,15 @@ struct attention_arguments {
   weighting_type weighting;
 };
 
+namespace kernel_detail {
+/// Of q . k.
+template <class Problem>
+TENON_BOTH TENON_INLINE float score_factor(const typename Problem::score& score) {
+  const float asked = factor_of(score);
+  return asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(Problem::dim));
+}
+}  // namespace kernel_detail
+
 /// One block's tile of rows: which they are, what policies mean for them, and where they go.
 template <class Leaf, class Words, class Problem>
 struct attention_tile {
@@ -70,10 +79,7 @@ struct attention_tile {
   }
   TENON_BOTH TENON_INLINE meaning_type mean() const { return {a.mask, a.score, length - a.queries + first, first_head, group, batch, length}; }
   /// Of q . k.
-  TENON_BOTH TENON_INLINE float factor() const {
-    const float asked = factor_of(a.score);
-    return asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(Problem::dim));
-  }
+  TENON_BOTH TENON_INLINE float factor() const { return kernel_detail::score_factor<Problem>(a.score); }
   /// Bits per unit of a score as the words see it: without its factor, where that is all of the score.
   TENON_BOTH TENON_INLINE float base() const { return meaning_type::plain ? (factor() < 0 ? -factor() : factor()) * log2_e : log2_e; }
   TENON_BOTH TENON_INLINE auto state() const { return device_state_of<Leaf, Words::lane_rows>(a.weighting, base()); }

@@ -1,0 +1,22 @@
+#pragma once
+// The gradients of attention on NVIDIA GPUs: the words of sm_80 with their tiles, for the kernels of launch/gpu/attention_backward.hpp.
+
+#include <tenon/kernels/atoms/sm80/attention_backward.hpp>
+#include <tenon/kernels/launch/gpu/attention_backward.hpp>
+#include <tenon/kernels/tuning/sm80.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// The words that keep keys, and those that keep rows. `threads`, `shared_bytes`, `block_keys` and `tile_rows` say how to launch them.
+template <class Leaf, class Problem>
+using nvidia_attention_backward_keys =
+    atoms::sm80::attention_backward_words<Leaf, gradients_of::keys, Problem::dim, tuning::sm80::attention_backward_keys(Problem::dim).warps,
+                                          tuning::sm80::attention_backward_keys(Problem::dim).row_tiles, tuning::sm80::attention_backward_keys(Problem::dim).across,
+                                          typename attention_number<Problem>::type>;
+template <class Leaf, class Problem>
+using nvidia_attention_backward_rows =
+    atoms::sm80::attention_backward_words<Leaf, gradients_of::rows, Problem::dim, tuning::sm80::attention_backward_rows(Problem::dim).warps,
+                                          tuning::sm80::attention_backward_rows(Problem::dim).row_tiles, tuning::sm80::attention_backward_rows(Problem::dim).across,
+                                          typename attention_number<Problem>::type>;
+
+TENON_KERNELS_END

@@ -1,0 +1,31 @@
+#pragma once
+// The problems of attention's gradients that the tests of GPU kernels compile and run.
+
+#include "attention_problems.hpp"
+
+namespace tenon_test {
+
+struct back_causal_128 : causal_128 {
+  using gradient = tenon::bf16;
+};
+struct back_causal_64 : causal_64 {
+  using gradient = tenon::bf16;
+};
+
+/// The scores of a soft cap, a window, a sink per head, and gradients that are not rounded.
+struct back_capped_128 : capped_128 {
+  using gradient = float;
+};
+
+/// A mask and a bias with operands in memory, and the heads of a group.
+struct back_documents_64 : documents_64 {
+  using gradient = tenon::bf16;
+};
+
+/// Weights that stand alone.
+struct back_sigmoid_64 : causal_64 {
+  using weighting = tenon::sigmoid;
+  using gradient = float;
+};
+
+}  // namespace tenon_test
