@@ -1,5 +1,5 @@
 #pragma once
-// Where the sums of a product go on a GPU: with a bias, onto a residual, in the number that is stored.
+// Where the sums of a product go on a GPU: with a bias, onto a residual or through a gate, in the number that is stored.
 
 #include <cstdint>
 #include <type_traits>
@@ -8,21 +8,40 @@
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/device_number.hpp>
 
 TENON_KERNELS_BEGIN
 
-/// out [token, row] = sum + bias[row] + residual[token, row]. bias and residual may be null; Out: float or bf16. The first elements of out
-/// and residual are aligned to four elements.
-template <class Leaf, class Out>
+/// How a sum meets what was there before it, unless a gate says so: open(previous, sum).
+struct added {
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr T open(T previous, T sum) const {
+    return previous + sum;
+  }
+};
+
+/// out [token, row] = open(previous[token, row], sum + bias[row]) by `Join`: `added` or a gate. bias and previous may be null, then there is
+/// none; Out: float or bf16. The first elements of out and previous are aligned to four elements.
+template <class Leaf, class Out, class Join = added>
 struct device_sink {
   using bits = std::conditional_t<sizeof(Out) == 4, std::uint32_t, std::uint16_t>;  // of one number
   using four = std::conditional_t<sizeof(Out) == 4, bits128, bits64>;
 
   Out* out;
   const float* bias;
-  const Out* residual;
+  const Out* previous;
   int tokens, rows;  ///< of out
-  index_t out_stride, residual_stride;
+  index_t out_stride, previous_stride;
+  Join join;
+
+  /// What lies from (token, row) on. The row is a multiple of 4.
+  TENON_BOTH TENON_INLINE device_sink from(int token, int row) const {
+    return {out + token * out_stride + row, bias == nullptr ? nullptr : bias + row, previous == nullptr ? nullptr : previous + token * previous_stride + row,
+            tokens - token, rows - row, out_stride, previous_stride, join};
+  }
+  TENON_BOTH TENON_INLINE float open(float first, float second) const {
+    return join.open(device_number<Leaf>(first), device_number<Leaf>(second)).value;
+  }
 
   /// The bias of rows `row` to `row` + 3; 0 where there is none.
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&to)[4]) const {
@@ -31,16 +50,18 @@ struct device_sink {
   /// Stores sums of rows `row` to `row` + 3, a multiple of 4, of one token.
   TENON_BOTH TENON_INLINE void store(int token, int row, const bits128& sums, const float (&with)[4]) const {
     if (token >= tokens || row >= rows) return;
-    const bool whole = row + 4 <= rows && (out_stride | residual_stride) % 4 == 0;
+    const bool whole = row + 4 <= rows && (out_stride | previous_stride) % 4 == 0;
     float value[4];
     for (int e = 0; e < 4; ++e) value[e] = bit_cast<float>(sums.word[e]) + with[e];
-    if (residual != nullptr) {
-      const Out* from = residual + token * residual_stride + row;
-      if (whole)
-        add(value, Leaf::load(reinterpret_cast<const four*>(from)));
-      else
+    if (previous != nullptr) {
+      const Out* at = previous + token * previous_stride + row;
+      if (whole) {
+        const four before = Leaf::load(reinterpret_cast<const four*>(at));
+        for (int e = 0; e < 4; ++e) value[e] = open(number(part(before, e)), value[e]);
+      } else {
         for (int e = 0; e < 4; ++e)
-          if (row + e < rows) value[e] += number(Leaf::load(reinterpret_cast<const bits*>(from + e)));
+          if (row + e < rows) value[e] = open(number(Leaf::load(reinterpret_cast<const bits*>(at + e))), value[e]);
+      }
     }
     Out* const to = out + token * out_stride + row;
     const four packed = pack(value);
@@ -57,9 +78,6 @@ struct device_sink {
   TENON_BOTH TENON_INLINE static float number(std::uint32_t bits_of) { return bit_cast<float>(bits_of); }
   TENON_BOTH TENON_INLINE static float number(std::uint16_t bits_of) { return bit_cast<float>(static_cast<std::uint32_t>(bits_of) << 16); }
   TENON_BOTH TENON_INLINE static bits part(const four& of, int e) { return static_cast<bits>(of.word[e / per_word] >> (e % per_word * 16)); }
-  TENON_BOTH TENON_INLINE static void add(float (&to)[4], const four& more) {
-    for (int e = 0; e < 4; ++e) to[e] += number(part(more, e));
-  }
   TENON_BOTH TENON_INLINE static four pack(const float (&value)[4]) {
     if constexpr (sizeof(Out) == 4)
       return {{bit_cast<std::uint32_t>(value[0]), bit_cast<std::uint32_t>(value[1]), bit_cast<std::uint32_t>(value[2]), bit_cast<std::uint32_t>(value[3])}};

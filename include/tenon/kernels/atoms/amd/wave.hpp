@@ -103,6 +103,14 @@ struct wave {
   __attribute__((device)) TENON_INLINE static float log2(float x) { return __builtin_amdgcn_logf(x); }
   /// 1 / x to 1 ulp.
   __attribute__((device)) TENON_INLINE static float reciprocal(float x) { return __builtin_amdgcn_rcpf(x); }
+  /// The f16 in the low half of a register.
+  __attribute__((device)) TENON_INLINE static float from_f16(std::uint32_t bits) {
+    return static_cast<float>(bit_cast<_Float16>(static_cast<std::uint16_t>(bits)));
+  }
+  /// Byte i of the result is byte s of a (0 to 3) or b (4 to 7), s the i-th digit of four bits of `select`. v_perm_b32
+  __attribute__((device)) TENON_INLINE static std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t select) {
+    return __builtin_amdgcn_perm(b, a, (select & 15u) | (select & 0xf0u) << 4 | (select & 0xf00u) << 8 | (select & 0xf000u) << 12);
+  }
   /// tanh x, absolute error at most 2^-21.
   __attribute__((device)) TENON_INLINE static float tanh(float x) { return 1.0f - 2.0f * reciprocal(1.0f + exp2(x * 2.88539008177792681f)); }
   /// Two floats rounded to bf16, nearest even; `low` in the low half; NaN stays NaN.

@@ -54,6 +54,19 @@ struct leaf {
   static float log2(float x) { return std::log2(x); }
   static float reciprocal(float x) { return 1.0f / flushed(x); }
   static float tanh(float x) { return std::tanh(x); }
+  static float from_f16(std::uint32_t bits) {
+    f16 number;
+    number.bits = static_cast<std::uint16_t>(bits);
+    return static_cast<float>(number);
+  }
+  static std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t select) {
+    std::uint32_t out = 0;
+    for (unsigned i = 0; i < 4; ++i) {
+      const std::uint32_t s = select >> (4 * i) & 7u;
+      out |= ((s < 4 ? a : b) >> (s % 4 * 8) & 0xffu) << (8 * i);
+    }
+    return out;
+  }
   static std::uint32_t pack_bf16(float low, float high) { return pack<bf16>(low, high); }
   template <class Number>
   static std::uint32_t pack(float low, float high) {

@@ -181,6 +181,18 @@ struct leaf {
     else
       return pack_bf16(low, high);
   }
+  /// The f16 in the low half of a register.
+  __device__ TENON_INLINE static float from_f16(std::uint32_t bits) {
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(static_cast<std::uint16_t>(bits)));
+    return y;
+  }
+  /// Byte i of the result is byte s of a (0 to 3) or b (4 to 7), s the i-th digit of four bits of `select`. prmt
+  __device__ TENON_INLINE static std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t select) {
+    std::uint32_t y;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(y) : "r"(a), "r"(b), "r"(select));
+    return y;
+  }
 
   // ---- products: a [16, k] and b [k, 8] of Number, d [16, 8] of its sums; k fills 32 bytes (fragments.hpp: mma_a, mma_b, mma_d and theirs for
   // numbers of 8 and 32 bits). 9.7.14.5, mma.m16n8k16 of bf16 and f16, m16n8k8 of tf32, m16n8k32 of int8; of e4m3 from sm_89 on

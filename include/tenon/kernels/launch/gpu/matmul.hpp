@@ -28,14 +28,8 @@ TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   Words m;
   const typename Words::source in{a.x + token * a.x_stride, a.w + row * a.w_stride, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
   tile_matmul(m, in, [&]() TENON_LAMBDA {
-    const int first_row = Leaf::block_x() * Words::block_rows, first_token = Leaf::block_y() * Words::block_tokens;
-    return device_sink<Leaf, typename Problem::out>{a.out + first_token * a.out_stride + first_row,
-                                                    a.bias == nullptr ? nullptr : a.bias + first_row,
-                                                    a.residual == nullptr ? nullptr : a.residual + first_token * a.residual_stride + first_row,
-                                                    a.tokens - first_token,
-                                                    a.rows - first_row,
-                                                    a.out_stride,
-                                                    a.residual_stride};
+    return device_sink<Leaf, typename Problem::out>{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(
+        Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows);
   });
 }
 

@@ -1,0 +1,157 @@
+#pragma once
+// How a GPU reads weights: the panels that processors read (panel.hpp), byte for byte, so that a matrix is packed once for any machine. A panel
+// is cut into parts, 64 of the depth deep; a part into octets: eight neighbouring values of one row, which are `words` registers and what
+// scales them. Numbers come out of quanta without a conversion: a byte set below a fitting exponent is a float, a constant too great.
+//
+// Leaf has permute_bytes and from_f16. A reader gives bits: load<T>(offset), T of 1 to 16 bytes, from where a part or its slab begins.
+
+#include <cstdint>
+#include <type_traits>
+
+#include <tenon/core/bit_cast.hpp>
+#include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/packed_matrix.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// Bits of `Bytes` bytes, and their 32-bit words.
+template <int Bytes>
+using bits_of = std::conditional_t<Bytes == 16, bits128, std::conditional_t<Bytes == 8, bits64, std::conditional_t<Bytes == 4, std::uint32_t, std::uint16_t>>>;
+template <class Bits>
+TENON_BOTH TENON_INLINE std::uint32_t word_of(const Bits& bits, int i) {
+  if constexpr (std::is_integral_v<Bits>)
+    return bits;
+  else
+    return bits.word[i];
+}
+
+template <class Format>
+struct device_panel {
+  static constexpr bool real = !Format::integer, wide = [] {
+    if constexpr (Format::integer) return Format::how == panel::correction::offset_128;
+    return false;
+  }();
+  static constexpr bool six = std::is_same_v<Format, panel::q6_k>, least = std::is_same_v<Format, panel::q4_1> || std::is_same_v<Format, panel::q4_k>;
+  static constexpr bool single = std::is_same_v<Format, panel::i8>;  // scales of single precision
+
+  static constexpr int depth = 64, octets = depth / 8;
+  static constexpr int parts = Format::depth / depth;           ///< of a slab
+  static constexpr int header_bytes = parts > 1 ? 64 : 0;       ///< at its beginning, for all of its parts
+  static constexpr int part_bytes = (Format::bytes - header_bytes) / parts;
+  static constexpr int words = real ? 4 : wide ? 2 : 1;         ///< of an octet: in lines words * octet, ... of 64 bytes, 4 to a row
+  static constexpr int lines = octets * words;
+  static constexpr int factors_at = lines * 64 + (six ? 256 : 0);  ///< what scales them, after the lines; q6_k: after four lines of high bits
+
+  /// What a row's quanta become: scale * (quantum + base) + addend.
+  struct factors {
+    float scale, addend;
+  };
+  /// Those of `Rows` (1, 2 or 4) rows from `row` on, a multiple of it. `part`, `header`: readers.
+  template <class Leaf, int Rows, class Part, class Header>
+  TENON_BOTH TENON_INLINE static void factors_of(const Part& part, const Header& header, int row, int octet, factors (&to)[Rows]) {
+    if constexpr (real) {
+      for (factors& f : to) f = {1.0f, 0.0f};
+    } else if constexpr (single) {
+      const auto scales = part.template load<bits_of<4 * Rows>>(factors_at + octet / 4 * 64 + 4 * row);
+      TENON_UNROLL for (int r = 0; r < Rows; ++r) to[r] = {bit_cast<float>(word_of(scales, r)), 0.0f};
+    } else if constexpr (parts == 1) {
+      const auto scales = part.template load<bits_of<2 * Rows>>(factors_at + octet / 4 * 32 + 2 * row);
+      float mins[Rows];
+      if constexpr (least) {
+        const auto bits = part.template load<bits_of<2 * Rows>>(factors_at + 64 + octet / 4 * 32 + 2 * row);
+        TENON_UNROLL for (int r = 0; r < Rows; ++r) mins[r] = half<Leaf>(bits, r);
+      }
+      TENON_UNROLL for (int r = 0; r < Rows; ++r) {
+        const float scale = half<Leaf>(scales, r);
+        to[r] = {scale, least ? __builtin_fmaf(-base, scale, mins[r]) : scale * -(base + static_cast<float>(Format::offset))};
+      }
+    } else {
+      const auto d = header.template load<bits_of<2 * Rows>>(2 * row);
+      if constexpr (least) {
+        const auto d_min = header.template load<bits_of<2 * Rows>>(32 + 2 * row);
+        const auto steps = bytes_at<Rows>(part, factors_at + octet / 4 * 16 + row), mins = bytes_at<Rows>(part, factors_at + 32 + octet / 4 * 16 + row);
+        TENON_UNROLL for (int r = 0; r < Rows; ++r) {
+          const float scale = half<Leaf>(d, r) * (above_128<Leaf>(steps, r) - 128.0f);
+          to[r] = {scale, __builtin_fmaf(-base, scale, half<Leaf>(d_min, r) * (above_128<Leaf>(mins, r) - 128.0f))};
+        }
+      } else {
+        const std::uint32_t steps = bytes_at<Rows>(part, factors_at + octet / 2 * 16 + row) ^ 0x80808080u;  // signed; now 128 above
+        TENON_UNROLL for (int r = 0; r < Rows; ++r) {
+          const float scale = half<Leaf>(d, r) * (above_32768<Leaf>(steps, r) - 32896.0f);
+          to[r] = {scale, scale * -(base + static_cast<float>(Format::offset))};
+        }
+      }
+    }
+  }
+
+  /// Values 4 half, ... + 3 of an octet of one row; Half 0 or 1. `quanta`: its words; `high`: of q6_k the word of high bits, moved down by 4
+  /// where the octet is odd.
+  template <class Leaf, int Half>
+  TENON_BOTH TENON_INLINE static void numbers(const std::uint32_t (&quanta)[words], [[maybe_unused]] std::uint32_t high, const factors& by, float (&to)[4]) {
+    if constexpr (real) {
+      TENON_UNROLL for (int i = 0; i < 2; ++i) {
+        to[2 * i] = bit_cast<float>(quanta[2 * Half + i] << 16);
+        to[2 * i + 1] = bit_cast<float>(quanta[2 * Half + i] & 0xffff0000u);
+      }
+    } else if constexpr (wide) {
+      TENON_UNROLL for (int i = 0; i < 4; ++i) {
+        const float above = above_32768<Leaf>(quanta[Half], i);
+        to[i] = single ? (above - 32896.0f) * by.scale : __builtin_fmaf(above, by.scale, by.addend);  // a scale of f16 times 32896 is exact
+      }
+    } else {
+      std::uint32_t bytes = (quanta[0] >> (4 * Half)) & 0x0f0f0f0fu;
+      if constexpr (six) bytes |= (Half == 0 ? high << 4 : high << 2) & 0x30303030u;
+      TENON_UNROLL for (int i = 0; i < 4; ++i) to[i] = __builtin_fmaf(above_128<Leaf>(bytes, i), by.scale, by.addend);
+    }
+  }
+  /// The same as pairs of bf16, each rounded once.
+  template <class Leaf, int Half>
+  TENON_BOTH TENON_INLINE static void pairs(const std::uint32_t (&quanta)[words], std::uint32_t high, const factors& by, std::uint32_t (&to)[2]) {
+    if constexpr (real) {
+      to[0] = quanta[2 * Half], to[1] = quanta[2 * Half + 1];
+    } else {
+      float value[4];
+      numbers<Leaf, Half>(quanta, high, by, value);
+      to[0] = Leaf::pack_bf16(value[0], value[1]), to[1] = Leaf::pack_bf16(value[2], value[3]);
+    }
+  }
+
+ private:
+  static constexpr float base = wide ? 32768.0f : 128.0f;
+
+  template <class Leaf, class Bits>
+  TENON_BOTH TENON_INLINE static float half(const Bits& bits, int row) {
+    return Leaf::from_f16(word_of(bits, row / 2) >> (row % 2 * 16));
+  }
+  template <int Rows, class Part>
+  TENON_BOTH TENON_INLINE static std::uint32_t bytes_at(const Part& part, int offset) {
+    if constexpr (Rows == 1)
+      return part.template load<std::uint16_t>(offset & ~1) >> (offset % 2 * 8);
+    else
+      return part.template load<bits_of<Rows>>(offset);
+  }
+  /// Byte i of a word, at most 127, plus 128: it is the upper part of the fraction of a float from 128 to 255.
+  template <class Leaf>
+  TENON_BOTH TENON_INLINE static float above_128(std::uint32_t word, int i) {
+    return bit_cast<float>(Leaf::permute_bytes(word, 0x43000000u, 0x7054u + static_cast<std::uint32_t>(i) * 0x100u));
+  }
+  /// Byte i of a word plus 32768: the middle of its fraction.
+  template <class Leaf>
+  TENON_BOTH TENON_INLINE static float above_32768(std::uint32_t word, int i) {
+    return bit_cast<float>(Leaf::permute_bytes(word, 0x47000000u, 0x7604u + static_cast<std::uint32_t>(i) * 0x10u));
+  }
+};
+
+/// Calls f(format) with the panels that a GPU has for weights stored as `kind`: floats of every kind are bf16.
+template <class F>
+TENON_INLINE decltype(auto) with_device_panel(storage kind, F&& f) {
+  switch (kind) {
+    case storage::f32:
+    case storage::f16:
+    case storage::bf16:
+    case storage::e4m3: return f(panel::bf16{});
+    default: return with_integer_panel(kind, f);
+  }
+}
+
+TENON_KERNELS_END
