@@ -25,11 +25,11 @@ template <class Arch>
 void every_storage() {
   std::mt19937 random(11);
   for (const storage kind : tenon::every_storage)
-    with_device_panel(kind, [&](auto format) {
+    with_device_weights(kind, [&](auto format) {
       using Format = decltype(format);
       const int block = block_values(kind);
       for (const auto& [tokens, rows, depth] : {std::tuple{1, 37, 5 * block}, {1, 16, block == 256 ? 2304 : 1088}, {6, 21, block == 1 ? 101 : 3 * block}}) {
-        INFO(name(kind), ": ", tokens, " x ", rows, " x ", depth);
+        INFO(std::string(name(kind)), ": ", tokens, " x ", rows, " x ", depth);
         stored_case c(kind, tokens, rows, depth, random);
         const auto want = c.want(false);
         std::vector<float> first;

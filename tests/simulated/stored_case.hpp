@@ -26,18 +26,32 @@ struct stored_case {
       : tokens(t), rows(r), depth(k), w(kind, r, k, random), x(matmul_cases::random_values(count(t, k), random)),
         bias(matmul_cases::random_values(count(r, 1), random)), out(count(t, r) + slack) {
     x.resize(x.size() + slack), bias.resize(bias.size() + slack);
-    with_device_panel(kind, [&](auto format) {
+    const int panel_count = (rows + panel::columns - 1) / panel::columns;
+    with_device_weights(kind, [&](auto format) {
       using Format = decltype(format);
-      const int panel_count = (rows + panel::columns - 1) / panel::columns, slabs = (depth + Format::depth - 1) / Format::depth;
-      panel_pitch = count(slabs, Format::bytes);
-      panels = buffer(count(panel_count, 1) * panel_pitch + 4096);
-      for (int p = 0; p < panel_count; ++p)
-        for (int s = 0; s < slabs; ++s)
-          panel::pack(format, w.stored, p * panel::columns, s * Format::depth, panels.data() + static_cast<std::size_t>(p) * panel_pitch + count(s, Format::bytes));
+      if constexpr (std::is_same_v<Format, bf16_rows>) {
+        panel_pitch = count(panel::columns, bf16_rows::padded(depth)) * sizeof(bf16);
+        panels = buffer(count(panel_count, 1) * panel_pitch + 4096);
+        std::vector<float> row(count(depth, 1));
+        for (int i = 0; i < rows; ++i) {
+          w.stored.decode_row(i, row.data());
+          for (int j = 0; j < depth; ++j) reinterpret_cast<bf16*>(panels.data())[count(i, bf16_rows::padded(depth)) + count(j, 1)] = bf16(row[count(j, 1)]);
+        }
+      } else {
+        const int slabs = (depth + Format::depth - 1) / Format::depth;
+        panel_pitch = count(slabs, Format::bytes);
+        panels = buffer(count(panel_count, 1) * panel_pitch + 4096);
+        for (int p = 0; p < panel_count; ++p)
+          for (int s = 0; s < slabs; ++s)
+            panel::pack(format, w.stored, p * panel::columns, s * Format::depth, panels.data() + static_cast<std::size_t>(p) * panel_pitch + count(s, Format::bytes));
+      }
     });
   }
   static std::size_t count(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
-  std::size_t panel_bytes() const { return count((rows + panel::columns - 1) / panel::columns, 1) * panel_pitch; }
+  std::size_t panel_bytes() const {
+    const bool as_rows = with_device_weights(w.stored.kind, [](auto format) { return std::is_same_v<decltype(format), bf16_rows>; });
+    return as_rows ? count(rows, 1) * panel_pitch / panel::columns : count((rows + panel::columns - 1) / panel::columns, 1) * panel_pitch;
+  }
 
   /// Registers all of it with a machine and fills `out` with what no product gives.
   template <class Machine>
@@ -53,7 +67,7 @@ struct stored_case {
   std::vector<double> want(bool rounded) const {
     std::vector<float> row(count(depth, 1));
     std::vector<double> to(count(tokens, rows));
-    const bool real = with_device_panel(w.stored.kind, [](auto format) { return !decltype(format)::integer; });
+    const bool real = with_device_weights(w.stored.kind, [](auto format) { return std::is_same_v<decltype(format), bf16_rows>; });
     for (int r = 0; r < rows; ++r) {
       w.stored.decode_row(r, row.data());
       if (real || rounded)

@@ -1,7 +1,7 @@
 #pragma once
-// How a GPU reads weights: the panels that processors read (panel.hpp), byte for byte, so that a matrix is packed once for any machine. A panel
-// is cut into parts, 64 of the depth deep; a part into octets: eight neighbouring values of one row, which are `words` registers and what
-// scales them. Numbers come out of quanta without a conversion: a byte set below a fitting exponent is a float, a constant too great.
+// How a GPU reads weights. Integers lie in the panels that processors read (panel.hpp), byte for byte; floats of every kind are rows of bf16.
+// A panel is cut into parts, 64 of the depth deep; a part into octets: eight neighbouring values of one row, which are `words` registers and
+// what scales them. Numbers come out of quanta without a conversion: a byte set below a fitting exponent is a float, a constant too great.
 //
 // Leaf has permute_bytes and from_f16. A reader gives bits: load<T>(offset), T of 1 to 16 bytes, from where a part or its slab begins.
 
@@ -25,20 +25,25 @@ TENON_BOTH TENON_INLINE std::uint32_t word_of(const Bits& bits, int i) {
     return bits.word[i];
 }
 
+/// Not panels but rows [row, depth] of bf16, padded to whole 16 bytes.
+struct bf16_rows {
+  template <class Int>
+  TENON_BOTH static constexpr Int padded(Int depth) {
+    return (depth + 7) / 8 * 8;
+  }
+};
+
 template <class Format>
 struct device_panel {
-  static constexpr bool real = !Format::integer, wide = [] {
-    if constexpr (Format::integer) return Format::how == panel::correction::offset_128;
-    return false;
-  }();
-  static constexpr bool six = std::is_same_v<Format, panel::q6_k>, least = std::is_same_v<Format, panel::q4_1> || std::is_same_v<Format, panel::q4_k>;
+  static constexpr bool wide = Format::how == panel::correction::offset_128, least = Format::how == panel::correction::least;
+  static constexpr bool six = std::is_same_v<Format, panel::q6_k>;    // bits to a quantum
   static constexpr bool single = std::is_same_v<Format, panel::i8>;  // scales of single precision
 
   static constexpr int depth = 64, octets = depth / 8;
   static constexpr int parts = Format::depth / depth;           ///< of a slab
   static constexpr int header_bytes = parts > 1 ? 64 : 0;       ///< at its beginning, for all of its parts
   static constexpr int part_bytes = (Format::bytes - header_bytes) / parts;
-  static constexpr int words = real ? 4 : wide ? 2 : 1;         ///< of an octet: in lines words * octet, ... of 64 bytes, 4 to a row
+  static constexpr int words = wide ? 2 : 1;                    ///< of an octet: in lines words * octet, ... of 64 bytes, 4 to a row
   static constexpr int lines = octets * words;
   static constexpr int factors_at = lines * 64 + (six ? 256 : 0);  ///< what scales them, after the lines; q6_k: after four lines of high bits
 
@@ -46,54 +51,45 @@ struct device_panel {
   struct factors {
     float scale, addend;
   };
-  /// Those of `Rows` (1, 2 or 4) rows from `row` on, a multiple of it. `part`, `header`: readers.
-  template <class Leaf, int Rows, class Part, class Header>
-  TENON_BOTH TENON_INLINE static void factors_of(const Part& part, const Header& header, int row, int octet, factors (&to)[Rows]) {
-    if constexpr (real) {
-      for (factors& f : to) f = {1.0f, 0.0f};
-    } else if constexpr (single) {
-      const auto scales = part.template load<bits_of<4 * Rows>>(factors_at + octet / 4 * 64 + 4 * row);
-      TENON_UNROLL for (int r = 0; r < Rows; ++r) to[r] = {bit_cast<float>(word_of(scales, r)), 0.0f};
-    } else if constexpr (parts == 1) {
-      const auto scales = part.template load<bits_of<2 * Rows>>(factors_at + octet / 4 * 32 + 2 * row);
-      float mins[Rows];
-      if constexpr (least) {
-        const auto bits = part.template load<bits_of<2 * Rows>>(factors_at + 64 + octet / 4 * 32 + 2 * row);
-        TENON_UNROLL for (int r = 0; r < Rows; ++r) mins[r] = half<Leaf>(bits, r);
-      }
-      TENON_UNROLL for (int r = 0; r < Rows; ++r) {
-        const float scale = half<Leaf>(scales, r);
-        to[r] = {scale, least ? __builtin_fmaf(-base, scale, mins[r]) : scale * -(base + static_cast<float>(Format::offset))};
-      }
-    } else {
-      const auto d = header.template load<bits_of<2 * Rows>>(2 * row);
-      if constexpr (least) {
-        const auto d_min = header.template load<bits_of<2 * Rows>>(32 + 2 * row);
-        const auto steps = bytes_at<Rows>(part, factors_at + octet / 4 * 16 + row), mins = bytes_at<Rows>(part, factors_at + 32 + octet / 4 * 16 + row);
-        TENON_UNROLL for (int r = 0; r < Rows; ++r) {
-          const float scale = half<Leaf>(d, r) * (above_128<Leaf>(steps, r) - 128.0f);
-          to[r] = {scale, __builtin_fmaf(-base, scale, half<Leaf>(d_min, r) * (above_128<Leaf>(mins, r) - 128.0f))};
-        }
+  /// What scales an octet of `Rows` (1, 2 or 4) neighbouring rows, as it is stored: asked for early, converted late.
+  template <int Rows>
+  struct stored_factors {
+    bits_of<(single ? 4 : 2) * Rows> scales, mins;  // of q4_k and q6_k: of their 256 values
+    std::uint32_t steps, min_steps;                 // bytes of the rows
+
+    /// Those of rows `row`, a multiple of Rows, and further.
+    template <class Part, class Header>
+    TENON_BOTH TENON_INLINE void load(const Part& part, const Header& header, int row, int octet) {
+      using each = decltype(scales);
+      if constexpr (single)
+        scales = part.template load<each>(factors_at + octet / 4 * 64 + 4 * row);
+      else if constexpr (parts == 1)
+        scales = part.template load<each>(factors_at + octet / 4 * 32 + 2 * row);
+      else
+        scales = header.template load<each>(2 * row), steps = bytes<Rows>(part, factors_at + (least ? octet / 4 : octet / 2) * 16 + row);
+      if constexpr (least && parts == 1) mins = part.template load<each>(factors_at + 64 + octet / 4 * 32 + 2 * row);
+      if constexpr (least && parts > 1) mins = header.template load<each>(32 + 2 * row), min_steps = bytes<Rows>(part, factors_at + 32 + octet / 4 * 16 + row);
+    }
+    /// Of the r-th of the rows. Exact but for a minimum, which meets its constant with an error of at most 2^-17 quanta.
+    template <class Leaf>
+    TENON_BOTH TENON_INLINE factors of(int r) const {
+      if constexpr (single) {
+        return {bit_cast<float>(word_of(scales, r)), 0.0f};
       } else {
-        const std::uint32_t steps = bytes_at<Rows>(part, factors_at + octet / 2 * 16 + row) ^ 0x80808080u;  // signed; now 128 above
-        TENON_UNROLL for (int r = 0; r < Rows; ++r) {
-          const float scale = half<Leaf>(d, r) * (above_32768<Leaf>(steps, r) - 32896.0f);
-          to[r] = {scale, scale * -(base + static_cast<float>(Format::offset))};
-        }
+        float scale = half<Leaf>(scales, r);
+        if constexpr (least && parts > 1) scale *= above_128<Leaf>(steps, r) - 128.0f;
+        if constexpr (six) scale *= above_32768<Leaf>(steps ^ 0x80808080u, r) - 32896.0f;  // signed
+        if constexpr (least) return {scale, __builtin_fmaf(-base, scale, half<Leaf>(mins, r) * (parts > 1 ? above_128<Leaf>(min_steps, r) - 128.0f : 1.0f))};
+        return {scale, scale * -(base + static_cast<float>(Format::offset))};
       }
     }
-  }
+  };
 
   /// Values 4 half, ... + 3 of an octet of one row; Half 0 or 1. `quanta`: its words; `high`: of q6_k the word of high bits, moved down by 4
   /// where the octet is odd.
   template <class Leaf, int Half>
   TENON_BOTH TENON_INLINE static void numbers(const std::uint32_t (&quanta)[words], [[maybe_unused]] std::uint32_t high, const factors& by, float (&to)[4]) {
-    if constexpr (real) {
-      TENON_UNROLL for (int i = 0; i < 2; ++i) {
-        to[2 * i] = bit_cast<float>(quanta[2 * Half + i] << 16);
-        to[2 * i + 1] = bit_cast<float>(quanta[2 * Half + i] & 0xffff0000u);
-      }
-    } else if constexpr (wide) {
+    if constexpr (wide) {
       TENON_UNROLL for (int i = 0; i < 4; ++i) {
         const float above = above_32768<Leaf>(quanta[Half], i);
         to[i] = single ? (above - 32896.0f) * by.scale : __builtin_fmaf(above, by.scale, by.addend);  // a scale of f16 times 32896 is exact
@@ -107,13 +103,9 @@ struct device_panel {
   /// The same as pairs of bf16, each rounded once.
   template <class Leaf, int Half>
   TENON_BOTH TENON_INLINE static void pairs(const std::uint32_t (&quanta)[words], std::uint32_t high, const factors& by, std::uint32_t (&to)[2]) {
-    if constexpr (real) {
-      to[0] = quanta[2 * Half], to[1] = quanta[2 * Half + 1];
-    } else {
-      float value[4];
-      numbers<Leaf, Half>(quanta, high, by, value);
-      to[0] = Leaf::pack_bf16(value[0], value[1]), to[1] = Leaf::pack_bf16(value[2], value[3]);
-    }
+    float value[4];
+    numbers<Leaf, Half>(quanta, high, by, value);
+    to[0] = Leaf::pack_bf16(value[0], value[1]), to[1] = Leaf::pack_bf16(value[2], value[3]);
   }
 
  private:
@@ -124,7 +116,7 @@ struct device_panel {
     return Leaf::from_f16(word_of(bits, row / 2) >> (row % 2 * 16));
   }
   template <int Rows, class Part>
-  TENON_BOTH TENON_INLINE static std::uint32_t bytes_at(const Part& part, int offset) {
+  TENON_BOTH TENON_INLINE static std::uint32_t bytes(const Part& part, int offset) {
     if constexpr (Rows == 1)
       return part.template load<std::uint16_t>(offset & ~1) >> (offset % 2 * 8);
     else
@@ -142,14 +134,14 @@ struct device_panel {
   }
 };
 
-/// Calls f(format) with the panels that a GPU has for weights stored as `kind`: floats of every kind are bf16.
+/// Calls f(format) with how a GPU holds weights stored as `kind`.
 template <class F>
-TENON_INLINE decltype(auto) with_device_panel(storage kind, F&& f) {
+TENON_INLINE decltype(auto) with_device_weights(storage kind, F&& f) {
   switch (kind) {
     case storage::f32:
     case storage::f16:
     case storage::bf16:
-    case storage::e4m3: return f(panel::bf16{});
+    case storage::e4m3: return f(bf16_rows{});
     default: return with_integer_panel(kind, f);
   }
 }

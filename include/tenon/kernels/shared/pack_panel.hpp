@@ -75,9 +75,8 @@ inline void pack(f16, const stored_matrix& m, index_t first_row, index_t first_c
 /// Any float storage, rounded to bf16.
 inline void pack(bf16, const stored_matrix& m, index_t first_row, index_t first_column, std::byte* slab) {
   detail::each_row(m, first_row, [&](int c, index_t row) {
-    detail::each_value(m, row, first_column, bf16::depth, [&](int k, float x) {
-      detail::write(slab + (k / 2 * columns + c) * 4 + k % 2 * 2, tenon::bf16(x * detail::tile_scale(m, row, first_column + k)).bits);
-    });
+    detail::each_value(m, row, first_column, bf16::depth,
+                       [&](int k, float x) { detail::write(slab + (k / 2 * columns + c) * 4 + k % 2 * 2, tenon::bf16(x).bits); });
   });
 }
 /// A NaN among the values becomes a NaN scale: its column of the product is NaN either way.

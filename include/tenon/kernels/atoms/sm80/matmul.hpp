@@ -1,37 +1,35 @@
 #pragma once
 // The words of a product on NVIDIA GPUs from sm_80 on. A block computes Tokens x Rows of out, a warp a quarter of it in registers. Stages of
 // 64 of the depth arrive in shared memory `Stages` - 1 ahead; fragments are loaded one step of 16 ahead of their products, also across
-// the boundary of two stages, so that the matrix units do not wait behind a barrier.
+// the boundary of two stages, so that the matrix units do not wait behind a barrier. Weights (weights.hpp) say how theirs lie.
 
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/atoms/sm80/fragments.hpp>
-#include <tenon/kernels/atoms/sm80/shared_tile.hpp>
+#include <tenon/kernels/atoms/sm80/weights.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
-template <class Leaf, int Tokens, int Rows, int Stages>
+/// With weights of two matrices a tile has Rows / 2 rows of out.
+template <class Leaf, int Tokens, int Rows, int Stages, class Weights>
 struct matmul_words {
-  static constexpr int threads = 128, block_tokens = Tokens, block_rows = Rows, depth = 64;
+  static constexpr int threads = 128, block_tokens = Tokens, block_rows = Rows / Weights::matrices, depth = 64;
   static constexpr int token_tiles = Tokens / 2 / 16, row_tiles = Rows / 2 / 16;  ///< of 16, in the quarter of a warp
   static_assert(Tokens % 32 == 0 && Rows % 32 == 0 && Stages >= 2);
   using tile = shared_tile<Leaf, depth>;
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
   using x_copier = typename tile::template copier<Tokens, threads>;
-  using w_copier = typename tile::template copier<Rows, threads>;
-  static constexpr address x_bytes = Tokens * tile::row_bytes, stage_bytes = (Tokens + Rows) * tile::row_bytes;
-  static constexpr int shared_bytes = static_cast<int>(Stages * stage_bytes);
+  static constexpr address x_bytes = Tokens * tile::row_bytes, stage_bytes = x_bytes + Weights::stage_bytes;
+  static constexpr address stages_bytes = Stages * stage_bytes, sums_bytes = static_cast<address>(Tokens * block_rows * 4);
+  static constexpr int shared_bytes = static_cast<int>(stages_bytes > sums_bytes ? stages_bytes : sums_bytes);
 
-  /// The operands: x from the tile's first token, w from its first row, of which `tokens` and `rows` exist. Rows of both are aligned
-  /// to 16 bytes, the last one may end anywhere.
-  struct source {
-    const bf16 *x, *w;
-    index_t x_stride, w_stride;
-    int tokens, rows, deep;
-  };
+  using source = typename Weights::source;
+  /// The order of x, where weights have one of their own.
+  TENON_BOTH TENON_INLINE static constexpr int order(int chunk, int pair) { return Weights::order(chunk, pair); }
+
   /// One stage in shared memory; the next one is at `next`.
   struct stage {
     address at, next;
@@ -39,11 +37,12 @@ struct matmul_words {
   };
 
   float sums[token_tiles][2 * row_tiles][4];
-  std::uint32_t a[2][token_tiles][4], b[2][row_tiles][4];  // of one step of 16, and of the next
-  int first_token, first_row;                              // of this warp, in the tile
-  typename tile::lane_rows x_at, w_at;
+  std::uint32_t a[2][token_tiles][4];  // of one step of 16, and of the next
+  int first_token, first_row;          // of this warp, in the tile
+  typename tile::lane_rows x_at;
+  Weights w;
   source in;
-  std::uint32_t x_from[x_copier::steps], w_from[w_copier::steps];  // bytes from the tile's first row to this thread's chunks
+  std::uint32_t x_from[x_copier::steps];  // bytes from the tile's first token to this thread's chunks
   x_copier copy;
   int started;
 
@@ -51,7 +50,7 @@ struct matmul_words {
       : first_token(Leaf::uniform(Leaf::thread() / 64) * (Tokens / 2)),
         first_row(Leaf::uniform(Leaf::thread() / 32 % 2) * (Rows / 2)),
         x_at(Leaf::shared() + static_cast<address>(first_token * tile::row_bytes), lane(), tile::order::rows_first),
-        w_at(Leaf::shared() + x_bytes + static_cast<address>(first_row * tile::row_bytes), lane(), tile::order::chunks_first),
+        w(Leaf::shared() + x_bytes, first_row, lane()),
         copy(Leaf::thread()) {}
 
   TENON_BOTH TENON_INLINE static int lane() { return Leaf::thread() % 32; }
@@ -66,8 +65,11 @@ struct matmul_words {
   template <class Body>
   TENON_BOTH TENON_INLINE void stream(const source& from, Body&& body) {
     in = from, started = 0;
-    TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) x_from[i] = offset(copy.row + i * x_copier::rows_at_once, in.tokens, in.x_stride);
-    TENON_UNROLL for (int i = 0; i < w_copier::steps; ++i) w_from[i] = offset(copy.row + i * w_copier::rows_at_once, in.rows, in.w_stride);
+    TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) {
+      const int token = copy.row + i * x_copier::rows_at_once;
+      x_from[i] = static_cast<std::uint32_t>((token < in.tokens ? token : in.tokens - 1) * in.x_stride + copy.column) * 2;  // of the last for those past it
+    }
+    w.begin(in);
     TENON_UNROLL for (int s = 0; s < Stages - 1; ++s) start(static_cast<address>(s) * stage_bytes);
     Leaf::template wait<Stages - 2>();
     Leaf::barrier();
@@ -94,30 +96,44 @@ struct matmul_words {
         Leaf::barrier();
         if (!s.last) load((step + 1) % 2, s.next, 0);
       }
-      TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
-        TENON_UNROLL for (int n = 0; n < row_tiles; ++n) {
-          Leaf::mma(sums[i][2 * n], a[step % 2][i], b[step % 2][n][0], b[step % 2][n][1]);
-          Leaf::mma(sums[i][2 * n + 1], a[step % 2][i], b[step % 2][n][2], b[step % 2][n][3]);
+      TENON_UNROLL for (int n = 0; n < row_tiles; ++n) {
+        std::uint32_t b[4];
+        w.operand(step, n, b);
+        TENON_UNROLL for (int i = 0; i < token_tiles; ++i) {
+          Leaf::mma(sums[i][2 * n], a[step % 2][i], b[0], b[1]);
+          Leaf::mma(sums[i][2 * n + 1], a[step % 2][i], b[2], b[3]);
         }
+      }
     }
   }
 
   /// The tile's sums to their sink, whose token and row 0 are the tile's: through shared memory, so that a store is whole lines.
   template <class Sink>
   TENON_BOTH TENON_INLINE void store(const Sink& sink) const {
-    constexpr int chunks = Rows / 2 / 4;  // of four floats
-    const int lane = this->lane();
-    const address own = Leaf::shared() + static_cast<address>((first_token * Rows + first_row * (Tokens / 2)) * 4);
+    constexpr int rows = block_rows / 2, chunks = rows / 4;  // of a warp; of four floats
+    const int lane = this->lane(), of_block = first_row / Weights::matrices;
+    const address own = Leaf::shared() + static_cast<address>((first_token * block_rows + of_block * (Tokens / 2)) * 4);
     TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
-      TENON_UNROLL for (int n = 0; n < 2 * row_tiles; ++n)
+      TENON_UNROLL for (int n = 0; n < row_tiles / Weights::matrices; ++n)
         TENON_UNROLL for (int half = 0; half < 2; ++half) {
           const fragment_place p = place::at(lane, 2 * half);
-          Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 2 * n + p.column / 4) + static_cast<address>(p.column % 4 * 4),
-                             bits64{{bit_cast<std::uint32_t>(sums[i][n][2 * half]), bit_cast<std::uint32_t>(sums[i][n][2 * half + 1])}});
+          if constexpr (Weights::panels) {  // even rows and odd ones: four neighbours
+            bits128 four;
+            TENON_UNROLL for (int e = 0; e < 4; ++e) {
+              float sum = sums[i][2 * n + e % 2][2 * half + e / 2];
+              if constexpr (Weights::matrices == 2) sum = sink.open(sum, sums[i][2 * n + row_tiles + e % 2][2 * half + e / 2]);
+              four.word[e] = bit_cast<std::uint32_t>(sum);
+            }
+            Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + p.column / 2), four);
+          } else {
+            TENON_UNROLL for (int e = 0; e < 2; ++e)
+              Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + 2 * e + p.column / 4) + static_cast<address>(p.column % 4 * 4),
+                                 bits64{{bit_cast<std::uint32_t>(sums[i][2 * n + e][2 * half]), bit_cast<std::uint32_t>(sums[i][2 * n + e][2 * half + 1])}});
+          }
         }
     Leaf::sync_warp();
     float bias[4];
-    const int row = first_row + lane % chunks * 4;
+    const int row = of_block + lane % chunks * 4;
     sink.bias_of(row, bias);
     for (int token = lane / chunks; token < Tokens / 2; token += 32 / chunks)
       sink.store(first_token + token, row, Leaf::template load_shared<bits128>(own + chunk_at<chunks>(token, lane % chunks)), bias);
@@ -125,35 +141,30 @@ struct matmul_words {
 
  private:
   address free_at;  // the stage that may be overwritten
-  static_assert(static_cast<address>(Tokens * Rows * 4) <= Stages * stage_bytes);
 
   // Where four floats of a warp's sums wait to be stored: permuted, so that fragments and rows both meet all banks.
   template <int Chunks>
   TENON_BOTH TENON_INLINE static constexpr address chunk_at(int token, int chunk) {
-    static_assert(32 % Chunks == 0 && Chunks >= 16);
-    return static_cast<address>((token * Chunks + (chunk ^ (token % 8 * 2))) * 16);
+    static_assert(32 % Chunks == 0 && Chunks >= (Weights::panels ? 8 : 16));
+    return static_cast<address>((token * Chunks + (chunk ^ (Weights::panels ? token % 2 * 4 : token % 8 * 2))) * 16);
   }
 
-  // A row past the last is read as the last: what comes of it is not stored.
-  TENON_BOTH TENON_INLINE std::uint32_t offset(int row, int count, index_t stride) const {
-    return static_cast<std::uint32_t>((row < count ? row : count - 1) * stride + copy.column) * 2;
-  }
   TENON_BOTH TENON_INLINE void load(int buffer, address stage_at, int step) {
     TENON_UNROLL for (int i = 0; i < token_tiles; ++i) Leaf::load_matrices(a[buffer][i], x_at(16 * i, step) + stage_at);
-    TENON_UNROLL for (int n = 0; n < row_tiles; ++n) Leaf::load_matrices(b[buffer][n], w_at(16 * n, step) + stage_at);
+    w.load(stage_at, step);
   }
   // Starts the copy of the next stage, if there is one; the group may be empty.
   TENON_BOTH TENON_INLINE void start(address stage_at) {
     const int left = in.deep - started;
-    const char *const x = reinterpret_cast<const char*>(in.x + started), *const w = reinterpret_cast<const char*>(in.w + started);
-    const address to = Leaf::shared() + stage_at + copy.to;
+    const char* const x = reinterpret_cast<const char*>(in.x + started);
+    const address to = Leaf::shared() + stage_at, x_to = to + copy.to;
     if (left >= depth) {
-      TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) Leaf::copy_16(to + x_copier::place(i), x + x_from[i]);
-      TENON_UNROLL for (int i = 0; i < w_copier::steps; ++i) Leaf::copy_16(to + x_bytes + w_copier::place(i), w + w_from[i]);
-    } else if (left > 0) {  // zeros past the end of the depth
+      TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) Leaf::copy_16(x_to + x_copier::place(i), x + x_from[i]);
+      w.start(in, to + x_bytes, started, 16);
+    } else if (Weights::ragged && left > 0) {  // zeros past the end of the depth
       const int have = (left - copy.column) * 2, bytes = have < 0 ? 0 : have > 16 ? 16 : have;
-      TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) Leaf::copy_16(to + x_copier::place(i), x + x_from[i], bytes);
-      TENON_UNROLL for (int i = 0; i < w_copier::steps; ++i) Leaf::copy_16(to + x_bytes + w_copier::place(i), w + w_from[i], bytes);
+      TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) Leaf::copy_16(x_to + x_copier::place(i), x + x_from[i], bytes);
+      w.start(in, to + x_bytes, started, bytes);
     }
     Leaf::commit();
     started += depth;

@@ -1,6 +1,6 @@
 #pragma once
 // out [token, row] = x [token, depth] w [row, depth]^T of few tokens on a GPU, which takes as long as reading w: a decoding step. A block has 16
-// rows of w, a panel; its warps share the depth, a lane four rows and eight of the depth at a time. Moves: w once per `Tokens` tokens.
+// rows of w (a panel); its warps share the depth, a lane four rows and eight of the depth at a time. Moves: w once per `Tokens` tokens.
 //
 // Order of summation: each lane its octets along the depth, then lanes in pairs, then warps in order: a token's bits depend neither on the
 // other tokens nor on the grid. x is used as it is, weights as they are stored, in single precision. Reference: kernels/reference/matmul.hpp.
@@ -10,11 +10,63 @@
 
 TENON_KERNELS_BEGIN
 
+/// An octet of four rows of w in one lane. Pitch: bytes of 16 rows.
+template <class Leaf, class Format>
+struct lane_weights {
+  using format = device_panel<Format>;
+  bits128 quanta[format::words], high;
+  typename format::template stored_factors<4> factors;
+
+  /// Of part `part`, 64 deep, of rows 4 quarter and further of a panel.
+  TENON_BOTH TENON_INLINE void load(const std::byte* panel, index_t, int part, int octet, int quarter, int, int) {
+    const reader slab{panel + index_t{part / format::parts} * Format::bytes};
+    const reader from{slab.at + format::header_bytes + part % format::parts * format::part_bytes};
+    TENON_UNROLL for (int i = 0; i < format::words; ++i) quanta[i] = from.template load<bits128>((octet * format::words + i) * 64 + quarter * 16);
+    if constexpr (format::six) high = from.template load<bits128>(format::lines * 64 + octet / 2 * 64 + quarter * 16);
+    factors.load(from, slab, 4 * quarter, octet);
+  }
+  TENON_BOTH TENON_INLINE void numbers(int row, int octet, float (&low)[4], float (&above)[4]) const {
+    const auto by = factors.template of<Leaf>(row);
+    std::uint32_t of_row[format::words];
+    TENON_UNROLL for (int i = 0; i < format::words; ++i) of_row[i] = quanta[i].word[row];
+    const std::uint32_t high_bits = format::six ? high.word[row] >> (octet % 2 * 4) : 0u;
+    format::template numbers<Leaf, 0>(of_row, high_bits, by, low), format::template numbers<Leaf, 1>(of_row, high_bits, by, above);
+  }
+
+ private:
+  struct reader {
+    const std::byte* at;
+    template <class T>
+    TENON_BOTH TENON_INLINE T load(int offset) const {
+      return Leaf::load(reinterpret_cast<const T*>(at + offset));
+    }
+  };
+};
+template <class Leaf>
+struct lane_weights<Leaf, bf16_rows> {
+  bits128 pairs[4];  // of each row
+
+  /// A row past the last is read as the last; what lies beyond the depth is zeros.
+  TENON_BOTH TENON_INLINE void load(const std::byte* rows, index_t pitch, int part, int octet, int quarter, int left, int deep) {
+    const int first = part * 64 + octet * 8;
+    TENON_UNROLL for (int r = 0; r < 4; ++r) {
+      const int row = 4 * quarter + r;
+      pairs[r] = first < deep ? Leaf::load(reinterpret_cast<const bits128*>(rows + (row < left ? row : left - 1) * (pitch / 16) + 2 * first)) : bits128{};
+    }
+  }
+  TENON_BOTH TENON_INLINE void numbers(int row, int, float (&low)[4], float (&above)[4]) const {
+    TENON_UNROLL for (int i = 0; i < 4; ++i) {
+      const std::uint32_t pair = pairs[row].word[i];
+      float* const to = i < 2 ? low + 2 * i : above + 2 * (i - 2);
+      to[0] = bit_cast<float>(pair << 16), to[1] = bit_cast<float>(pair & 0xffff0000u);
+    }
+  }
+};
+
 /// The kernel as a body. Grid: x = panels of w, y = tiles of `Tokens` tokens. With two Matrices of one format, out = open(x w[0]^T, x w[1]^T) by
 /// Join. Sinks start at token 0 and row 0.
 template <class Leaf, class Format, int Tokens, int Matrices, class Out, class Join>
 struct few_tokens_body {
-  using format = device_panel<Format>;
   using address = typename Leaf::address;
   static constexpr int threads = 256, warps = threads / Leaf::lanes;
   static constexpr int shared_bytes = warps * Matrices * Tokens * panel::columns * 4;
@@ -30,22 +82,22 @@ struct few_tokens_body {
   TENON_BOTH void operator()() const {
     constexpr int parts_of_warp = Leaf::lanes / 32, step = warps * parts_of_warp;
     const int lane = Leaf::thread() % Leaf::lanes, warp = Leaf::uniform(Leaf::thread() / Leaf::lanes);
-    const int quarter = lane % 4, octet = lane / 4 % format::octets;
-    const int first_token = Leaf::block_y() * Tokens, parts = (depth + format::depth - 1) / format::depth;
+    const int quarter = lane % 4, octet = lane / 4 % 8;
+    const int first_token = Leaf::block_y() * Tokens, parts = (depth + 63) / 64;
     float sums[Matrices][Tokens][4] = {};
     for (int part = warp * parts_of_warp + lane / 32; part < parts; part += at_once * step) {
-      weights of[at_once][Matrices];
+      lane_weights<Leaf, Format> of[at_once][Matrices];
       float values[at_once][Tokens][8];
       TENON_UNROLL for (int i = 0; i < at_once; ++i) {
         const int here = part + i * step < parts ? part + i * step : part;  // again, times zeros
-        TENON_UNROLL for (int m = 0; m < Matrices; ++m) of[i][m].load(w[m] + Leaf::block_x() * pitch, here, octet, quarter);
+        TENON_UNROLL for (int m = 0; m < Matrices; ++m) of[i][m].load(w[m] + Leaf::block_x() * pitch, pitch, here, octet, quarter, sink.rows - Leaf::block_x() * panel::columns, depth);
         TENON_UNROLL for (int t = 0; t < Tokens; ++t) load_x(first_token + t, part + i * step, octet, values[i][t]);
       }
       TENON_UNROLL for (int i = 0; i < at_once; ++i)
         TENON_UNROLL for (int m = 0; m < Matrices; ++m) {
           TENON_UNROLL for (int r = 0; r < 4; ++r) {
             float low[4], high[4];
-            of[i][m].template numbers<0>(r, octet, low), of[i][m].template numbers<1>(r, octet, high);
+            of[i][m].numbers(r, octet, low, high);
             TENON_UNROLL for (int t = 0; t < Tokens; ++t) {
               TENON_UNROLL for (int k = 0; k < 4; ++k) sums[m][t][r] = __builtin_fmaf(low[k], values[i][t][k], sums[m][t][r]);
               TENON_UNROLL for (int k = 0; k < 4; ++k) sums[m][t][r] = __builtin_fmaf(high[k], values[i][t][4 + k], sums[m][t][r]);
@@ -64,37 +116,9 @@ struct few_tokens_body {
   }
 
  private:
-  // Bits of global memory.
-  struct reader {
-    const std::byte* at;
-    template <class T>
-    TENON_BOTH TENON_INLINE T load(int offset) const {
-      return Leaf::load(reinterpret_cast<const T*>(at + offset));
-    }
-  };
-  // An octet of four rows of w.
-  struct weights {
-    bits128 quanta[format::words], high;
-    typename format::factors by[4];
-
-    TENON_BOTH TENON_INLINE void load(const std::byte* panel, int part, int octet, int quarter) {
-      const reader slab{panel + index_t{part / format::parts} * Format::bytes};
-      const reader from{slab.at + format::header_bytes + part % format::parts * format::part_bytes};
-      TENON_UNROLL for (int i = 0; i < format::words; ++i) quanta[i] = from.template load<bits128>((octet * format::words + i) * 64 + quarter * 16);
-      if constexpr (format::six) high = from.template load<bits128>(format::lines * 64 + octet / 2 * 64 + quarter * 16);
-      format::template factors_of<Leaf>(from, slab, 4 * quarter, octet, by);
-    }
-    template <int Half>
-    TENON_BOTH TENON_INLINE void numbers(int row, int octet, float (&to)[4]) const {
-      std::uint32_t of_row[format::words];
-      TENON_UNROLL for (int i = 0; i < format::words; ++i) of_row[i] = quanta[i].word[row];
-      format::template numbers<Leaf, Half>(of_row, format::six ? high.word[row] >> (octet % 2 * 4) : 0u, by[row], to);
-    }
-  };
-
   // Eight values of a token; zeros beyond the depth.
   TENON_BOTH TENON_INLINE void load_x(int token, int part, int octet, float (&to)[8]) const {
-    const int first = part * format::depth + octet * 8;
+    const int first = part * 64 + octet * 8;
     const float* const from = x + (token < sink.tokens ? token : sink.tokens - 1) * x_stride + first;
     if (wide && first + 8 <= depth) {
       TENON_UNROLL for (int half = 0; half < 2; ++half) {
