@@ -34,6 +34,8 @@ struct device_number {
   TENON_BOTH TENON_INLINE friend constexpr bool operator<=(device_number a, device_number b) { return a.value <= b.value; }
   TENON_BOTH TENON_INLINE friend constexpr bool operator>=(device_number a, device_number b) { return a.value >= b.value; }
 
+  TENON_BOTH TENON_INLINE friend constexpr device_number choose(bool condition, device_number yes, device_number no) { return condition ? yes : no; }
+
   TENON_BOTH TENON_INLINE friend device_number exp2(device_number x) { return device_number(Leaf::exp2(x.value)); }
   TENON_BOTH TENON_INLINE friend device_number exp(device_number x) { return device_number(Leaf::exp2(x.value * 1.44269504088896341f)); }
   TENON_BOTH TENON_INLINE friend device_number log(device_number x) { return device_number(Leaf::log2(x.value) * 0.69314718055994531f); }
@@ -50,4 +52,6 @@ TENON_KERNELS_END
 namespace tenon {
 template <class Leaf>
 inline constexpr bool differentiates<device_number<Leaf>> = true;  // so scores have their slopes in it
+template <class Leaf>
+inline constexpr bool acts_as_number<device_number<Leaf>> = true;
 }  // namespace tenon
