@@ -15,6 +15,7 @@ namespace tenon_test {
 /// What the host needs of a machine's words: their sizes. No function of it is called.
 struct absent_leaf {
   using address = unsigned;
+  static constexpr int lanes = 32;
   template <class T>
   using held = T;
 };

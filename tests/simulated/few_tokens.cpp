@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <tenon/kernels/launch/gpu/few_tokens.hpp>
+#include <tenon/kernels/launch/simulated.hpp>
 
 #include "stored_case.hpp"
 

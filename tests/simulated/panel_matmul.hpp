@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <tenon/kernels/launch/gpu/panel_matmul.hpp>
+#include <tenon/kernels/launch/simulated.hpp>
 
 #include "stored_case.hpp"
 

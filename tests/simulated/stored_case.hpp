@@ -6,7 +6,6 @@
 #include <random>
 #include <vector>
 
-#include <tenon/kernels/launch/simulated.hpp>
 #include <tenon/kernels/shared/device_panel.hpp>
 
 #include "../parity/matmul_cases.hpp"
