@@ -5,7 +5,11 @@
 //   template <class T> void map(const T* x, int dim, position p, side, T* to) const;             to [count] = phi(x)
 //   template <class T> void pull(const T* x, int dim, position p, side, T* d, T* dx) const;  dx [dim] += d phi / d x times d
 // p has the position of the query or key (both members hold it) and its query head; the features of keys do not look at the head.
+// Features with operands of their own that are learned also have
+//   bool learning() const;                                                                      whether anybody asked
+//   template <class T> void learn(const T* x, int dim, position p, const T* d, T* room) const;  of queries; room [count]
 
+#include <cstddef>
 #include <type_traits>
 
 #include <tenon/core/math.hpp>
@@ -95,15 +99,17 @@ struct random_exponentials {
   }
 };
 
-/// The compressed form of 3D attention: w(i, j) = (phi(q_i) . phi(k_j)) (constant + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j))),
-/// w_f = first ratio^f, exactly, with 2 terms + 1 times the features. a and b [head][terms]. Weights are not negative where
-/// constant is at least sum_f sqrt(a_f^2 + b_f^2).
+/// The compressed form of 3D attention: w(i, j) = (phi(q_i) . phi(k_j)) (c + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j))),
+/// w_f = first ratio^f, exactly, with 2 terms + 1 times the features. a and b [head][terms], c [head]. Weights are not negative where c
+/// is at least sum_f sqrt(a_f^2 + b_f^2). All three are learned: d_cosine, d_sine and d_constant, all or none.
 template <class Features>
 struct with_waves {
   Features inner;
   const float *cosine, *sine;
   int terms;
-  float constant, first = 1.0f, ratio = 0.5f;
+  const float* constant;
+  float first = 1.0f, ratio = 0.5f;
+  float *d_cosine = nullptr, *d_sine = nullptr, *d_constant = nullptr;
 
   TENON_BOTH constexpr int count(int dim) const { return (2 * terms + 1) * inner.count(dim); }
   template <class T>
@@ -113,25 +119,47 @@ struct with_waves {
     each_term<T>(p, of, [&](int f, T even, T odd) {
       for (int n = 0; n < size; ++n) to[(1 + 2 * f) * size + n] = to[n] * even, to[(2 + 2 * f) * size + n] = to[n] * odd;
     });
-    for (int n = 0; of == side::query && n < size; ++n) to[n] *= T(constant);
+    for (int n = 0; of == side::query && n < size; ++n) to[n] *= T(constant[p.head]);
   }
   template <class T>
   TENON_BOTH constexpr void pull(const T* x, int dim, position p, side of, T* d, T* dx) const {
     const int size = inner.count(dim);
-    for (int n = 0; of == side::query && n < size; ++n) d[n] *= T(constant);
+    for (int n = 0; of == side::query && n < size; ++n) d[n] *= T(constant[p.head]);
     each_term<T>(p, of, [&](int f, T even, T odd) {
       for (int n = 0; n < size; ++n) d[n] += d[(1 + 2 * f) * size + n] * even + d[(2 + 2 * f) * size + n] * odd;
     });
     inner.pull(x, dim, p, of, d, dx);
   }
 
+  TENON_BOTH constexpr bool learning() const { return d_cosine != nullptr; }
+  /// Adds the gradients of a, b and c of p's head, given d [count], that of the features of its query x. room [count].
+  template <class T>
+  TENON_BOTH constexpr void learn(const T* x, int dim, position p, const T* d, T* room) const {
+    const int size = inner.count(dim);
+    inner.map(x, dim, p, side::query, room);
+    const auto along = [&](int part) {
+      T sum = 0;
+      for (int n = 0; n < size; ++n) sum += room[n] * d[part * size + n];
+      return sum;
+    };
+    d_constant[p.head] += static_cast<float>(along(0));
+    float* const to[] = {d_cosine + static_cast<std::ptrdiff_t>(p.head) * terms, d_sine + static_cast<std::ptrdiff_t>(p.head) * terms};
+    each_term<T>(p, side::key, [&](int f, T c, T s) {
+      const T even = along(1 + 2 * f), odd = along(2 + 2 * f);
+      to[0][f] += static_cast<float>(even * c + odd * s);
+      to[1][f] += static_cast<float>(even * s - odd * c);
+    });
+  }
+
  private:
-  // cos(w (i - j)) = cos i cos j + sin i sin j, sin(w (i - j)) = sin i cos j - cos i sin j: what goes with cos j and with sin j.
+  // cos(w (i - j)) = cos i cos j + sin i sin j, sin(w (i - j)) = sin i cos j - cos i sin j: what goes with cos j and with sin j. In
+  // double, as i and j grow while their difference stays small.
   template <class T, class F>
   TENON_BOTH constexpr void each_term(position p, side of, const F& f) const {
     float frequency = first;
     for (int t = 0; t < terms; ++t, frequency *= ratio) {
-      const T angle = T(frequency) * T(static_cast<float>(p.query)), c = cos(angle), s = sin(angle);
+      const double angle = static_cast<double>(frequency) * p.query;
+      const T c = T(cos(angle)), s = T(sin(angle));
       const T a = T(cosine[p.head * terms + t]), b = T(sine[p.head * terms + t]);
       if (of == side::key)
         f(t, c, s);

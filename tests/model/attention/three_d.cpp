@@ -58,6 +58,47 @@ TEST_CASE("content, position and task in one score, whatever the blocks") {
   }
 }
 
+struct compressed : attention_parts {
+  static constexpr tenon::encoding_spec encoding{.terms = 3, .first = 0.9f, .ratio = 0.4f};
+  static constexpr auto weighting = tenon::linear{.features = tenon::elu_plus_one{}};
+};
+static_assert(tenon::layer<tenon::three_d_attention<compressed>>);
+
+TEST_CASE("the compressed form: blocks, decoding, a state of constant size") {
+  using layer = tenon::three_d_attention<compressed>;
+  CHECK(layer::state_bytes(tenon::cpu(), 8) == layer::state_bytes(tenon::cpu(), 1 << 20));
+  layer_weights<layer> w(6);
+  for (const int tokens : {1, 70, 200}) {
+    CAPTURE(tokens);
+    const std::vector<float> in = random_floats(tokens * width, 7);
+    const doubles x(in.begin(), in.end());
+    const qkv attention(x, w, compressed::attention, width, 100);
+    const auto phi = [](double v) { return v > 0 ? v + 1 : std::exp(v); };
+    doubles mixed(attention.q.size());
+    for (index_t h = 0; h < query_heads; ++h)
+      for (index_t i = 0; i < tokens; ++i) {
+        double total = 0;
+        double* at = &mixed[static_cast<std::size_t>((i * query_heads + h) * dim)];
+        for (index_t j = 0; j <= i; ++j) {
+          double agreement = 0, wave = 1, frequency = static_cast<double>(compressed::encoding.first);
+          for (index_t d = 0; d < dim; ++d) agreement += phi(attention.query()(i, h, d)) * phi(attention.key()(j, h / 3, d));
+          for (index_t f = 0; f < 3; ++f, frequency *= static_cast<double>(compressed::encoding.ratio)) {
+            const auto a = static_cast<double>(w["attn_position_cos.weight"][static_cast<std::size_t>(h * 3 + f)]), b = static_cast<double>(w["attn_position_sin.weight"][static_cast<std::size_t>(h * 3 + f)]);
+            wave += std::sqrt(a * a + b * b) + a * std::cos(frequency * static_cast<double>(i - j)) + b * std::sin(frequency * static_cast<double>(i - j));
+          }
+          total += agreement * wave;
+          for (index_t d = 0; d < dim; ++d) at[d] += agreement * wave * attention.value()(j, h / 3, d);
+        }
+        for (index_t d = 0; d < dim; ++d) at[d] /= total;
+      }
+    const doubles want = dense(mixed, 96, w["attn_output.weight"]);
+    layer_run<layer> run(w.packed(), tokens);
+    CHECK(apart(run.forward(in, width, {tokens}), want) < 2e-6);
+    CHECK(apart(run.forward(in, width, {1, 6, 70, 1}), want) < 2e-6);  // from 0 again
+    if (tokens > 20) CHECK_THROWS_AS(run.forward(in, width, 10, 1), tenon::error);
+  }
+}
+
 TEST_CASE("softmax cancels the task encoding, sigmoid does not") {
   constexpr index_t tokens = 30;
   layer_weights<tenon::three_d_attention<by_sigmoid>> w(3);

@@ -104,6 +104,34 @@ TEST_CASE("gated sparse attention learns its gates, those of dropped keys too") 
   check_sparse<sparse<45>>(2);
 }
 
+struct compressed : attention_parts {
+  static constexpr tenon::encoding_spec encoding{.terms = 2, .first = 0.7f, .ratio = 0.3f, .floor = 0.5f};
+  static constexpr auto weighting = tenon::linear{.features = tenon::elu_plus_one{}};
+};
+static_assert(tenon::trainable_layer<tenon::three_d_attention<compressed>>);
+
+TEST_CASE("the compressed form of 3D attention learns, what keeps its weights from being negative too") {
+  layer_weights<tenon::three_d_attention<compressed>> w(5);
+  const std::vector<float> in = random_floats(tokens * width, 6), by = random_floats(tokens * width, 7);
+  const auto found = learn<tenon::three_d_attention<compressed>>(w, in, by, width, [](const auto& to) {
+    return std::map<std::string, std::vector<float>>{{"attn_position_cos.weight", to.cosine}, {"attn_position_sin.weight", to.sine}};
+  });
+  check_slopes(in_double(w, in), found, [&](const parameters& p) {
+    const qkv x(p["in"], p, compressed::attention, width, 100);
+    const auto phi = [](double v) { return v > 0 ? v + 1 : std::exp(v); };
+    const doubles mixed = attend(x, true, [&](index_t h, index_t i, index_t j, double) {
+      double agreement = 0, wave = static_cast<double>(compressed::encoding.floor), frequency = static_cast<double>(compressed::encoding.first);
+      for (index_t d = 0; d < 16; ++d) agreement += phi(x.query()(i, h, d)) * phi(x.key()(j, h / 3, d));
+      for (index_t f = 0; f < 2; ++f, frequency *= static_cast<double>(compressed::encoding.ratio)) {
+        const double a = p["attn_position_cos.weight"][static_cast<std::size_t>(h * 2 + f)], b = p["attn_position_sin.weight"][static_cast<std::size_t>(h * 2 + f)];
+        wave += std::sqrt(a * a + b * b) + a * std::cos(frequency * static_cast<double>(i - j)) + b * std::sin(frequency * static_cast<double>(i - j));
+      }
+      return agreement * wave;
+    }, [](index_t) { return true; });
+    return dot(dense(mixed, 96, p["attn_output.weight"]), by);
+  });
+}
+
 TEST_CASE("3D attention learns its Fourier series and its task") {
   check_encodings<by_softmax>(3);
   check_encodings<by_sigmoid>(4);

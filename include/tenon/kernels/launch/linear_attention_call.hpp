@@ -10,6 +10,9 @@
 TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
+template <class Features>
+concept learned_features = requires(const Features& f) { f.learning(); };
+
 template <class Machine, class Mask, class Features>
 struct linear_call {
   using words = typename Machine::atoms::linear_attention;
@@ -90,7 +93,12 @@ struct linear_call {
       features.pull(as_floats(x.row(row, of), x.kind, room, shape.dim), shape.dim, at(stands, head, batch), which, p.one, to);
     };
     scan(p, {p.g, p.c, p.b, p.out}, width(), count(), {queries, keys, first, causal}, nullptr);
-    for (int i = 0; i < queries; ++i) pull(q, i, head, first + i, side::query, p.out + index_t(i) * count(), dq + index_t(i) * shape.dim);
+    for (int i = 0; i < queries; ++i) {
+      const float* d = p.out + index_t(i) * count();
+      if constexpr (learned_features<Features>)
+        if (features.learning()) features.learn(as_floats(q.row(i, head), q.kind, room, shape.dim), shape.dim, at(first + i, head, batch), d, p.one);
+      pull(q, i, head, first + i, side::query, d, dq + index_t(i) * shape.dim);
+    }
 
     // What keys hear of came after them: the same sums, from the last token to the first.
     const scan_extent extent{keys, queries, 0, causal};

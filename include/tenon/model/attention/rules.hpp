@@ -8,6 +8,7 @@
 #include <tenon/model/attention/spec.hpp>
 #include <tenon/model/refused_layer.hpp>
 #include <tenon/policies/mask.hpp>
+#include <tenon/policies/score.hpp>
 #include <tenon/policies/weighting.hpp>
 
 namespace tenon {
@@ -17,6 +18,8 @@ constexpr bool in_unit_range(float x) { return x >= 0 && x <= 1; }
 /// Whether a query may see the key after it.
 template <class Spec>
 constexpr bool sees_later_keys = Spec::mask.keep(position{.query = 0, .key = 1});
+template <class Weighting>
+inline constexpr bool weighs_linearly = requires(const Weighting& w) { w.features; };
 template <class Spec>
 concept names_output_gate = requires { { Spec::output_gate } -> std::convertible_to<gate_per>; };
 }  // namespace detail
@@ -72,11 +75,22 @@ struct encoding_rules {
   static constexpr bool terms = own.terms > 0;
   static_assert(terms, "[encoding.terms] must be positive: it is how many frequencies encode a distance. Fix: 8; or use grouped attention.");
 
-  static constexpr bool acts = own.task == task_encoding::none || std::same_as<std::remove_const_t<decltype(Spec::weighting)>, sigmoid>;
+  using weighting = std::remove_const_t<decltype(Spec::weighting)>;
+  static constexpr bool compressed = detail::weighs_linearly<weighting>;
+  static constexpr bool floor = !compressed || own.floor > 0;
+  static_assert(floor, "[encoding.floor] must be positive: where the series is at its least, nothing else is left of a weight. Fix: leave it out for 1.");
+
+  static constexpr bool seen = !compressed || std::same_as<std::remove_const_t<decltype(Spec::mask)>, causal>;
+  static_assert(seen, "[mask] of linear weights must be causal in a layer: its state holds all tokens up to the query. Fix: causal{}, or softmax.");
+
+  static constexpr bool scores = !compressed || plain_score<std::remove_const_t<decltype(Spec::score)>>;
+  static_assert(scores, "[score] of linear weights in a layer must be scaled{}: features take the place of scores. Fix: scaled{}, or softmax.");
+
+  static constexpr bool acts = own.task == task_encoding::none || std::same_as<weighting, sigmoid>;
   static_assert(acts, "[encoding.task] is the same for all keys of a query: softmax cancels it. Fix: weighting = sigmoid{...}, or no task.");
 
  public:
-  static constexpr bool assembles = terms && acts;
+  static constexpr bool assembles = terms && floor && seen && scores && acts;
 };
 
 /// Of cross_attention.

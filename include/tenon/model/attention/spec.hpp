@@ -37,11 +37,12 @@ struct key_gate_spec {
 /// Whether 3D attention adds q . e_task / sqrt(d) to every score of a query.
 enum class task_encoding { none, learned };
 
-/// 3D attention: `static constexpr encoding_spec encoding{.terms = 8};`
+/// 3D attention: `static constexpr encoding_spec encoding{.terms = 8};`. Under `weighting = linear{...}` it takes its compressed form.
 struct encoding_spec {
   int terms = 0;                            ///< of the Fourier series of the distance, at least 1
   float first = 1, ratio = 0.5f;            ///< the frequencies first ratio^f, in radians per position
   task_encoding task = task_encoding::none;
+  float floor = 1;                          ///< compressed: of the weight, beside what keeps it from being negative; > 0
 };
 
 /// The second input of cross-modal attention and of the bridge.

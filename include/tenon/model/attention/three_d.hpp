@@ -12,7 +12,8 @@
 
 namespace tenon {
 
-/// Grouped attention with the encodings that `Spec::encoding` names, weighed by `Spec::weighting`: softmax{} or sigmoid{...}.
+/// Grouped attention with the encodings that `Spec::encoding` names, weighed by `Spec::weighting`: softmax{}, sigmoid{...}, or, in the
+/// compressed form (three_d_compressed.hpp), linear{...}.
 template <class Spec, bool = encoding_rules<Spec>::assembles>
 struct three_d_attention : refused_layer {};
 
@@ -123,3 +124,5 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
 };
 
 }  // namespace tenon
+
+#include <tenon/model/attention/three_d_compressed.hpp>

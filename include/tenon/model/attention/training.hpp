@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include <tenon/kernels/launch/attention_backward.hpp>
+#include <tenon/kernels/launch/linear_attention.hpp>
 #include <tenon/kernels/launch/matmul_backward.hpp>
 #include <tenon/kernels/launch/rotary_backward.hpp>
 #include <tenon/model/attention/projections.hpp>

@@ -1,0 +1,129 @@
+#pragma once
+// The compressed form of 3D attention: linear attention whose weights know the distance. Its state has the same size however many
+// tokens it has seen, and a token costs the same at any position.
+//   w(i, j) = (phi(q_i) . phi(k_j)) (c + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j))),  y = Wo (sum_j w v_j) / (sum_j w), j <= i
+//   c = floor + sum_f sqrt(a_f^2 + b_f^2): no weight is ever negative, whatever a and b learn; they are learned per head
+// Exact, as cos and sin of a difference are sums of products: 2 terms + 1 states of phi. Included by three_d.hpp.
+
+#include <tenon/model/attention/projections.hpp>
+#include <tenon/model/attention/rules.hpp>
+#include <tenon/model/attention/training.hpp>
+
+namespace tenon {
+
+template <class Spec, bool Assembles>
+struct three_d_attention;
+
+template <class Spec>
+  requires detail::weighs_linearly<std::remove_const_t<decltype(Spec::weighting)>>
+struct three_d_attention<Spec, true> {
+  static constexpr const char* norm_name = "attn_norm.weight";
+  using parts_of = attention_projections<Spec>;
+  static constexpr encoding_spec own = Spec::encoding;
+  static constexpr index_t query_heads = parts_of::spec.query_heads;
+
+  struct weights : parts_of::weights {
+    vector_parameter cosine, sine;
+  };
+  template <class Visit>
+  static constexpr void each_parameter(weights& w, Visit& visit) {
+    parts_of::each_parameter(w, visit);
+    visit(w.cosine, "attn_position_cos.weight", query_heads * own.terms);
+    visit(w.sine, "attn_position_sin.weight", query_heads * own.terms);
+  }
+
+  static constexpr auto activations = parts_of::plan();
+
+  /// What one sequence remembers: the sums of each head over the tokens seen.
+  struct memory {
+    std::byte* sums;
+    index_t seen = 0;
+  };
+  template <class Machine>
+  using state = memory;
+  template <class Machine>
+  static std::size_t state_bytes(const Machine& machine, index_t) {
+    return linear_state_bytes(machine, parts_of::shape, shape_of_waves());
+  }
+  template <class Machine>
+  static memory open_state(const Machine&, std::byte* bytes, index_t) {
+    return {.sums = bytes};
+  }
+  template <class Machine>
+  static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
+    const std::size_t usual = parts_of::scratch_bytes(machine, capacity), linear = linear_scratch(machine, parts_of::shape, shape_of_waves());
+    return usual > linear ? usual : linear;
+  }
+
+  /// Throws tenon::error where the sequence was cut back to anywhere but its start: what was summed cannot be taken out again.
+  template <class Machine>
+  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
+    const auto x = parts_of::in(activations, now.activations, now.tokens);
+    parts_of::project(now, w, in, x);
+    parts_of::turn(now, x);
+    recall(now, w, state, x);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+
+  using training = attention_training<parts_of>;
+  using saved = typename training::saved;
+  struct gradients : training::gradients {
+    std::vector<float> cosine = zeros(query_heads * own.terms), sine = cosine;
+  };
+  template <class Machine>
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+    const auto x = training::project(now, w, kept, in);
+    parts_of::turn(now, x);
+    recall(now, w, state, x);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+  template <class Machine>
+  static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
+    const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, out_gradient, to);
+    typename training::saved d = training::zeros_like(kept);
+    const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);
+    constants c(w), d_constant;
+    training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, Spec::mask, Spec::score,
+                              waves(w, c, to.cosine.data(), to.sine.data(), d_constant.of_head));
+    for (index_t h = 0; h < query_heads; ++h)  // d c / d a = a / sqrt(a^2 + b^2), 0 where both are 0
+      for (index_t i = h * own.terms; i < (h + 1) * own.terms; ++i) {
+        const float a = w.cosine.data[i], b = w.sine.data[i], length = __builtin_sqrtf(a * a + b * b), by = length == 0 ? 0.0f : d_constant.of_head[h] / length;
+        to.cosine[static_cast<std::size_t>(i)] += by * a;
+        to.sine[static_cast<std::size_t>(i)] += by * b;
+      }
+    training::turn_backward(now, Spec::position, dx);
+    training::project_backward(now, w, kept, d, in_gradient, to);
+  }
+
+ private:
+  // c of each head.
+  struct constants {
+    float of_head[query_heads] = {};
+    constants() = default;
+    explicit constants(const weights& w) {
+      for (index_t h = 0; h < query_heads; ++h) {
+        of_head[h] = own.floor;
+        for (index_t i = h * own.terms; i < (h + 1) * own.terms; ++i) of_head[h] += __builtin_sqrtf(w.cosine.data[i] * w.cosine.data[i] + w.sine.data[i] * w.sine.data[i]);
+      }
+    }
+  };
+  static auto waves(const weights& w, const constants& c, float* d_cosine = nullptr, float* d_sine = nullptr, float* d_constant = nullptr) {
+    using features = std::remove_const_t<decltype(Spec::weighting.features)>;
+    return linear{.features = with_waves<features>{.inner = Spec::weighting.features, .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .constant = c.of_head,
+                                                   .first = own.first, .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine, .d_constant = d_constant}};
+  }
+  // For sizes alone.
+  static auto shape_of_waves() { return waves(weights{}, constants{}); }
+
+  template <class Machine>
+  static void recall(const pass<Machine>& now, const weights& w, memory& state, const typename parts_of::parts& x) {
+    if (now.first != 0 && now.first != state.seen)
+      throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and cannot go back into them. Fix: cut back to 0.");
+    if (now.first == 0) __builtin_memset(state.sums, 0, state_bytes(now.machine, 0));
+    const constants c(w);
+    attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w, c), state.sums, now.first, now.scratch);
+    state.seen = now.first + now.tokens;
+  }
+};
+
+}  // namespace tenon
