@@ -14,7 +14,7 @@ set(gfx942 v_mfma_f32_32x32x8_bf16)
 set(gfx1100 v_wmma_f32_16x16x16_bf16)
 set(gfx1201 v_wmma_f32_16x16x16_bf16)
 
-foreach(kernels IN ITEMS attention matmul)
+foreach(kernels IN ITEMS attention matmul stored)
   foreach(arch IN ITEMS gfx90a gfx942 gfx1100 gfx1201)
     add_check(gpu/${arch}/${kernels} TENON_CLANG ${here}/gpu/check_amd.sh ${arch} ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG} ${${arch}})
     set_tests_properties(gpu/${arch}/${kernels} PROPERTIES LABELS gpu)

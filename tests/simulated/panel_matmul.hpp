@@ -1,7 +1,9 @@
 #pragma once
-// Launches products with weights in panels on a simulated machine: x is arranged by its kernel first.
+// Products with weights in panels on a simulated machine: x is arranged by its kernel first.
 
-#include <cstring>
+#include <doctest/doctest.h>
+
+#include <string>
 
 #include <tenon/kernels/launch/gpu/panel_matmul.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
@@ -25,6 +27,32 @@ void run_panels(const Machine& machine, stored_case& c, int shared_bytes = Words
   const auto tiles = [](int n, int of) { return (n + of - 1) / of; };
   machine.launch({tiles(c.rows, Words::block_rows), tiles(c.tokens, Words::block_tokens), 1}, {Words::threads}, static_cast<std::size_t>(shared_bytes), b);
   machine.forget(arranged.data());
+}
+
+/// Every storage, with every check, in two orders, copies late and early: right, and the same bits.
+template <class Arch, template <class, class, int> class Words>
+void every_panel() {
+  using leaf = typename simulated<Arch>::leaf;
+  std::mt19937 random(5);
+  for (const storage kind : {storage::i8, storage::q8_0, storage::q4_0, storage::q4_1, storage::q4_k, storage::q6_k})
+    with_integer_panel(kind, [&](auto format) {
+      using words = Words<leaf, decltype(format), 1>;
+      const int block = block_values(kind);
+      INFO(std::string(name(kind)));
+      stored_case c(kind, 5, 150, block == 256 ? 256 : block == 32 ? 288 : 83, random);
+      const auto want = c.want(true);
+      std::vector<float> first;
+      for (const auto order : {simulation::schedule::round_robin, simulation::schedule::random}) {
+        const simulated<Arch> machine({.schedule = order, .seed = 7, .copies = order == simulation::schedule::random ? simulation::copies::eager : simulation::copies::lazy});
+        run_panels<leaf, words>(machine, c);
+        CHECK(matmul_cases::relative_l2(c.out, want) < (kind == storage::q4_1 || kind == storage::q4_k ? 2e-5 : 1e-6));  // some minima round the other way
+        if (first.empty()) first = c.out;
+        CHECK(first == c.out);
+        INFO(machine.report().text());
+        CHECK(machine.report().clean());
+        CHECK(machine.report().bank_conflicts == 0);
+      }
+    });
 }
 
 }  // namespace tenon::testing

@@ -9,6 +9,12 @@ TENON_KERNELS_BEGIN
 
 /// The words of a product of Numbers. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
 template <class Leaf, class Number = bf16>
-using amd_matmul = atoms::amd::matmul_words<Leaf, Number, tuning::amd::matmul().tokens, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes>;
+using amd_matmul = atoms::amd::matmul_words<Leaf, Number, tuning::amd::matmul().tokens, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes,
+                                            atoms::amd::row_weights<Leaf, Number, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes>>;
+
+/// The words of a product with weights in panels of Format, of one matrix or two.
+template <class Leaf, class Format, int Matrices>
+using amd_panel_matmul = atoms::amd::matmul_words<Leaf, bf16, tuning::amd::matmul().tokens, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes,
+                                                  atoms::amd::panel_weights<Leaf, tuning::amd::matmul().rows, Format, Matrices>>;
 
 TENON_KERNELS_END

@@ -1,0 +1,20 @@
+// The kernels of products for AMD GPUs with weights as they are stored, that the tests compile. The simulated machine executes the same words.
+
+#include <tenon/kernels/launch/amd/matmul.hpp>
+
+#include "amd_leaf.hpp"
+#include "stored_problems.hpp"
+
+namespace {
+
+using tenon_test::leaf;
+using kernels = tenon_test::stored_kernels<leaf, tenon::amd_panel_matmul>;
+
+}  // namespace
+
+#define TENON_TEST_KERNEL(name, body)                                                                                                    \
+  extern "C" __attribute__((global, amdgpu_flat_work_group_size(body::threads, body::threads), amdgpu_waves_per_eu(1))) void name(body thread) { \
+    thread();                                                                                                                            \
+  }
+
+TENON_TEST_KERNELS(TENON_TEST_KERNEL)
