@@ -64,7 +64,10 @@ def rare(block):
     ops = Counter(map(opcode, block))
     if ops["HMMA"]:
         return False
-    return ops["FSEL"] > 32 or (ops["FMUL"] >= 64 and len(block) < ops["FMUL"] + 16) or (ops["LDGSTS"] > 0 and (ops["ISETP"] >= ops["LDGSTS"] or any("ZFILL" in i for i in block)))
+    copies = ops["LDGSTS"]
+    ragged = copies > 0 and (ops["ISETP"] >= copies or 2 * ops["SEL"] >= copies or any("ZFILL" in i for i in block))
+    asks = copies == 0 and ops["SEL"] >= 6 and ops["ISETP"] >= 6
+    return ops["FSEL"] >= 16 or asks or (ops["FMUL"] >= 64 and len(block) < ops["FMUL"] + 16) or ragged
 
 
 def distances(block):

@@ -89,12 +89,13 @@ TEST_CASE("documents and alibi, the heads of a group") {
 
 TEST_CASE("sigmoid") { problem<back_sigmoid_64>({1, 1, 1, 70, 90}, {}, {}, {.bias = -3}).check("back_sigmoid_64"); }
 
-TEST_CASE("seven products for the forward's two, and no bank conflicts") {
+TEST_CASE("four products of one walk and three of the other, and no bank conflicts") {
   ptx::Options fast;
   fast.check = false, fast.traffic = false;
   problem<back_causal_128> p({1, 1, 1, 256, 256}, {}, {}, {});
   const auto [keys, queries] = p.run("back_causal_128", fast);
   MESSAGE("keys: ", keys.instructions, " warp instructions, of which matrix products: ", keys.mma, "; queries: ", queries.instructions, ", of which ", queries.mma);
+  CHECK(3 * keys.mma == 4 * queries.mma);
   problem<back_causal_128> small({1, 1, 1, 64, 128}, {}, {}, {});
   const auto counted = small.run("back_causal_128", {});
   for (const ptx::Report& report : {counted.first, counted.second})

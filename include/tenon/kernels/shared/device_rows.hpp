@@ -9,6 +9,7 @@ namespace tenon {
 /// Row r is query r / Group, head r % Group, counted from `first`. Strides count elements; rows are dense.
 template <class T, int Group>
 struct device_rows {
+  static constexpr int group = Group;
   T* first;
   index_t query_stride, head_stride;
 

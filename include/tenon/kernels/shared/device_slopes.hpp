@@ -77,17 +77,12 @@ TENON_BOTH TENON_INLINE float device_reverse(const Score& score, float x, float 
   }
 }
 
-/// One score: q . k becomes its weight, dw becomes dx = d loss / d (q . k factor). p: of its row. Masked: the mask is asked; a key that it
-/// hides gives exact zeros.
-template <class Leaf, bool Masked, class Meaning, class Slopes>
+/// One score: q . k becomes its weight, dw becomes dx = d loss / d (q . k factor). p: of its row. What a mask hides may become anything.
+template <class Leaf, class Meaning, class Slopes>
 TENON_BOTH TENON_INLINE void device_differentiate(float& score, float& dw, const Meaning& mean, const Slopes& slopes, position p, int key, float factor, float reference, float agreement) {
   const float x = score * factor;
   if constexpr (!Meaning::plain) score = mean.adjust(device_number<Leaf>(x), p, key).value;
   slopes.weigh(score, dw, reference, agreement);
-  if constexpr (Masked) {
-    const bool seen = mean.keeps(p, key);
-    score = seen ? score : 0.0f, dw = seen ? dw : 0.0f;
-  }
   if constexpr (!Meaning::plain) {
     p.key = key < mean.length ? key : mean.length - 1;
     dw = device_reverse<Leaf>(mean.score, x, dw, p);

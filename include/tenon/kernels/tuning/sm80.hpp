@@ -29,8 +29,8 @@ static_assert(2 * shared_bytes_of(attention(128), 128) <= shared_bytes && 2 * at
 struct attention_backward_tile {
   int warps, row_tiles, across;
 };
-/// The walk that keeps keys has twice the sums, so half the rows of the other.
-consteval attention_backward_tile attention_backward_keys(int dim) { return {4, dim <= 64 ? 2 : 1, dim <= 64 ? 16 : 32}; }
+/// The walk that keeps keys has twice the sums. Where a mask or a score has operands in memory there is room left for them.
+consteval attention_backward_tile attention_backward_keys(int dim) { return {4, 1, dim <= 64 ? 64 : 32}; }
 consteval attention_backward_tile attention_backward_rows(int dim) { return {4, 2, dim <= 64 ? 32 : 16}; }
 
 /// Registers that a thread needs at least: `sums` tiles of sums, x and dw, in whose place they are packed.

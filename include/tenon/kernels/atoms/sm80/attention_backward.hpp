@@ -50,6 +50,7 @@ struct attention_backward_words {
   struct tile {
     int row0, end;
     cover inside;
+    std::uint32_t seen;  // where only some scores live: one bit for each of this lane
     float x[Tiles][Across / 8][4], dw[Tiles][Across / 8][4];
     std::uint32_t w_left[Tiles][Across / 16][4], dx_left[Tiles][Across / 16][4];
   };
@@ -91,9 +92,9 @@ struct attention_backward_words {
   TENON_BOTH TENON_INLINE void each_tile(const block<Rows>& keys, const Path& path, Body&& body) {
     if constexpr (of_keys) {
       flow(path, path.rows, [&](address to, int at) TENON_LAMBDA { copy_rows<Across>(keys.in, to, passing_bytes, at, path.rows); },
-           [&](int at) TENON_LAMBDA { visit(path, at, path.end(at), keys.key0 + first, keys.key0 + first + warp_rows, body); });
+           [&](int at) TENON_LAMBDA { visit(path, at, path.end(at), keys.key0 + first, keys.key0 + first + warp_rows, keys.key0, body); });
     } else if (first < path.rows) {
-      visit(path, first, first + warp_rows < path.rows ? first + warp_rows : path.rows, keys.key0, keys.key0 + Across, body);
+      visit(path, first, first + warp_rows < path.rows ? first + warp_rows : path.rows, keys.key0, keys.key0 + Across, keys.key0, body);
     }
   }
 
@@ -106,10 +107,16 @@ struct attention_backward_words {
   /// x and dw become w and dx.
   template <class Block, class Meaning, class Slopes>
   TENON_BOTH TENON_INLINE void differentiate(tile& of, const Block& keys, const Meaning& mean, const Slopes& slopes) const {
-    if (of.inside == cover::all)
-      each_score<false>(of, keys.key0, mean, slopes);
-    else
-      each_score<true>(of, keys.key0, mean, slopes);
+    each_score<Slopes>(of, keys.key0, mean, [&](int i, int n, int e, position p, int key, float refers, float agrees) TENON_LAMBDA {
+      device_differentiate<Leaf>(of.x[i][n][e], of.dw[i][n][e], mean, slopes, p, key, factor, refers, agrees);
+    });
+    if (of.inside != cover::all)
+      TENON_UNROLL for (int i = 0; i < Tiles; ++i)
+        TENON_UNROLL for (int n = 0; n < Across / 8; ++n)
+          TENON_UNROLL for (int e = 0; e < 4; ++e) {
+            const bool sees = (of.seen >> (4 * Tiles * n + i * 4 + e) & 1u) != 0;
+            of.x[i][n][e] = sees ? of.x[i][n][e] : 0.0f, of.dw[i][n][e] = sees ? of.dw[i][n][e] : 0.0f;
+          }
     if constexpr (of_keys) pack_left<Leaf, Number>(of.w_left, of.x);
     pack_left<Leaf, Number>(of.dx_left, of.dw);
   }
@@ -159,11 +166,24 @@ struct attention_backward_words {
       at = next, stage = stage_bytes - stage;
     } while (at < end);
   }
+  // The mask is asked before there are scores: what it needs then has their registers.
   template <class Path, class Body>
-  TENON_BOTH TENON_INLINE static void visit(const Path& path, int row0, int row_end, int key0, int key_end, const Body& body) {
+  TENON_BOTH TENON_INLINE void visit(const Path& path, int row0, int row_end, int key0, int key_end, int block_key, const Body& body) const {
     tile here;  // made anew: a warp that skips it keeps nothing alive
     here.row0 = row0, here.end = row_end, here.inside = path.mean.covers(row0, row_end, key0, key_end);
-    if (here.inside != cover::none) body(here);
+    if (here.inside == cover::none) return;
+    if (here.inside != cover::all) here.seen = seen_by(here, block_key, path.mean);
+    body(here);
+  }
+  // Reference and agreement of a row that stays, or of two neighbours that go by.
+  template <class Slopes>
+  TENON_BOTH TENON_INLINE bits128 facts_of(int at) const {
+    if constexpr (!Slopes::of_rows)
+      return {};
+    else if constexpr (of_keys)
+      return Leaf::template load_shared<bits128>(Leaf::shared() + 2 * kept_bytes + stage + 2 * passing_bytes + static_cast<address>(at * 8));
+    else
+      return {{bit_cast<std::uint32_t>(reference[at]), bit_cast<std::uint32_t>(agreement[at]), 0u, 0u}};
   }
 
   // Starts the copies of Count keys from `key` on and, `apart` bytes behind them, of their values; zeros from the last on.
@@ -187,10 +207,19 @@ struct attention_backward_words {
     const int thread = Leaf::thread();
     const copies mine(thread);
     const address at = Leaf::shared() + to + mine.to;
-    TENON_UNROLL for (int i = 0; i < copies::steps; ++i) {
-      const int row = row0 + mine.row + i * copies::rows_at_once, there = row < count ? row : 0;
-      Leaf::copy_16(at + copies::place(i), in.q(there) + mine.column, row < count ? 16 : 0);
-      Leaf::copy_16(at + apart + copies::place(i), in.d_out(there) + mine.column, row < count ? 16 : 0);
+    constexpr int group = decltype(in.q)::group, step_queries = copies::rows_at_once / group;
+    if (copies::rows_at_once % group == 0 && row0 + Count <= count) {  // whole tiles: rows of one head, at equal distances
+      const Number *const q = in.q(row0 + mine.row) + mine.column, *const d_out = in.d_out(row0 + mine.row) + mine.column;
+      TENON_UNROLL for (int i = 0; i < copies::steps; ++i) {
+        Leaf::copy_16(at + copies::place(i), q + i * step_queries * in.q.query_stride);
+        Leaf::copy_16(at + apart + copies::place(i), d_out + i * step_queries * in.d_out.query_stride);
+      }
+    } else {
+      TENON_UNROLL for (int i = 0; i < copies::steps; ++i) {
+        const int row = row0 + mine.row + i * copies::rows_at_once, there = row < count ? row : 0;
+        Leaf::copy_16(at + copies::place(i), in.q(there) + mine.column, row < count ? 16 : 0);
+        Leaf::copy_16(at + apart + copies::place(i), in.d_out(there) + mine.column, row < count ? 16 : 0);
+      }
     }
     if constexpr (of_keys)
       if (in.facts != nullptr && thread < Across / 2) Leaf::copy_16(Leaf::shared() + to + 2 * passing_bytes + static_cast<address>(thread * 16), in.facts + (2 * row0 + 4 * thread), 16);
@@ -199,42 +228,55 @@ struct attention_backward_words {
   template <class Source>
   TENON_BOTH TENON_INLINE void take_facts(const Source& in, int count) {
     TENON_UNROLL for (int r = 0; r < 2 * Tiles; ++r) {
-      const int row = first + r / 2 * 16 + place::at(lane(), r % 2 * 2).row;
+      const int row = kept_row(lane(), r);
       bits64 both{};
       if (in.facts != nullptr && row < count) both = Leaf::load(reinterpret_cast<const bits64*>(in.facts + 2 * row));
       reference[r] = row < count ? bit_cast<float>(both.word[0]) : no_weights, agreement[r] = bit_cast<float>(both.word[1]);
     }
   }
 
-  // Row by row: a row's position is found once. Rows past the last are asked as the last.
-  template <bool Masked, class Meaning, class Slopes>
-  TENON_BOTH TENON_INLINE void each_score(tile& of, int key0, const Meaning& mean, const Slopes& slopes) const {
+  // Calls f(i, n, e, position of its row, key, facts) for the scores x[i][n][e], row by row: a row's position is found once. Rows past the last
+  // are asked as the last.
+  template <class Slopes, class Meaning, class F>
+  TENON_BOTH TENON_INLINE void each_score(const tile& of, int key0, const Meaning& mean, const F& f) const {
     const int lane = this->lane();
-    const auto at = [&](int row) TENON_LAMBDA { return mean.at(row < of.end ? row : of.end - 1, 0); };
-    const auto one = [&](int i, int n, int e, position p, int key, float refers, float agrees) TENON_LAMBDA {
-      device_differentiate<Leaf, Masked>(of.x[i][n][e], of.dw[i][n][e], mean, slopes, p, key, factor, refers, agrees);
-    };
     if constexpr (of_keys) {
-      const address facts = Leaf::shared() + 2 * kept_bytes + stage + 2 * passing_bytes;
-      const int key = key0 + first + place::at(lane, 0).row;
+      const int column = place::at(lane, 0).column;
       TENON_UNROLL for (int n = 0; n < Across / 8; ++n) {
-        const int column = 8 * n + place::at(lane, 0).column;
-        bits128 of_two{};
-        if constexpr (Slopes::of_rows) of_two = Leaf::template load_shared<bits128>(facts + static_cast<address>(column * 8));
+        const bits128 of_two = facts_of<Slopes>(8 * n + column);
         TENON_UNROLL for (int e = 0; e < 2; ++e) {
-          const position p = at(of.row0 + column + e);
+          const position p = mean.at(row_within(of, of.row0 + 8 * n + column + e), 0);
           TENON_UNROLL for (int r = 0; r < 2 * Tiles; ++r)
-            one(r / 2, n, r % 2 * 2 + e, p, key + r / 2 * 16 + r % 2 * 8, bit_cast<float>(of_two.word[2 * e]), bit_cast<float>(of_two.word[2 * e + 1]));
+            f(r / 2, n, r % 2 * 2 + e, p, key0 + kept_row(lane, r), bit_cast<float>(of_two.word[2 * e]), bit_cast<float>(of_two.word[2 * e + 1]));
         }
       }
     } else {
       TENON_UNROLL for (int r = 0; r < 2 * Tiles; ++r) {
-        const position p = at(of.row0 + r / 2 * 16 + place::at(lane, r % 2 * 2).row);
+        const position p = mean.at(row_within(of, kept_row(lane, r)), 0);
+        const bits128 own = facts_of<Slopes>(r);
         TENON_UNROLL for (int n = 0; n < Across / 8; ++n)
-          TENON_UNROLL for (int e = 0; e < 2; ++e) one(r / 2, n, r % 2 * 2 + e, p, key0 + 8 * n + place::at(lane, e).column, reference[r], agreement[r]);
+          TENON_UNROLL for (int e = 0; e < 2; ++e) f(r / 2, n, r % 2 * 2 + e, p, key0 + 8 * n + place::at(lane, e).column, bit_cast<float>(own.word[0]), bit_cast<float>(own.word[1]));
       }
     }
   }
+  // Bit (n 4 Tiles + i 4 + e) says whether score x[i][n][e] lives. Not unrolled along n: it is asked where registers are few.
+  template <class Meaning>
+  TENON_BOTH TENON_INLINE std::uint32_t seen_by(const tile& of, int key0, const Meaning& mean) const {
+    static_assert(Tiles * Across / 2 <= 32);
+    const int lane = this->lane(), passing = of_keys ? of.end - of.row0 : mean.length - key0;
+    std::uint32_t seen = 0;
+    for (int n = 0; 8 * n < passing && n < Across / 8; ++n)
+      TENON_UNROLL for (int r = 0; r < 2 * Tiles; ++r)
+        TENON_UNROLL for (int e = 0; e < 2; ++e) {
+          const int kept_here = kept_row(lane, r), passes = 8 * n + place::at(lane, e).column;
+          const bool sees = mean.keep(row_within(of, of_keys ? of.row0 + passes : kept_here), key0 + (of_keys ? kept_here : passes));
+          seen |= static_cast<std::uint32_t>(sees) << (4 * Tiles * n + r / 2 * 4 + r % 2 * 2 + e);
+        }
+    return seen;
+  }
+  // Row of what stays that share r of a lane is; and a row, or the last one.
+  TENON_BOTH TENON_INLINE int kept_row(int lane, int r) const { return first + r / 2 * 16 + place::at(lane, r % 2 * 2).row; }
+  TENON_BOTH TENON_INLINE static int row_within(const tile& of, int row) { return row < of.end ? row : of.end - 1; }
 };
 
 }  // namespace atoms::sm80
