@@ -40,6 +40,32 @@ inline void check_slopes(parameters at, const std::map<std::string, std::vector<
   }
 }
 
+/// The same for long inputs, whose definition is slow: along directions in which all parameters move at once.
+inline void check_along(const parameters& at, const std::map<std::string, std::vector<float>>& learned, const std::function<double(const parameters&)>& loss) {
+  REQUIRE(learned.size() == at.all.size());
+  for (unsigned draw = 1; draw <= 2; ++draw) {
+    double expected = 0, sizes = 0;
+    const double step = 1e-6;
+    parameters up = at, down = at;
+    unsigned seed = 100 * draw;
+    for (const auto& [name, gradient] : learned) {
+      REQUIRE(at[name].size() == gradient.size());
+      const std::vector<float> along = random_floats(static_cast<index_t>(gradient.size()), ++seed);
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        const double g = static_cast<double>(gradient[i]), d = static_cast<double>(along[i]);
+        expected += g * d, sizes += g * g;
+        up.all[name][i] += step * d, down.all[name][i] -= step * d;
+      }
+    }
+    CHECK(std::abs((loss(up) - loss(down)) / (2 * step) - expected) <= 1e-4 * std::sqrt(sizes));
+  }
+}
+inline void check_gradients(const parameters& at, const std::map<std::string, std::vector<float>>& learned, const std::function<double(const parameters&)>& loss) {
+  at["in"].size() > 10000 ? check_along(at, learned, loss) : check_slopes(at, learned, loss);
+}
+/// More tokens than a block of the arena has.
+inline constexpr index_t many_tokens = tenon::block_tokens + 75;
+
 /// Runs the layer forward and back over `in`, the gradient of its result being `by`, and returns the gradients it gives; also
 /// checks that forward_saving gives what forward gives. `collect(gradients)` names those of the parameters.
 template <class Layer, class Collect>
@@ -47,7 +73,7 @@ std::map<std::string, std::vector<float>> learn(layer_weights<Layer>& w, const s
   const index_t tokens = static_cast<index_t>(in.size()) / width;
   const view<const float, 2> x(in.data(), tokens, width);
   layer_run<Layer> plain(w.packed(), tokens), saving(w.packed(), tokens);
-  const std::vector<float> want = plain.forward(in, width, {tokens});
+  const std::vector<float> want = plain.forward(in, width, {std::min(tokens, tenon::block_tokens)});
   std::vector<float> out(in.size()), in_gradient(in.size());
   typename Layer::saved kept;
   typename Layer::gradients to;

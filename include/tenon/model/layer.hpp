@@ -17,7 +17,7 @@ template <class Machine>
 struct pass {
   const Machine& machine;
   index_t first;         ///< position of the first token of the block
-  index_t tokens;        ///< tokens in the block, 1 to block_tokens
+  index_t tokens;        ///< tokens in the block, 1 to block_tokens; in training a sequence of any length
   float* activations;  ///< the arena part that belongs to the running layer: as large as its plan
   std::byte* scratch;  ///< workspace of the kernels: as large as the layer asked for
 };
@@ -49,7 +49,8 @@ concept context_layer = layer<Layer, Machine> && requires(const typename Layer::
 
 /// A layer that can also be trained: `forward_saving` does what `forward` does and keeps in `saved` what `backward` needs;
 /// `backward` reads the gradient of its result, adds the gradient of its input to `in_gradient` and those of its parameters
-/// to `gradients`, a struct of the layer's own.
+/// to `gradients`, a struct of the layer's own. A sequence comes whole, however long: what is kept grows with it, the arena and the
+/// scratch stay those of a block.
 template <class Layer, class Machine = cpu>
 concept trainable_layer = layer<Layer, Machine> &&
     requires(const typename Layer::weights& weights, typename Layer::gradients& gradients, typename Layer::saved& saved, const pass<Machine>& now,

@@ -7,7 +7,7 @@
 namespace {
 
 using namespace tenon_test;
-constexpr index_t width = 48, tokens = 11;
+constexpr index_t width = 48;
 
 template <tenon::gate_per Per>
 struct opened : attention_parts {
@@ -23,12 +23,12 @@ struct whole_block : dynamic_parts<40, tenon::head_weights::sigmoid, tenon::deci
 static_assert(tenon::trainable_layer<tenon::output_gated_attention<opened<tenon::gate_per::head>>> && tenon::trainable_layer<tenon::dynamic_attention<whole_block>>);
 
 template <class Spec>
-void check_output_gate(unsigned seed) {
+void check_output_gate(unsigned seed, index_t tokens = 11) {
   using layer = tenon::output_gated_attention<Spec>;
   layer_weights<layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 1), by = random_floats(tokens * width, seed + 2);
   const auto found = learn<layer>(w, in, by, width, [](const auto& to) { return std::map<std::string, std::vector<float>>{{"attn_gate.weight", to.gate}}; });
-  check_slopes(in_double(w, in), found, [&](const parameters& p) {
+  check_gradients(in_double(w, in), found, [&](const parameters& p) {
     const doubles gate = dense(p["in"], width, p["attn_gate.weight"]);
     doubles mixed = qkv(p["in"], p, Spec::attention, width, 100).attend(Spec::mask);
     for (std::size_t i = 0; i < mixed.size(); ++i) mixed[i] *= logistic_of(gate[i / (mixed.size() / gate.size())]);
@@ -37,7 +37,7 @@ void check_output_gate(unsigned seed) {
 }
 
 template <class Spec>
-void check_dynamic(unsigned seed) {
+void check_dynamic(unsigned seed, index_t tokens = 11) {
   using layer = tenon::dynamic_attention<Spec>;
   constexpr tenon::dynamic_spec own = Spec::dynamic;
   constexpr std::size_t heads = 6, wide = static_cast<std::size_t>(width);
@@ -53,7 +53,12 @@ void check_dynamic(unsigned seed) {
     doubles mean(x.size()), sum(wide);
     for (std::size_t i = 0; i < x.size(); ++i) mean[i] = (sum[i % wide] += x[i]) / static_cast<double>(i / wide + 1);
     if (own.mean == tenon::decides_by::whole_block)
-      for (std::size_t i = 0; i < x.size(); ++i) mean[i] = sum[i % wide] / static_cast<double>(tokens);
+      for (std::size_t first = 0, block = wide * static_cast<std::size_t>(tenon::block_tokens); first < x.size(); first += block) {  // a mean for each
+        const std::size_t last = std::min(x.size(), first + block);
+        sum.assign(wide, 0);
+        for (std::size_t i = first; i < last; ++i) sum[i % wide] += x[i];
+        for (std::size_t i = first; i < last; ++i) mean[i] = sum[i % wide] * static_cast<double>(wide) / static_cast<double>(last - first);
+      }
     doubles hidden = dense(mean, width, p["attn_head_weights_up.weight"], p["attn_head_weights_up.bias"]);
     for (double& h : hidden) h = silu_of(h);
     const doubles g = dense(hidden, 2 * width, p["attn_head_weights.weight"], p["attn_head_weights.bias"]);
@@ -68,12 +73,13 @@ void check_dynamic(unsigned seed) {
     return dot(dense(mixed, 96, p["attn_output.weight"]), by);
   };
   loss(in_double(w, in));  // where the thresholds are taken to stand
-  check_slopes(in_double(w, in), found, loss);
+  check_gradients(in_double(w, in), found, loss);
 }
 
 TEST_CASE("output gates learn") {
   check_output_gate<opened<tenon::gate_per::head>>(1);
   check_output_gate<opened<tenon::gate_per::element>>(2);
+  check_output_gate<opened<tenon::gate_per::element>>(2, many_tokens);
 }
 
 TEST_CASE("dynamic attention learns its weights, through the threshold too") {
@@ -81,6 +87,7 @@ TEST_CASE("dynamic attention learns its weights, through the threshold too") {
   check_dynamic<dynamic_parts<50, tenon::head_weights::sigmoid>>(4);
   check_dynamic<dynamic_parts<80, tenon::head_weights::softmax>>(5);
   check_dynamic<whole_block>(6);
+  check_dynamic<dynamic_parts<50, tenon::head_weights::sigmoid>>(4, many_tokens);
 }
 
 struct penalized : dynamic_parts<50, tenon::head_weights::sigmoid> {
@@ -110,7 +117,7 @@ TEST_CASE("the generator of dynamic attention is penalized, and nothing else is"
   CHECK_THROWS_AS(tenon::l2_penalty(tenon::cpu(), w.packed().weigh, 1, tenon::view<float, 2>(wrong.data(), 1, 3)), tenon::error);
 }
 
-TEST_CASE("training takes a sequence in one block") {
+TEST_CASE("training takes a sequence in one pass") {
   using layer = tenon::output_gated_attention<opened<tenon::gate_per::head>>;
   layer_weights<layer> w(7);
   layer_run<layer> run(w.packed(), 8);

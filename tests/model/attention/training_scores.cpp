@@ -7,7 +7,7 @@
 namespace {
 
 using namespace tenon_test;
-constexpr index_t width = 48, tokens = 11;
+constexpr index_t width = 48;
 
 template <int Percent>
 struct sparse : attention_parts {
@@ -29,7 +29,7 @@ template <class Weigh, class Sees>
 doubles attend(const qkv& x, bool shares, const Weigh& weigh, const Sees& sees) {
   doubles out(x.q.size());
   for (index_t h = 0; h < 6; ++h)
-    for (index_t i = 0; i < tokens; ++i) {
+    for (index_t i = 0; i < x.tokens; ++i) {
       double total = 0, seen = 0;
       const auto at = [&](index_t c) -> double& { return out[static_cast<std::size_t>((i * 6 + h) * 16 + c)]; };
       for (index_t j = 0; j <= i; ++j) {
@@ -45,7 +45,7 @@ doubles attend(const qkv& x, bool shares, const Weigh& weigh, const Sees& sees) 
 }
 
 template <class Spec>
-void check_sparse(unsigned seed) {
+void check_sparse(unsigned seed, index_t tokens = 11) {
   using layer = tenon::gated_sparse_attention<Spec>;
   layer_weights<layer> w(seed);
   const std::vector<float> in = random_floats(tokens * width, seed + 1), by = random_floats(tokens * width, seed + 2);
@@ -65,11 +65,11 @@ void check_sparse(unsigned seed) {
   };
   loss(in_double(w, in));  // where the thresholds are taken to stand
   if (Spec::key_gate.threshold > 0) CHECK((kept > 1 && kept < tokens - 1));
-  check_slopes(in_double(w, in), found, loss);
+  check_gradients(in_double(w, in), found, loss);
 }
 
 template <class Spec>
-void check_encodings(unsigned seed) {
+void check_encodings(unsigned seed, index_t tokens = 11) {
   using layer = tenon::three_d_attention<Spec>;
   constexpr bool has_task = Spec::encoding.task == tenon::task_encoding::learned;
   layer_weights<layer> w(seed);
@@ -79,7 +79,7 @@ void check_encodings(unsigned seed) {
     if (has_task) all["attn_task.weight"] = to.task;
     return all;
   });
-  check_slopes(in_double(w, in), found, [&](const parameters& p) {
+  check_gradients(in_double(w, in), found, [&](const parameters& p) {
     const doubles plain = dense(p["in"], width, p["attn_q.weight"]);
     const auto weigh = [&](index_t h, index_t i, index_t j, double s) {
       double frequency = static_cast<double>(Spec::encoding.first);
@@ -102,6 +102,7 @@ void check_encodings(unsigned seed) {
 TEST_CASE("gated sparse attention learns its gates, those of dropped keys too") {
   check_sparse<sparse<0>>(1);
   check_sparse<sparse<45>>(2);
+  check_sparse<sparse<45>>(2, many_tokens);
 }
 
 struct compressed : attention_parts {
@@ -110,13 +111,13 @@ struct compressed : attention_parts {
 };
 static_assert(tenon::trainable_layer<tenon::three_d_attention<compressed>>);
 
-TEST_CASE("the compressed form of 3D attention learns, what keeps its weights from being negative too") {
+void check_compressed(index_t tokens = 11) {
   layer_weights<tenon::three_d_attention<compressed>> w(5);
   const std::vector<float> in = random_floats(tokens * width, 6), by = random_floats(tokens * width, 7);
   const auto found = learn<tenon::three_d_attention<compressed>>(w, in, by, width, [](const auto& to) {
     return std::map<std::string, std::vector<float>>{{"attn_position_cos.weight", to.cosine}, {"attn_position_sin.weight", to.sine}};
   });
-  check_slopes(in_double(w, in), found, [&](const parameters& p) {
+  check_gradients(in_double(w, in), found, [&](const parameters& p) {
     const qkv x(p["in"], p, compressed::attention, width, 100);
     const auto phi = [](double v) { return v > 0 ? v + 1 : std::exp(v); };
     const doubles mixed = attend(x, true, [&](index_t h, index_t i, index_t j, double) {
@@ -132,9 +133,15 @@ TEST_CASE("the compressed form of 3D attention learns, what keeps its weights fr
   });
 }
 
+TEST_CASE("the compressed form of 3D attention learns, what keeps its weights from being negative too") {
+  check_compressed();
+  check_compressed(many_tokens);
+}
+
 TEST_CASE("3D attention learns its Fourier series and its task") {
   check_encodings<by_softmax>(3);
   check_encodings<by_sigmoid>(4);
+  check_encodings<by_sigmoid>(4, many_tokens);
 }
 
 }  // namespace

@@ -107,8 +107,7 @@ struct bridge<Spec, true> {
   static void forward_saving(const pass<Machine>& now, const weights& w, state<Machine>& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     kept.in = copied(in), kept.narrow = product_of<forms>(now, in, w.from_stream), kept.sum = zeros(now.tokens * narrow);
     core::forward_saving(within(now), w.attention, cache, kept.attention, rows_of(kept.narrow, narrow), rows_of(kept.sum, narrow));
-    const product up[] = {{.weights = w.back, .out = stream, .how = finish::add}};
-    matmul<forms>(now.machine, rows_of(kept.sum, narrow), up, now.scratch);
+    multiply_in_blocks<forms>(now, rows_of(kept.sum, narrow), w.back, stream, nullptr, finish::add);
   }
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {

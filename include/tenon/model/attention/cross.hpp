@@ -97,7 +97,7 @@ struct cross_attention<Spec, true> {
     kept.query = product_of<parts_of::forms>(now, in, w.query, w.query_bias.data);
     const auto x = training::heads_of(kept);
     if (!kept.context.empty()) training::attend(now, kept, x.key, x.value, full{}, tempered());
-    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+    training::finish(now, w, kept.mixed, stream);
   }
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {

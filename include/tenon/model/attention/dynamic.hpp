@@ -112,20 +112,21 @@ struct dynamic_attention<Spec, true> {
   template <class Machine>
   static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
-    const view<const float, 2> by = head_weights_of(now, w, state.mean, in);
-    const auto keep = [&](slot s, std::vector<float>& to) {
-      const view<float, 2> from = activations.in(now.activations, s, now.tokens);
-      to.assign(from.data, from.data + from.size());
-    };
-    keep(mean, kept.mean), keep(weight, kept.weight), kept.widened = zeros(now.tokens * 2 * width);
-    const product widened[] = {{.weights = w.widen, .out = rows_of(kept.widened, 2 * width), .bias = w.widen_bias.data}};
-    matmul<parts_of::forms>(now.machine, by_mean(kept), widened, now.scratch);
+    kept.mean.clear(), kept.weight.clear();
+    in_blocks(now, now.tokens, [&](const pass<Machine>& block, index_t done) {
+      head_weights_of(block, w, state.mean, in.rows(done, block.tokens));
+      const auto keep = [&](slot s, std::vector<float>& to) {
+        const view<float, 2> from = activations.in(now.activations, s, block.tokens);
+        to.insert(to.end(), from.data, from.data + from.size());
+      };
+      keep(mean, kept.mean), keep(weight, kept.weight);
+    });
+    kept.widened = product_of<parts_of::forms>(now, by_mean(kept), w.widen, w.widen_bias.data);
     parts_of::turn(now, x);
     append(now.machine, state.cache, x.key, x.value, now.first);
     training::attend(now, kept, x.key, x.value, Spec::mask, parts_of::score);
-    state.skipped.heads += by.size();
-    const std::vector<float> scaled_heads = weighed<Machine>(kept);
-    parts_of::finish(now, w, rows_of(scaled_heads, parts_of::query_width), stream);
+    state.skipped.heads += static_cast<index_t>(kept.weight.size());
+    training::finish(now, w, weighed<Machine>(kept), stream);
   }
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {
@@ -179,14 +180,16 @@ struct dynamic_attention<Spec, true> {
   // A token went into the means of all tokens from it on, or of its whole block.
   static void mean_backward(view<const float, 2> d_mean, view<float, 2> in_gradient) {
     constexpr bool seen = own.mean == decides_by::tokens_seen;
-    const index_t tokens = d_mean.extent[0];
-    for (index_t i = 0; i < width; ++i) {
-      double whole = 0;
-      for (index_t t = 0; t < tokens; ++t) whole += static_cast<double>(d_mean(t, i)) / static_cast<double>(tokens);
-      double later = 0;
-      for (index_t t = tokens - 1; t >= 0; --t) {
-        later += static_cast<double>(d_mean(t, i)) / static_cast<double>(t + 1);
-        in_gradient(t, i) += static_cast<float>(seen ? later : whole);
+    const index_t tokens = d_mean.extent[0], most = seen ? tokens : block_tokens;
+    for (index_t first = 0; first < tokens; first += most) {
+      const index_t count = tokens - first < most ? tokens - first : most;
+      for (index_t i = 0; i < width; ++i) {
+        double whole = 0, later = 0;
+        for (index_t t = first; t < first + count; ++t) whole += static_cast<double>(d_mean(t, i)) / static_cast<double>(count);
+        for (index_t t = first + count - 1; t >= first; --t) {
+          later += static_cast<double>(d_mean(t, i)) / static_cast<double>(t + 1);
+          in_gradient(t, i) += static_cast<float>(seen ? later : whole);
+        }
       }
     }
   }

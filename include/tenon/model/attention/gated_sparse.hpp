@@ -107,10 +107,8 @@ struct gated_sparse_attention<Spec, true> {
   template <class Machine>
   static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
-    kept.gate = zeros(now.tokens);
+    kept.gate = product_of<parts_of::forms>(now, in, w.gate, w.gate_bias.data);
     const view<float, 2> gate = rows_of(kept.gate, 1);
-    const product gated[] = {{.weights = w.gate, .out = gate, .bias = w.gate_bias.data}};
-    matmul<parts_of::forms>(now.machine, in, gated, now.scratch);
     parts_of::turn(now, x);
     kept.kept = kept.dropped = {};
     for (index_t t = 0; t < now.tokens; ++t) {
@@ -120,13 +118,15 @@ struct gated_sparse_attention<Spec, true> {
       side.key.insert(side.key.end(), &x.key(t, 0, 0), &x.key(t, 0, 0) + parts_of::kv_width);
       side.value.insert(side.value.end(), &x.value(t, 0, 0), &x.value(t, 0, 0) + parts_of::kv_width);
     }
-    const auto of_cache = parts_of::in(activations, now.activations, now.tokens);
-    std::copy_n(kept.key.data(), kept.key.size(), of_cache.key.data);
-    std::copy_n(kept.value.data(), kept.value.size(), of_cache.value.data);
-    keep_keys(now, state, gate, of_cache);
+    in_blocks(now, now.tokens, [&](const pass<Machine>& block, index_t done) {
+      const auto of_cache = parts_of::in(activations, now.activations, block.tokens);
+      std::copy_n(&x.key(done, 0, 0), block.tokens * parts_of::kv_width, of_cache.key.data);
+      std::copy_n(&x.value(done, 0, 0), block.tokens * parts_of::kv_width, of_cache.value.data);
+      keep_keys(block, state, gate.rows(done, block.tokens), of_cache);
+    });
     const some_keys& side = kept.kept;
     training::attend(now, kept, by_head(side.key), by_head(side.value), mask_of(side, now.tokens), score_of(side, now.tokens, nullptr));
-    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+    training::finish(now, w, kept.mixed, stream);
   }
   /// A dropped key gets no gradient of its own; its gate learns what the key would have given beside the kept ones.
   template <class Machine>

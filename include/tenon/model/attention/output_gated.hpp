@@ -58,14 +58,11 @@ struct output_gated_attention<Spec, true> : cached_attention<Spec> {
   template <class Machine>
   static void forward_saving(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
-    kept.gate = zeros(now.tokens * gates);
-    const product open[] = {{.weights = w.gate, .out = rows_of(kept.gate, gates)}};
-    matmul<parts_of::forms>(now.machine, in, open, now.scratch);
+    kept.gate = product_of<parts_of::forms>(now, in, w.gate);
     parts_of::turn(now, x);
     append(now.machine, cache, x.key, x.value, now.first);
     training::attend(now, kept, x.key, x.value, Spec::mask, parts_of::score);
-    const std::vector<float> opened = gated<Machine>(kept);
-    parts_of::finish(now, w, rows_of(opened, parts_of::query_width), stream);
+    training::finish(now, w, gated<Machine>(kept), stream);
   }
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {

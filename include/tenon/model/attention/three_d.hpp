@@ -76,7 +76,7 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
     parts_of::turn(now, x);
     append(now.machine, cache, x.key, x.value, now.first);
     training::attend(now, kept, x.key, x.value, Spec::mask, score_of(w, kept, nullptr, nullptr, nullptr), Spec::weighting);
-    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+    training::finish(now, w, kept.mixed, stream);
   }
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {

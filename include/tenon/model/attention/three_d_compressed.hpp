@@ -75,7 +75,7 @@ struct three_d_attention<Spec, true> {
     const auto x = training::project(now, w, kept, in);
     parts_of::turn(now, x);
     recall(now, w, state, x);
-    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+    training::finish(now, w, kept.mixed, stream);
   }
   template <class Machine>
   static void backward(const pass<Machine>& now, const weights& w, const saved& kept, view<const float, 2> out_gradient, view<float, 2> in_gradient, gradients& to) {

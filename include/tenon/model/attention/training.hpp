@@ -1,6 +1,6 @@
 #pragma once
 // What the attention layers share in training: the forward pass that keeps what the backward pass needs, and the gradients of the
-// products and of attention. A sequence is trained on in one block, from position 0: nothing older stands in a cache.
+// products and of attention. A sequence is trained on in one pass of any length, from position 0: nothing older stands in a cache.
 
 #include <vector>
 
@@ -26,15 +26,25 @@ inline std::vector<float> copied(view<const float, 2> x) {
   return out;
 }
 
-/// out = in w^T + bias for any number of tokens, in blocks that fit the scratch of the pass.
+/// Calls f(pass, done) for the blocks of `tokens` tokens, `done` of them before: what the arena and the scratch of a pass hold.
+template <class Machine, class F>
+void in_blocks(const pass<Machine>& now, index_t tokens, const F& f) {
+  for (index_t done = 0; done < tokens; done += block_tokens)
+    f(pass<Machine>{now.machine, now.first + done, tokens - done < block_tokens ? tokens - done : block_tokens, now.activations, now.scratch}, done);
+}
+/// out (+)= in w^T + bias for any number of tokens.
+template <form_set Forms, class Machine>
+void multiply_in_blocks(const pass<Machine>& now, view<const float, 2> in, const matrix_parameter& w, view<float, 2> out, const float* bias = nullptr, finish how = finish::store) {
+  in_blocks(now, in.extent[0], [&](const pass<Machine>& block, index_t done) {
+    const product one[] = {{.weights = w, .out = out.rows(done, block.tokens), .bias = bias, .how = how}};
+    matmul<Forms>(now.machine, in.rows(done, block.tokens), one, now.scratch);
+  });
+}
+/// The same as a vector.
 template <form_set Forms, class Machine>
 std::vector<float> product_of(const pass<Machine>& now, view<const float, 2> in, const matrix_parameter& w, const float* bias = nullptr) {
   std::vector<float> out = zeros(in.extent[0] * w.rows);
-  for (index_t done = 0; done < in.extent[0]; done += block_tokens) {
-    const index_t count = in.extent[0] - done < block_tokens ? in.extent[0] - done : block_tokens;
-    const product one[] = {{.weights = w, .out = rows_of(out, w.rows).rows(done, count), .bias = bias}};
-    matmul<Forms>(now.machine, in.rows(done, count), one, now.scratch);
-  }
+  multiply_in_blocks<Forms>(now, in, w, rows_of(out, w.rows), bias);
   return out;
 }
 
@@ -67,12 +77,20 @@ struct attention_training {
   /// Keeps `in`, and projects it to q, k and v, not turned.
   template <class Machine>
   static parts project(const pass<Machine>& now, const typename Parts::weights& w, saved& kept, view<const float, 2> in) {
-    if (now.first != 0) throw error("[first] is ", now.first, ": training takes a sequence in one block, from 0. Fix: one block of at most ", block_tokens, " tokens.");
+    if (now.first != 0) throw error("[first] is ", now.first, ": training takes a sequence in one pass, from 0. Fix: one pass of all its tokens.");
     keep_input(kept, in);
     kept.key = kept.value = zeros(now.tokens * Parts::kv_width);
     const parts x = heads_of(kept);
-    Parts::project(now, w, in, x);
+    in_blocks(now, now.tokens, [&](const pass<Machine>& block, index_t done) {
+      const auto own = [&](view<float, 3> all) { return all.rows(done, block.tokens); };
+      Parts::project(block, w, in.rows(done, block.tokens), {own(x.query), own(x.key), own(x.value), own(x.mixed)});
+    });
     return x;
+  }
+  /// stream += Wo mixed.
+  template <class Machine>
+  static void finish(const pass<Machine>& now, const typename Parts::weights& w, const std::vector<float>& mixed, view<float, 2> stream) {
+    multiply_in_blocks<Parts::forms>(now, rows_of(mixed, Parts::query_width), w.output, stream, nullptr, tenon::finish::add);
   }
   /// Keeps `in`, with room for its queries and their results.
   static void keep_input(saved& kept, view<const float, 2> in) {

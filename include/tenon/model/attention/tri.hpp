@@ -98,8 +98,12 @@ struct tri_attention<Spec, true> {
   /// The result and the state are forward's; what is kept is computed beside it.
   template <class Machine>
   static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
-    forward(now, w, state, in, stream);
-    kept.mean = copied(activations.in(now.activations, mean, now.tokens));
+    kept.mean.clear();
+    in_blocks(now, now.tokens, [&](const pass<Machine>& block, index_t done) {  // under a full mask the second says that there may be one alone
+      forward(block, w, state, in.rows(done, block.tokens), stream.rows(done, block.tokens));
+      const std::vector<float> own = copied(activations.in(now.activations, mean, block.tokens));
+      kept.mean.insert(kept.mean.end(), own.begin(), own.end());
+    });
     const parts x = training::project(now, w.spatial, kept.spatial, in);
     parts_of::turn(now, x);
     training::attend(now, kept.spatial, x.key, x.value, within_segment, parts_of::score);
