@@ -1,4 +1,4 @@
-# Headers, the exported target and the package files: find_package(tenon [version] [COMPONENTS text bench simulated]).
+# Headers, the exported target and the package files: find_package(tenon [version] [COMPONENTS text bench simulated cuda hip]).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
@@ -11,5 +11,5 @@ install(TARGETS tenon EXPORT tenon-targets)
 install(EXPORT tenon-targets NAMESPACE tenon:: DESTINATION ${package_folder})
 install(DIRECTORY include/tenon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.md")
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tenon-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/tenon-config-version.cmake
-              cmake/tenon-text.cmake cmake/tenon-bench.cmake cmake/tenon-simulated.cmake cmake/FindPCRE2.cmake cmake/Findutf8proc.cmake DESTINATION ${package_folder})
+              cmake/tenon-text.cmake cmake/tenon-bench.cmake cmake/tenon-simulated.cmake cmake/tenon-cuda.cmake cmake/tenon-hip.cmake cmake/FindPCRE2.cmake cmake/Findutf8proc.cmake DESTINATION ${package_folder})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

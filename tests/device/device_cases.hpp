@@ -17,6 +17,13 @@
 
 namespace fake = tenon_test::fake;
 
+namespace {
+/// Of a list, but not compiled: nothing of it is ever instantiated.
+struct absent {
+  static constexpr int number = -1;
+};
+}  // namespace
+
 TENON_KERNELS_BEGIN
 
 template <>
@@ -35,8 +42,12 @@ struct gpu_kernels<runtime> {
 
 template <>
 struct gpu_targets<runtime> {
-  using archs = arch_list<greater, lesser>;
+  using archs = arch_list<absent, greater, lesser>;
   static constexpr const char* fix = "compile for it";
+  template <class Arch>
+  static consteval bool holds() {
+    return Arch::number > 0;
+  }
   template <class Arch>
   static bool serves(int number) {
     return number >= Arch::number;

@@ -1,11 +1,11 @@
 // What nvcc's code asks of CUDA's runtime before main: kernels are registered, and a launch of fake_cuda.cpp finds them. Their PTX lies in the
 // program itself (nvcc --no-compress); TENON_PTXRUN's executor runs it, so that the very object which a GPU would be given is executed.
+// TENON_FAKE_COPIES=early: asynchronous copies land at once and warps take turns at random; else as late as they may, and in order.
 #include <cstdio>
 
 #include <ptxrun.hpp>
 
 #include "fake_gpus.hpp"
-#include "fake_ptx.hpp"
 
 namespace fake = tenon_test::fake;
 
@@ -62,6 +62,11 @@ struct registered {
   }
 };
 
+bool early() {
+  const char* asked = std::getenv("TENON_FAKE_COPIES");
+  return asked != nullptr && std::strcmp(asked, "early") == 0;
+}
+
 // The one parameter of a kernel, in bytes: `.param .align 8 .b8 NAME_param_0[136]`, or a number.
 std::size_t parameter_bytes(const std::string& text, const std::string& name) {
   const std::string parameter = name + "_param_0";
@@ -71,11 +76,6 @@ std::size_t parameter_bytes(const std::string& text, const std::string& name) {
 }
 
 }  // namespace
-
-tenon_test::fake::ptx_options& tenon_test::fake::how() {
-  static ptx_options all;
-  return all;
-}
 
 extern "C" {
 
@@ -94,8 +94,7 @@ void __cudaRegisterFunction(void** at, const char* function, char*, const char* 
                                  ptx::Args arguments;
                                  arguments.bytes(argument, parameter_bytes(from->text, called));
                                  ptx::Options options;
-                                 options.async = fake::how().eager ? ptx::Async::Eager : ptx::Async::Lazy;
-                                 options.schedule = fake::how().random ? ptx::Schedule::Random : ptx::Schedule::RoundRobin;
+                                 if (early()) options.async = ptx::Async::Eager, options.schedule = ptx::Schedule::Random;
                                  const ptx::Report report = from->get().launch(called, {size[0], size[1], size[2]}, {size[3], size[4], size[5]}, arguments, static_cast<std::uint32_t>(shared_bytes), options);
                                  if (report.clean()) return int{fake::fine};
                                  std::fputs(report.text().c_str(), stderr);

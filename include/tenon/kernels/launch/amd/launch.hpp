@@ -4,6 +4,9 @@
 
 #if defined(__HIP__)
 
+#include <tenon/kernels/atoms/gfx1100/leaf.hpp>
+#include <tenon/kernels/atoms/gfx1201/leaf.hpp>
+#include <tenon/kernels/atoms/gfx90a/leaf.hpp>
 #include <tenon/kernels/atoms/gfx942/leaf.hpp>
 #include <tenon/kernels/launch/amd/runtime.hpp>
 
@@ -65,12 +68,16 @@ struct gpu_kernels<hip_runtime> {
 
 template <>
 struct gpu_targets<hip_runtime> {
-  using archs = arch_list<gfx942>;
+  using archs = arch_list<gfx942, gfx90a, gfx1201, gfx1100>;
   static constexpr const char* fix = "compile for it too: CMAKE_HIP_ARCHITECTURES, or --offload-arch";
 
   template <class Arch>
+  static consteval bool holds() {
+    return kernel_detail::named_in(Arch::name, kernel_detail::gpu_names_text);
+  }
+  template <class Arch>
   static bool serves(int number) {
-    return Arch::number == number && kernel_detail::named_in(Arch::name, kernel_detail::gpu_names_text);
+    return Arch::number == number;
   }
   static const char* names() { return kernel_detail::gpu_names_text + sizeof("amd_") - 1; }
 };

@@ -40,6 +40,7 @@ struct sm80 {
 /// AMD's MI200: CDNA2. AMD's kernels serve exactly the GPU that they are compiled for.
 struct gfx90a {
   static constexpr const char* name = "gfx90a";
+  static constexpr int number = 0x90a;
   static constexpr std::size_t shared_limit = 64 * 1024;
   using leaf = atoms::gfx90a::leaf;
   using simulated_leaf = atoms::gfx90a::leaf_simulated;
@@ -55,6 +56,7 @@ struct gfx942 {
 /// AMD's Radeon RX 7900: RDNA3.
 struct gfx1100 {
   static constexpr const char* name = "gfx1100";
+  static constexpr int number = 0x1100;
   static constexpr std::size_t shared_limit = 64 * 1024;
   using leaf = atoms::gfx1100::leaf;
   using simulated_leaf = atoms::gfx1100::leaf_simulated;
@@ -62,6 +64,7 @@ struct gfx1100 {
 /// AMD's Radeon RX 9070: RDNA4.
 struct gfx1201 {
   static constexpr const char* name = "gfx1201";
+  static constexpr int number = 0x1201;
   static constexpr std::size_t shared_limit = 64 * 1024;
   using leaf = atoms::gfx1201::leaf;
   using simulated_leaf = atoms::gfx1201::leaf_simulated;

@@ -62,7 +62,15 @@ class gpu_machine : public gpu_device<Runtime> {
 
 /// Architectures, the best first.
 template <class... Archs>
-struct arch_list {};
+struct arch_list {
+  /// Those for which this translation unit holds kernels: Targets::holds<Arch>().
+  template <class Targets>
+  static auto held_by() {
+    return (arch_list<>{} + ... + std::conditional_t<Targets::template holds<Archs>(), arch_list<Archs>, arch_list<>>{});
+  }
+  template <class... More>
+  arch_list<Archs..., More...> operator+(arch_list<More...>) const;
+};
 
 namespace kernel_detail {
 
@@ -80,8 +88,8 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f, arch_list<Fir
 
 }  // namespace kernel_detail
 
-/// What a translation unit was compiled for: `archs`, an arch_list; serves<Arch>(number), whether its kernels for Arch run on a device.
-/// Specialised where the GPU's compiler is.
+/// What a translation unit was compiled for: `archs`, an arch_list; holds<Arch>(), whether kernels for Arch are among it; serves<Arch>(number),
+/// whether they run on a device. Specialised where the GPU's compiler is.
 template <class Runtime>
 struct gpu_targets;
 
@@ -89,7 +97,9 @@ struct gpu_targets;
 /// the device is older than all of them.
 template <class Runtime, class F, class Targets = gpu_targets<Runtime>>
 decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f) {
-  return kernel_detail::with_arch<Targets>(device, std::forward<F>(f), typename Targets::archs{});
+  using held = decltype(Targets::archs::template held_by<Targets>());
+  static_assert(!std::is_same_v<held, arch_list<>>, "[with_arch] this file is compiled for GPUs that no kernel is written for. Fix: nvcc -arch=sm_80 or newer; for AMD gfx90a, gfx942, gfx1100, gfx1201.");
+  if constexpr (!std::is_same_v<held, arch_list<>>) return kernel_detail::with_arch<Targets>(device, std::forward<F>(f), held{});
 }
 
 TENON_KERNELS_END

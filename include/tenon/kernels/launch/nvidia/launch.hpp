@@ -35,6 +35,12 @@ struct gpu_targets<cuda_runtime> {
   static constexpr const char* fix = "compile for it too: CMAKE_CUDA_ARCHITECTURES, or nvcc -arch=native";
   static constexpr int compiled[] = {__CUDA_ARCH_LIST__};
 
+  template <class Arch>
+  static consteval bool holds() {
+    for (const int one : {__CUDA_ARCH_LIST__})
+      if (one >= 10 * Arch::number) return true;
+    return false;
+  }
   /// Whether something was compiled that is new enough for Arch's instructions and old enough for the device.
   template <class Arch>
   static bool serves(int number) {

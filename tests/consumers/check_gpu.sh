@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds the program of a user with a GPU kernel, by find_package and by add_subdirectory, and runs it: right where a GPU is, else one sentence
+# and exit code 2. Usage: check_gpu.sh cuda|hip SOURCE WORK_FOLDER COMPILER GPU_COMPILER
+set -eu
+part=$1 source=$2 work=$3 compiler=$4 gpu_compiler=$5
+rm -rf "$work"
+mkdir -p "$work"
+case $part in
+  cuda) set -- -DCMAKE_CUDA_COMPILER="$gpu_compiler" -DCMAKE_CUDA_ARCHITECTURES='80;90' ;;
+  hip)
+    # Debian's packages are no whole ROCm: where there is none, a folder that looks like one to CMake, for one architecture that needs no device library.
+    root=${ROCM_PATH:-/opt/rocm}
+    if [ ! -d "$root/lib/cmake/hip-lang" ]; then
+      root=$work/rocm
+      sh "$source/tests/consumers/rocm_of_debian.sh" "$root" "$gpu_compiler"
+    fi
+    set -- -DCMAKE_HIP_COMPILER="$gpu_compiler" -DCMAKE_HIP_COMPILER_ROCM_ROOT="$root" -DCMAKE_HIP_ARCHITECTURES='gfx90a;gfx942' -DCMAKE_HIP_FLAGS="--rocm-path=$root" ;;
+esac
+cmake -S "$source" -B "$work/tenon" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DTENON_TESTS=OFF -DTENON_BENCHES=OFF -DTENON_EXAMPLES=OFF
+cmake --install "$work/tenon" --prefix "$work/prefix"
+for way in package subdirectory; do
+  from=''
+  [ $way = package ] || from=$source
+  cmake -S "$source/tests/consumers/gpu" -B "$work/$way" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$work/prefix" -DPART=$part -DTENON_SOURCE="$from" "$@"
+  cmake --build "$work/$way"
+  code=0
+  "$work/$way/consumer" >"$work/said" || code=$?
+  cat "$work/said"
+  case $code in
+    0) ;;
+    2) grep -q 'GPU can be used here.*Fix: ' "$work/said" && [ "$(wc -l <"$work/said")" -eq 1 ] || exit 1 ;;
+    *) exit 1 ;;
+  esac
+done
