@@ -8,18 +8,24 @@ if(TENON_PTXRUN AND NOT (EXISTS ${TENON_PTXRUN}/libptxrun.a AND EXISTS ${TENON_P
   message(FATAL_ERROR "TENON_PTXRUN is ${TENON_PTXRUN}, where libptxrun.a or ptxrun.hpp is missing. Fix: build the executor there, or unset it.")
 endif()
 
-# Each of AMD's GPUs, with the matrix instructions that its kernels must consist of.
-set(gfx90a v_mfma_f32_32x32x8bf16)
-set(gfx942 v_mfma_f32_32x32x8_bf16)
-set(gfx1100 v_wmma_f32_16x16x16_bf16)
-set(gfx1201 v_wmma_f32_16x16x16_bf16)
-
-foreach(kernels IN ITEMS attention matmul stored)
-  foreach(arch IN ITEMS gfx90a gfx942 gfx1100 gfx1201)
-    add_check(gpu/${arch}/${kernels} TENON_CLANG ${here}/gpu/check_amd.sh ${arch} ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG} ${${arch}})
-    set_tests_properties(gpu/${arch}/${kernels} PROPERTIES LABELS gpu)
-  endforeach()
+# add_amd(ARCH KERNELS INSTRUCTION...): compiles gpu/KERNELS.hip, whose kernels must consist of these matrix instructions.
+function(add_amd arch kernels)
+  add_check(gpu/${arch}/${kernels} TENON_CLANG ${here}/gpu/check_amd.sh ${arch} ${here}/gpu/${kernels}.hip ${include} ${scratch}/gpu ${TENON_CLANG} ${ARGN})
+  set_tests_properties(gpu/${arch}/${kernels} PROPERTIES LABELS gpu)
+endfunction()
+add_amd(gfx90a attention v_mfma_f32_32x32x8bf16 v_mfma_f32_32x32x8f16)
+add_amd(gfx942 attention v_mfma_f32_32x32x8_bf16 v_mfma_f32_32x32x8_f16)
+add_amd(gfx90a matmul v_mfma_f32_32x32x8bf16 v_mfma_f32_32x32x8f16 v_mfma_i32_32x32x8i8)
+add_amd(gfx942 matmul v_mfma_f32_32x32x8_bf16 v_mfma_f32_32x32x8_f16 v_mfma_i32_32x32x16_i8)
+add_amd(gfx90a stored v_mfma_f32_32x32x8bf16)
+add_amd(gfx942 stored v_mfma_f32_32x32x8_bf16)
+add_amd(gfx942 matmul_fp8 v_mfma_f32_32x32x16_fp8_fp8)
+foreach(arch IN ITEMS gfx1100 gfx1201)
+  add_amd(${arch} attention v_wmma_f32_16x16x16_bf16 v_wmma_f32_16x16x16_f16)
+  add_amd(${arch} matmul v_wmma_f32_16x16x16_bf16 v_wmma_f32_16x16x16_f16 v_wmma_i32_16x16x16_iu8)
+  add_amd(${arch} stored v_wmma_f32_16x16x16_bf16)
 endforeach()
+add_amd(gfx1201 matmul_fp8 v_wmma_f32_16x16x16_fp8_fp8)
 
 # add_nvidia(KERNELS ARCH): compiles gpu/KERNELS.cu, and gpu/ptx_KERNELS.cpp executes its PTX.
 function(add_nvidia kernels arch)

@@ -22,6 +22,7 @@ using words = tenon::amd_attention<leaf, Problem>;
 
 TENON_TEST_KERNEL(causal_128)
 TENON_TEST_KERNEL(causal_64)
+TENON_TEST_KERNEL(half_128)
 TENON_TEST_KERNEL(capped_128)
 TENON_TEST_KERNEL(documents_64)
 

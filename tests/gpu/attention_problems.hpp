@@ -21,6 +21,11 @@ struct causal_64 : causal_128 {
   static constexpr int dim = 64;
 };
 
+struct half_128 : causal_128 {
+  using number = tenon::f16;
+  using out = tenon::f16;
+};
+
 /// The scores of a soft cap, a window, a sink per head, and sums that are not rounded.
 struct capped_128 : causal_128 {
   using mask = tenon::both<tenon::causal, tenon::window>;

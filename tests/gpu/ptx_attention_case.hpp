@@ -25,7 +25,7 @@ struct sizes {
 template <class P>
 struct ptx_attention {
   static constexpr int dim = P::dim;
-  using number = typename tenon::attention_number<P>::type;
+  using number = tenon::problem_number<P>;
   sizes of;
   typename P::mask mask;
   typename P::score score;

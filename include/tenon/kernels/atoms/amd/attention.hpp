@@ -20,7 +20,8 @@
 TENON_KERNELS_BEGIN
 namespace atoms::amd {
 
-template <class Leaf, int Dim, int Warps, int Keys>
+/// Number: bf16 or f16, of q, keys, values and, rounded, of weights.
+template <class Leaf, int Dim, int Warps, int Keys, class Number = bf16>
 struct attention_words {
   static constexpr int lanes = Leaf::lanes, side = Leaf::side, threads = lanes * Warps, group_rows = side, block_rows = Warps * group_rows, block_keys = Keys;
   static constexpr float nothing = -std::numeric_limits<float>::infinity();
@@ -29,7 +30,7 @@ struct attention_words {
   using address = typename Leaf::address;
   using place = typename Leaf::place;
   using operand = typename Leaf::operand;
-  using lane_sums = typename Leaf::template sums<bf16>;
+  using lane_sums = typename Leaf::template sums<Number>;
 
   // Keys: rows of Dim numbers and 16 bytes more, so that neighbours begin in different banks, in the order of their lanes. Values: for each
   // 16 keys and half of the wave the 8 keys whose weights its lanes hold, [Dim][8].
@@ -41,7 +42,7 @@ struct attention_words {
 
   /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
   struct source {
-    const bf16 *keys, *values;
+    const Number *keys, *values;
     index_t head;
     int length;
   };
@@ -81,7 +82,7 @@ struct attention_words {
   template <class Rows>
   TENON_BOTH TENON_INLINE void hold(const Rows& from, int count, bool negative) {
     const int row = first_row + lane() % side;
-    const bf16* const at = from(row < count ? row : 0) + first_chunk() * 8;
+    const Number* const at = from(row < count ? row : 0) + first_chunk() * 8;
     TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
       TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) {
         bits128& chunk = q[step].chunk[c];
@@ -139,7 +140,7 @@ struct attention_words {
     TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
       Leaf::in_steps();
       TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
-        Leaf::template multiply<bf16>(keys.s[n], take<16>(at + static_cast<address>(n * side * static_cast<int>(key_bytes) + step * 32)), q[step]);
+        Leaf::template multiply<Number>(keys.s[n], take<16>(at + static_cast<address>(n * side * static_cast<int>(key_bytes) + step * 32)), q[step]);
     }
     const int row = lane() % side;
     const position p = mean.at(row0 + (row < count ? row : count - 1), 0);
@@ -168,7 +169,7 @@ struct attention_words {
         const float second = Leaf::exp2(keys.s[n][e + 1] * state.by.base + state.reference.at[0]);
         sum.at[0] += first;
         sum.at[0] += second;
-        keys.p[n * (side / 16) + e / 8].word[e / 2 % 4] = Leaf::pack_bf16(first, second);
+        keys.p[n * (side / 16) + e / 8].word[e / 2 % 4] = Leaf::template pack<Number>(first, second);
       }
     return sum;
   }
@@ -184,7 +185,7 @@ struct attention_words {
     TENON_UNROLL for (int n = 0; n < Keys / 16; ++n) {
       const operand weights = gathered(keys.p[n]);
       TENON_UNROLL for (int d = 0; d < Dim / side; ++d)
-        Leaf::template multiply<bf16>(sums[d], take<Dim * 16>(at[d % (32 / side)] + static_cast<address>((2 * n * Dim + d / (32 / side) * 32) * 16)), weights);
+        Leaf::template multiply<Number>(sums[d], take<Dim * 16>(at[d % (32 / side)] + static_cast<address>((2 * n * Dim + d / (32 / side) * 32) * 16)), weights);
     }
   }
 
@@ -214,7 +215,7 @@ struct attention_words {
         if constexpr (sizeof(number) == 4)
           Leaf::store(reinterpret_cast<bits128*>(at), bits128{{bit_cast<std::uint32_t>(v[0]), bit_cast<std::uint32_t>(v[1]), bit_cast<std::uint32_t>(v[2]), bit_cast<std::uint32_t>(v[3])}});
         else
-          Leaf::store(reinterpret_cast<bits64*>(at), bits64{{Leaf::pack_bf16(v[0], v[1]), Leaf::pack_bf16(v[2], v[3])}});
+          Leaf::store(reinterpret_cast<bits64*>(at), bits64{{Leaf::template pack<number>(v[0], v[1]), Leaf::template pack<number>(v[2], v[3])}});
       }
   }
 
@@ -257,7 +258,7 @@ struct attention_words {
 
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
-    const bf16* const from = in.keys + (in.head + index_t{first} * Dim + thread % chunks * 8);
+    const Number* const from = in.keys + (in.head + index_t{first} * Dim + thread % chunks * 8);
     const bool whole = key + Keys <= in.length;
     TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
       constexpr int apart = threads / chunks;
@@ -269,7 +270,7 @@ struct attention_words {
     const bool whole = key + Keys <= in.length;
     TENON_UNROLL for (int i = 0; i < 8; ++i) {
       const int here = key + key_of(group, i);
-      const bf16* const from = in.values + (in.head + index_t{here} * Dim + first);
+      const Number* const from = in.values + (in.head + index_t{here} * Dim + first);
       const bool there = whole || here < in.length;
       if constexpr (wide == 4) {
         const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};

@@ -7,8 +7,10 @@
 // bits64 or bits128, at a multiple of its size.
 
 #include <cstdint>
+#include <type_traits>
 
 #include <tenon/core/bit_cast.hpp>
+#include <tenon/core/number.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 
 TENON_KERNELS_BEGIN
@@ -116,6 +118,14 @@ struct wave {
   /// Two floats rounded to bf16, nearest even; `low` in the low half; NaN stays NaN.
   __attribute__((device)) TENON_INLINE static std::uint32_t pack_bf16(float low, float high) {
     return __builtin_amdgcn_perm(rounded(high), rounded(low), 0x07060302u);
+  }
+  /// The same to Number, bf16 or f16.
+  template <class Number>
+  __attribute__((device)) TENON_INLINE static std::uint32_t pack(float low, float high) {
+    if constexpr (std::is_same_v<Number, f16>)
+      return bit_cast<std::uint16_t>(static_cast<_Float16>(low)) | static_cast<std::uint32_t>(bit_cast<std::uint16_t>(static_cast<_Float16>(high))) << 16;
+    else
+      return pack_bf16(low, high);
   }
 
  private:

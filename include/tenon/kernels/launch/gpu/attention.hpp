@@ -13,22 +13,13 @@
 
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
+#include <tenon/kernels/launch/gpu/problem.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
 #include <tenon/kernels/shared/device_scores.hpp>
 #include <tenon/kernels/shared/unroll.hpp>
 #include <tenon/kernels/skeletons/attention_forward.hpp>
 
 TENON_KERNELS_BEGIN
-
-template <class Problem>
-struct attention_number {
-  using type = bf16;
-};
-template <class Problem>
-  requires requires { typename Problem::number; }
-struct attention_number<Problem> {
-  using type = typename Problem::number;
-};
 
 /// What the kernel of a problem is given. Strides count elements; every row of `dim` numbers is dense and aligned to 16 bytes.
 template <class Problem>
@@ -37,14 +28,14 @@ struct attention_arguments {
   using score_type = typename Problem::score;
   using weighting_type = typename Problem::weighting;
   using out_type = typename Problem::out;
-  using number = typename attention_number<Problem>::type;
+  using number = problem_number<Problem>;
 
   const number* q;              ///< [batch, query, head, dim]
   const number *keys, *values;  ///< [batch, kv_head, key, dim]: keys dense, `dim` apart
-  out_type* out;              ///< [batch, query, head, dim]
-  float* log_sum_exp;         ///< [batch, query, head] dense, natural; or null
-  const int* lengths;         ///< [batch]: keys of each sequence; or null: all have `length`
-  int queries, length;        ///< of each sequence; query i stands at position length - queries + i
+  out_type* out;                ///< [batch, query, head, dim]
+  float* log_sum_exp;           ///< [batch, query, head] dense, natural; or null
+  const int* lengths;           ///< [batch]: keys of each sequence; or null: all have `length`
+  int queries, length;          ///< of each sequence; query i stands at position length - queries + i
   int heads, kv_heads;
   index_t q_batch, q_query, q_head;        ///< strides of q
   index_t out_batch, out_query, out_head;  ///< strides of out

@@ -1,24 +1,29 @@
 #pragma once
 // Products on a GPU: what a kernel is given, and what each of its threads does, over the words of any machine. A problem is a named struct:
-// `struct my_product { using out = bf16; };`. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the
+// `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the
 // same whatever its tile: a token's bits do not depend on its batch.
 
+#include <tenon/kernels/launch/gpu/problem.hpp>
 #include <tenon/kernels/shared/device_sink.hpp>
+#include <tenon/kernels/shared/scaled_sink.hpp>
 #include <tenon/kernels/skeletons/tile_matmul.hpp>
 
 TENON_KERNELS_BEGIN
 
 /// out [token, row] = x [token, depth] w [row, depth]^T + bias [row] + residual [token, row]. Strides count elements; those of x and w are
-/// multiples of 8 and their first elements aligned to 16 bytes. bias and residual may be null.
+/// multiples of 16 bytes and their first elements aligned to 16 bytes. bias and residual may be null. Numbers of 8 bits have a scale per token of
+/// x and per row of w, by which their sums (exact where they are integers) are multiplied; null: 1.
 template <class Problem>
 struct matmul_arguments {
   using out_type = typename Problem::out;
-  const bf16 *x, *w;
+  using number = problem_number<Problem>;
+  const number *x, *w;
   out_type* out;
   const float* bias;
   const out_type* residual;
   int tokens, rows, depth;
   index_t x_stride, w_stride, out_stride, residual_stride;
+  const float *x_scale, *w_scale;
 };
 
 /// What one thread does.
@@ -28,8 +33,13 @@ TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   Words m;
   const typename Words::source in{a.x + token * a.x_stride, a.w + row * a.w_stride, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
   tile_matmul(m, in, [&]() TENON_LAMBDA {
-    return device_sink<Leaf, typename Problem::out>{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(
-        Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows);
+    using plain_sink = device_sink<Leaf, typename Problem::out>;
+    const int first_token = Leaf::block_y() * Words::block_tokens, first_row = Leaf::block_x() * Words::block_rows;
+    const plain_sink sink = plain_sink{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(first_token, first_row);
+    if constexpr (sizeof(problem_number<Problem>) == 1)
+      return scaled_sink<Leaf, plain_sink>{sink, a.x_scale == nullptr ? nullptr : a.x_scale + first_token, a.w_scale == nullptr ? nullptr : a.w_scale + first_row};
+    else
+      return sink;
   });
 }
 
