@@ -1,5 +1,5 @@
 #pragma once
-// Random problems of attention in bf16 as GPU kernels take them, with the answer of the reference in double.
+// Random problems of attention as GPU kernels take them, with the answer of the reference in double.
 
 #include <algorithm>
 #include <cmath>
@@ -39,7 +39,8 @@ struct attention_case {
   typename Problem::mask mask;
   typename Problem::score score;
   typename Problem::weighting weighting;
-  device_array<bf16> q, keys, values;
+  using number = problem_number<Problem>;
+  device_array<number> q, keys, values;
   device_array<typename Problem::out> out;
   std::span<const float> operands;  // what the policies point at
 
@@ -56,7 +57,7 @@ struct attention_case {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
     for (auto* all : {&q.all, &keys.all, &values.all})
-      for (bf16& x : *all) x = bf16(normal(random));
+      for (number& x : *all) x = number(normal(random));
   }
 
   attention_arguments<Problem> arguments() {
@@ -92,7 +93,7 @@ struct attention_case {
 
   /// The answer in double, [batch, query, head, dim].
   std::vector<double> reference() const {
-    const auto floats = [](const device_array<bf16>& from) {
+    const auto floats = [](const device_array<number>& from) {
       std::vector<float> to(from.count);
       for (std::size_t i = 0; i < from.count; ++i) to[i] = static_cast<float>(from.all[i]);
       return to;

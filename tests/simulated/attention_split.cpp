@@ -1,12 +1,10 @@
-// Decoding: keys split over blocks and merged, executed on both architectures against the reference in double.
+// Decoding: keys split over blocks and merged, executed on every architecture against the reference in double.
 #include <doctest/doctest.h>
 
 #include <limits>
 
-#include <tenon/kernels/launch/amd/attention.hpp>
-#include <tenon/kernels/launch/nvidia/attention.hpp>
-
 #include "attention_case.hpp"
+#include "machines.hpp"
 
 namespace {
 
@@ -21,10 +19,11 @@ struct decode {
   static constexpr int dim = 64, group = 4;
 };
 
-template <class Arch, class Words>
+template <class Arch>
 void check(attention_case<decode> c, int split) {
   using leaf = typename simulated<Arch>::leaf;
-  constexpr int tile_queries = Words::block_rows / decode::group, floats = attention_partial_floats<Words, decode>();
+  using words = typename kernels_of<Arch>::template attention_split<leaf, decode>;
+  constexpr int tile_queries = words::block_rows / decode::group, floats = attention_partial_floats<words, decode>();
   const int splits = (c.sizes.keys + split - 1) / split, tiles = (c.sizes.queries + tile_queries - 1) / tile_queries, groups = c.sizes.heads / decode::group;
   device_array<float> partials(static_cast<std::size_t>(splits * tiles * groups * c.sizes.batch) * floats);
   std::fill(c.out.all.begin(), c.out.all.end(), bf16(-7.0f));
@@ -36,18 +35,15 @@ void check(attention_case<decode> c, int split) {
   machine.readable(c.values.data(), c.values.bytes(), "values");
   machine.writable(partials.data(), partials.bytes(), "partials");
   machine.writable(c.out.data(), c.out.bytes(), "out");
-  machine.launch({splits * tiles, groups, c.sizes.batch}, {Words::threads}, static_cast<std::size_t>(Words::shared_bytes), attention_split_body<leaf, Words, decode>{a});
-  machine.launch({tiles, groups, c.sizes.batch}, {128}, 0, attention_merge_body<leaf, Words, decode>{a});
+  machine.launch({splits * tiles, groups, c.sizes.batch}, {words::threads}, static_cast<std::size_t>(words::shared_bytes), attention_split_body<leaf, words, decode>{a});
+  machine.launch({tiles, groups, c.sizes.batch}, {128}, 0, attention_merge_body<leaf, words, decode>{a});
   CAPTURE(machine.report().text());
   CHECK(machine.report().clean());
   CHECK(c.distance(c.reference()) <= 5e-3);
 }
 
-TEST_CASE("keys split over blocks give what one walk gives") {
-  for (const attention_sizes s : {attention_sizes{1, 4, 1, 1, 300}, {2, 8, 2, 3, 129}, {1, 4, 1, 1, 1}}) {
-    check<sm80, nvidia_attention_split<simulated<sm80>::leaf, decode>>({s, {}}, 128);
-    check<gfx942, amd_attention<simulated<gfx942>::leaf, decode>>({s, {}}, 128);
-  }
+TEST_CASE_TEMPLATE("keys split over blocks give what one walk gives", Arch, sm80, gfx90a, gfx942, gfx1100, gfx1201) {
+  for (const attention_sizes s : {attention_sizes{1, 4, 1, 1, 300}, {2, 8, 2, 3, 129}, {1, 4, 1, 1, 1}}) check<Arch>({s, {}}, 128);
 }
 
 }  // namespace

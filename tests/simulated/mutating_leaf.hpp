@@ -31,6 +31,7 @@ enum class mutation {
   wrong_swizzle,     // matrix loads look at the neighbouring chunk
   no_swizzle,        // chunks lie in order, everywhere: right and slow
   skip_shuffle,      // of mask n: a lane keeps its own
+  skip_packed_shuffle,
   wrong_shuffle,     // mask 1 becomes 2
   swap_packed,       // high and low
   truncate_packed,   // rounds towards zero
@@ -80,6 +81,9 @@ struct mutating_leaf : Base {
     if (is(mutation::skip_shuffle) && mask == now.n) return value;
     if (is(mutation::one_lane_leaves) && Base::thread() == 9) return value;
     return Base::shuffle_xor(value, is(mutation::wrong_shuffle) && mask == now.n ? (mask == 1 ? 2 : mask / 2) : mask, where);
+  }
+  static std::uint32_t shuffle_xor(std::uint32_t value, int mask, site where = site::current()) {
+    return is(mutation::skip_packed_shuffle) ? value : Base::shuffle_xor(value, mask, where);
   }
   static int uniform(int value, site where = site::current()) {
     return Base::uniform(is(mutation::own_uniform) ? value + Base::thread() % 2 : value, where);

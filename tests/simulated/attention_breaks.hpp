@@ -1,0 +1,85 @@
+#pragma once
+// Breaks the attention kernel of an architecture in one place at a time, below unchanged words or in what the kernel is given, and requires every
+// break to show: as a fault of the report, as a bank conflict, or as a wrong result.
+
+#include <span>
+#include <string>
+
+#include "attention_case.hpp"
+#include "breaks.hpp"
+#include "machines.hpp"
+
+namespace tenon::testing {
+
+struct windowed_problem {
+  using mask = window;  // its width is an operand: one off is a mask one off
+  using score = scaled;
+  using weighting = softmax;
+  using out = bf16;
+  static constexpr int dim = 64, group = 1;
+};
+
+/// `own`: breaks that only this architecture can have.
+template <class Arch>
+void check_attention_breaks(std::span<const break_row> own) {
+  using kernels = kernels_of<Arch>;
+  using leaf = typename kernels::broken;
+  using words = typename kernels::template attention<leaf, windowed_problem>;
+  using arguments = attention_arguments<windowed_problem>;
+  using enum mutation;
+  // 40 queries of 150 keys: three blocks of keys, the last ragged, rows beyond the last.
+  attention_case<windowed_problem> c{{1, 1, 1, 40, 150}, {.width = 70}};
+  const std::vector<double> want = c.reference();
+  const auto run = [&](slip wrong, int less_shared, auto&& change) {
+    return caught_by<Arch>(wrong, [&](const auto& machine) {
+      arguments a = c.arguments();
+      change(a);
+      c.template run<leaf, words>(machine, a, words::shared_bytes - less_shared);
+      return c.distance(want);
+    });
+  };
+  const auto same = [](arguments&) {};
+  REQUIRE(run({}, 0, same).empty());
+
+  const break_row slips[] = {
+      {"the 1st barrier left out", {drop_barrier, 0}},
+      {"the 2nd barrier left out", {drop_barrier, 1}},
+      {"the 3rd barrier left out", {drop_barrier, 2}},
+      {"a barrier left out by one warp", {drop_barrier_once, 1}},
+      {"a barrier too many in one warp", {extra_barrier, 2}},
+      {"the left operand's registers exchanged", {swap_left}},
+      {"the right operand's registers exchanged", {swap_right}},
+      {"sums exchanged in a late product", {swap_sums, kernels::late_product}},
+      {"sums begun anew in a late product", {first_for_all, kernels::late_product}},
+      {"the shuffle left out", {skip_shuffle, kernels::shuffled}},
+      {"the shuffle with the wrong lane", {wrong_shuffle, kernels::shuffled}},
+      {"a shuffle that one lane does not reach", {one_lane_leaves}},
+      {"weights packed the wrong way round", {swap_packed}},
+      {"e^x for 2^x", {wrong_exponent}},
+      {"results stored one access further", {store_elsewhere}},
+      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
+      {"loads from elsewhere in shared memory", {load_shared_elsewhere}},
+      {"a warp's number taken per lane", {own_uniform}},
+  };
+  const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
+  require_caught(slips, caught);
+  require_caught(own, caught);
+
+  const struct {
+    const char* says;
+    int less_shared;
+    void (*change)(arguments&);
+  } changes[] = {
+      {"16 bytes of shared memory too few", 16, [](arguments&) {}},
+      {"a mask one key too wide", 0, [](arguments& a) { ++a.mask.width; }},
+      {"a mask one key too narrow", 0, [](arguments& a) { --a.mask.width; }},
+      {"a key too few", 0, [](arguments& a) { --a.length; }},
+      {"a key too many", 0, [](arguments& a) { ++a.length; }},
+      {"a query too many", 0, [](arguments& a) { ++a.queries; }},
+      {"the wrong stride of q", 0, [](arguments& a) { a.q_query += 8; }},
+      {"the wrong scale", 0, [](arguments& a) { a.score.factor = 0.12f; }},
+  };
+  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
+}
+
+}  // namespace tenon::testing

@@ -1,0 +1,55 @@
+#pragma once
+// The simulated GPUs as tests see them: their words, and their leaf with slips.
+
+#include <tenon/kernels/launch/amd/attention.hpp>
+#include <tenon/kernels/launch/amd/matmul.hpp>
+#include <tenon/kernels/launch/nvidia/attention.hpp>
+#include <tenon/kernels/launch/nvidia/matmul.hpp>
+
+#include "mutating_leaf.hpp"
+
+namespace tenon::testing {
+
+/// AMD's architectures.
+template <class Arch>
+struct kernels_of {
+  using leaf = typename simulated<Arch>::leaf;
+  using broken = mutating_amd<Arch>;
+  template <class Leaf, class Problem>
+  using attention = amd_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_split = amd_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using matmul = amd_matmul<Leaf, problem_number<Problem>>;
+  static constexpr int read_at_once = 16;  ///< bytes of a row that products read whole, where its end is
+  static constexpr int late_product = 13;  ///< matrix instructions before one whose break must show
+  static constexpr int shuffled = leaf::side;
+};
+
+template <>
+struct kernels_of<sm80> {
+  using leaf = simulated<sm80>::leaf;
+  using broken = mutating_sm80;
+  template <class Leaf, class Problem>
+  using attention = nvidia_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_split = nvidia_attention_split<Leaf, Problem>;
+  template <class Leaf, class>
+  using matmul = nvidia_matmul<Leaf>;
+  static constexpr int read_at_once = 1;
+  static constexpr int late_product = 61;
+  static constexpr int shuffled = 1;
+};
+
+/// Two ways in which warps and copies may follow one another.
+struct order {
+  simulation::schedule schedule;
+  simulation::copies copies;
+};
+inline constexpr order orders[] = {{simulation::schedule::reversed, simulation::copies::lazy}, {simulation::schedule::random, simulation::copies::eager}};
+
+/// Relative L2 that numbers of `Number` and results of `Out` may be apart from double.
+template <class Number, class Out>
+inline constexpr double bound_of = std::is_same_v<Number, f16> && !std::is_same_v<Out, bf16> ? 1e-3 : 5e-3;
+
+}  // namespace tenon::testing
