@@ -6,6 +6,7 @@ SmolLM2's own and plain statements of the other published formats with their tel
 """
 
 import argparse
+import datetime
 import json
 from pathlib import Path
 
@@ -18,6 +19,17 @@ CHATML_TURN = "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] +
 CHATML_NEXT = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 LLAMA_NEXT = "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
 LLAMA_TURN = "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' }}"
+
+V3_LAST = """{{ bos_token }}{%- for message in messages -%}
+  {%- if message['role'] == 'system' -%}{{ message['content'] }}{%- endif -%}
+{%- endfor -%}
+{%- set ns = namespace(is_last_user=false) -%}
+{%- for message in messages -%}
+  {%- if message['role'] == 'user' -%}{%- set ns.is_last_user = true -%}{{ '<｜User｜>' + message['content'] + '<｜Assistant｜>' }}
+  {%- elif message['role'] == 'assistant' -%}{%- set ns.is_last_user = false -%}{{ message['content'] + '<｜end▁of▁sentence｜>' }}
+  {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt and not ns.is_last_user -%}{{ '<｜Assistant｜>' }}{%- endif -%}"""
 
 R1 = """{%- set ns = namespace(system='') -%}
 {%- for message in messages if message['role'] == 'system' -%}{%- set ns.system = message['content'] -%}{%- endfor -%}
@@ -69,6 +81,10 @@ TEMPLATES = {
         "<|begin_of_text|>",
     ),
     "deepseek-r1": (R1.replace("NEXT", "<think>\\n"), "<｜begin▁of▁sentence｜>"),
+    "chatml after a first token": ("{{ bos_token }}{% for message in messages %}" + CHATML_TURN + "{% endfor %}" + CHATML_NEXT, "<s>"),
+    "llama3 as it was said": ("{% for message in messages %}" + LLAMA_TURN.replace(" | trim", "") + "{% endfor %}" + LLAMA_NEXT, "<|begin_of_text|>"),
+    "deepseek-v3 of March 2025": (V3_LAST, "<｜begin▁of▁sentence｜>"),
+    "deepseek-v3": (R1.replace("NEXT", "").replace("{%- set content = content.split('</think>')[-1] -%}", ""), "<｜begin▁of▁sentence｜>"),
     "deepseek-r1 of January 2025": (R1.replace("NEXT", ""), "<｜begin▁of▁sentence｜>"),
 }
 
@@ -77,6 +93,7 @@ CONVERSATIONS = [
     [("system", "You are terse."), ("user", "Hi")],
     [("system", " padded \n"), ("user", "\n\n  two\nlines \t\n"), ("assistant", "  yes\n"), ("user", "")],
     [("user", "a"), ("assistant", "<think>\nhm, </think> b"), ("user", "c"), ("assistant", "x</think>y</think>\n\nz"), ("user", "d")],
+    [("user", "two"), ("user", "in a row"), ("assistant", "and an answer </think> last")],
     [("user", "über 日本語 👩‍👩‍👧 <|im_end|> '\"\\n {{ x }}"), ("assistant", "{% raw %}"), ("user", "\u00a0nbsp\x1c\x1f")],
 ]
 
@@ -84,6 +101,7 @@ CONVERSATIONS = [
 def render(template, bos, conversation):
     """As transformers' apply_chat_template: blocks trimmed, a sandbox, `continue` and `break`."""
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
     messages = [{"role": role, "content": text} for role, text in conversation]
     return environment.from_string(template).render(messages=messages, bos_token=bos, eos_token="", tools=None, documents=None, add_generation_prompt=True)
 

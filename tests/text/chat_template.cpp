@@ -36,7 +36,7 @@ TEST_CASE("equal to the rendering of the Jinja template") {
   auto cases = nlohmann::json::parse(samples::read("chat.json"));
   if (more != nullptr)
     for (const auto& each : nlohmann::json::parse(samples::read_path(more))) cases.push_back(each);
-  CHECK(cases.size() >= 8);
+  CHECK(cases.size() >= 12);
   for (const auto& each : cases) {
     CAPTURE(each["name"].get<std::string>());
     const tenon::chat_template style(each["template"].get<std::string>());
@@ -46,7 +46,9 @@ TEST_CASE("equal to the rendering of the Jinja template") {
 
 TEST_CASE("an unknown template is refused, and the sentence says what to do") {
   for (const char* unknown : {"", "{{ bos_token }}{% for m in messages %}[INST] {{ m.content }} [/INST]{% endfor %}", "<start_of_turn>user", "<|im_start|> only",
-                              "<|im_start|>assistant <|im_end|> {% if enable_thinking %}", "<|im_start|>assistant <|im_end|> message.content | trim"}) {
+                              "<|im_start|>assistant <|im_end|> {% if enable_thinking %}", "<|im_start|>assistant <|im_end|> message.content | trim",
+                              "<|im_start|>assistant <|im_end|> {% set system_message = 'Be kind.' %}", "<|start_header_id|>system<|end_header_id|>Be kind.<|eot_id|>",
+                              "<\uFF5CUser\uFF5C> <\uFF5CAssistant\uFF5C></think> <\uFF5Cend\u2581of\u2581sentence\uFF5C> bos_token"}) {
     CAPTURE(unknown);
     try {
       tenon::chat_template{unknown};

@@ -37,8 +37,8 @@ struct chat_part {
   std::string text;
 };
 
-/// A conversation format. Known are ChatML with or without a default system message (SmolLM2, Qwen 1.5 to 2.5), Llama 3 and 3.1 to 3.3, and
-/// DeepSeek-R1 with its distillations. Equal to rendering the file's Jinja template without tools.
+/// A conversation format. Known are ChatML with or without a default system message (SmolLM2, Qwen 1.5 to 2.5), Llama 3 and 3.1 to 3.3,
+/// DeepSeek-V3 and R1 with its distillations. Equal to rendering the file's Jinja template without tools.
 class chat_template {
  public:
   enum class format { chatml, llama3, llama3_dated, deepseek_r1 };
@@ -48,16 +48,25 @@ class chat_template {
     const auto has = [&](std::string_view text) { return jinja.find(text) != std::string_view::npos; };
     // Templates that rewrite what was said are other formats, even where they use the same tokens.
     const bool rewrites = has("enable_thinking") || has("reasoning_content") || has(".strip(") || has(".lstrip(");
+    const bool first_token = has("bos_token");
     if (jinja.empty()) throw error("the model file has no chat template. Fix: a raw prompt (--raw), or an instruction-tuned model.");
-    if (has("<|im_start|>") && has("<|im_start|>assistant") && has("<|im_end|>") && !rewrites && !has("trim") && !has("<think>")) {
+    if (has("<|im_start|>") && has("<|im_start|>assistant") && has("<|im_end|>") && !rewrites && !has("trim") && !has("<think>") && !gives(jinja, "system_message")) {
       format_ = format::chatml;
+      begins_with_bos_ = first_token;
       default_system_ = default_system_of(jinja);
-    } else if (has("<|start_header_id|>") && has("<|end_header_id|>") && has("<|eot_id|>") && !rewrites && !has("<think>")) {
+    } else if (has("<|start_header_id|>") && has("<|end_header_id|>") && has("<|eot_id|>") && !rewrites && !has("<think>") &&
+               (has("Cutting Knowledge Date: December 2023") || !(has("<|start_header_id|>system") || gives(jinja, "system_message")))) {
       format_ = has("Cutting Knowledge Date: December 2023") ? format::llama3_dated : format::llama3;
+      begins_with_bos_ = first_token || has("<|begin_of_text|>");
+      trims_ = has("trim");
       if (has("strftime_now")) today();
-    } else if (has("<\uFF5CAssistant\uFF5C>") && has("<\uFF5CUser\uFF5C>") && has("<\uFF5Cend\u2581of\u2581sentence\uFF5C>") && !has("enable_thinking") && !has("thinking is defined")) {
+    } else if (has("<\uFF5CAssistant\uFF5C>") && has("<\uFF5CUser\uFF5C>") && has("<\uFF5Cend\u2581of\u2581sentence\uFF5C>") && !has("enable_thinking") && !has("thinking is defined") && first_token &&
+               !has("<\uFF5CAssistant\uFF5C></think>") && !has("<think></think>")) {
       format_ = format::deepseek_r1;
-      opens_thought_ = has("<\uFF5CAssistant\uFF5C><think>\\n");
+      begins_with_bos_ = true;
+      opens_thought_ = has("<\uFF5CAssistant\uFF5C><think>\\n") || has("<\uFF5CAssistant\uFF5C><think>\n");
+      forgets_thoughts_ = has("</think>')[-1]") || has("</think>\")[-1]");
+      answer_follows_ = has("content + '<\uFF5CAssistant\uFF5C>'") || has("message['content'] + '<\uFF5CAssistant\uFF5C>'");
     } else {
       std::string start(jinja.substr(0, 60));
       for (char& c : start) c = c >= ' ' && c <= '~' ? c : ' ';
@@ -70,6 +79,7 @@ class chat_template {
   /// The conversation, and the start of the assistant's next turn. A system message comes first, if at all.
   std::vector<chat_part> render(std::span<const message> conversation) const {
     std::vector<chat_part> out;
+    if (begins_with_bos_) out.push_back({chat_part::kind::bos, {}});
     switch (format_) {
       case format::chatml: chatml(conversation, out); break;
       case format::llama3: case format::llama3_dated: llama3(conversation, out); break;
@@ -108,7 +118,7 @@ class chat_template {
       text(out, std::move(words));
       control(out, "<|eot_id|>");
     };
-    out.push_back({chat_part::kind::bos, {}});
+    const auto trimmed = [&](const std::string& words) { return trims_ ? without_white(words) : words; };
     if (format_ == format::llama3_dated) {
       const bool given = !conversation.empty() && conversation[0].from == role::system;
       turn(role::system, "Cutting Knowledge Date: December 2023\nToday Date: " + date_ + "\n\n" + (given ? trimmed(conversation[0].text) : ""));
@@ -119,8 +129,8 @@ class chat_template {
   }
 
   void deepseek_r1(std::span<const message> conversation, parts& out) const {
-    out.push_back({chat_part::kind::bos, {}});
     std::string system;
+    bool answering = false;  // the last user's turn has opened the answer
     for (const auto& m : conversation)
       if (m.from == role::system) system = m.text;
     text(out, system);
@@ -128,16 +138,19 @@ class chat_template {
       if (m.from == role::user) {
         control(out, "<\uFF5CUser\uFF5C>");
         text(out, m.text);
+        if (answer_follows_) control(out, "<\uFF5CAssistant\uFF5C>");
+        answering = answer_follows_;
       } else if (m.from == role::assistant) {
         // The model does not read its earlier thoughts again.
         constexpr std::string_view end = "</think>";
-        const auto thought = m.text.rfind(end);
-        control(out, "<\uFF5CAssistant\uFF5C>");
+        const auto thought = forgets_thoughts_ ? m.text.rfind(end) : std::string::npos;
+        if (!answer_follows_) control(out, "<\uFF5CAssistant\uFF5C>");
+        answering = false;
         text(out, thought == std::string::npos ? m.text : m.text.substr(thought + end.size()));
         control(out, "<\uFF5Cend\u2581of\u2581sentence\uFF5C>");
       }
     }
-    control(out, "<\uFF5CAssistant\uFF5C>");
+    if (!answering) control(out, "<\uFF5CAssistant\uFF5C>");
     if (opens_thought_) text(out, "<think>\n");
   }
 
@@ -166,8 +179,23 @@ class chat_template {
     return {};
   }
 
+  // Whether a template sets `name` to words of its own, and not to what was said.
+  static bool gives(std::string_view jinja, std::string_view name) {
+    for (auto at = jinja.find(name); at != std::string_view::npos; at = jinja.find(name, at + 1)) {
+      std::size_t i = at + name.size();
+      const auto skip = [&] {
+        while (i < jinja.size() && jinja[i] == ' ') ++i;
+      };
+      skip();
+      if (i >= jinja.size() || jinja[i] != '=') continue;
+      ++i, skip();
+      if (i + 1 < jinja.size() && (jinja[i] == '\'' || jinja[i] == '"') && jinja[i + 1] != jinja[i]) return true;
+    }
+    return false;
+  }
+
   // Without white space at both ends, as Python's str.strip, which Jinja's trim is.
-  static std::string trimmed(std::string_view words) {
+  static std::string without_white(std::string_view words) {
     const auto white = [](std::string_view character) {
       if (character.size() == 1) return (character[0] >= '\t' && character[0] <= '\r') || (character[0] >= '\x1c' && character[0] <= ' ');
       constexpr std::string_view wide = "\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000";
@@ -197,7 +225,8 @@ class chat_template {
   format format_ = format::chatml;
   std::string default_system_;
   std::string date_ = "26 Jul 2024";  // what the published template says where nothing else is set
-  bool opens_thought_ = false;
+  bool begins_with_bos_ = false, trims_ = false;                                       // Llama 3 and, the first, ChatML
+  bool opens_thought_ = false, forgets_thoughts_ = false, answer_follows_ = false;  // DeepSeek
 };
 
 }  // namespace tenon
