@@ -12,6 +12,7 @@
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/launch/attention.hpp>
 #include <tenon/kernels/launch/attention_heads.hpp>
+#include <tenon/kernels/launch/combine.hpp>
 #include <tenon/kernels/launch/cpu.hpp>
 #include <tenon/kernels/launch/embed.hpp>
 #include <tenon/kernels/launch/gate.hpp>
