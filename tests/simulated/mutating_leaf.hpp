@@ -39,6 +39,9 @@ enum class mutation {
   store_elsewhere,   // global stores land one access further
   store_shared_elsewhere,
   load_shared_elsewhere,
+  load_neighbours,  // of 4 bytes in shared memory: those 32 further or before
+  swap_nibbles,     // of what is loaded 8 bytes at a time
+  wrong_byte,       // permuted bytes are their neighbours
   own_uniform,      // each lane has its own
   one_lane_leaves,  // out of a shuffle
 };
@@ -95,11 +98,19 @@ struct mutating_leaf : Base {
   }
   template <class T>
   static T load_shared(address from, site where = site::current()) {
-    return Base::template load_shared<T>(place(is(mutation::load_shared_elsewhere) ? from ^ address{sizeof(T)} : from), where);
+    if (is(mutation::load_neighbours) && sizeof(T) == 4) from ^= 32;
+    T value = Base::template load_shared<T>(place(is(mutation::load_shared_elsewhere) ? from ^ address{sizeof(T)} : from), where);
+    if constexpr (sizeof(T) == 8)
+      if (is(mutation::swap_nibbles))
+        for (std::uint32_t& word : value.word) word = (word >> 4 & 0x0f0f0f0fu) | (word << 4 & 0xf0f0f0f0u);
+    return value;
   }
   template <class T>
   static void store_shared(address to, const T& value, site where = site::current()) {
     Base::store_shared(place(is(mutation::store_shared_elsewhere) ? to ^ address{sizeof(T)} : to), value, where);
+  }
+  static std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t select) {
+    return Base::permute_bytes(a, b, is(mutation::wrong_byte) ? select ^ 0x100u : select);
   }
   static float exp2(float x) { return Base::exp2(is(mutation::wrong_exponent) ? 1.44269504f * x : x); }
   template <class Number>

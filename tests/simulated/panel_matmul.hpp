@@ -12,9 +12,9 @@
 
 namespace tenon::testing {
 
-/// Words: of one matrix. Leaf may be another than the machine's.
-template <class Leaf, class Words, class Machine>
-void run_panels(const Machine& machine, stored_case& c, int shared_bytes = Words::shared_bytes) {
+/// Words: of one matrix. Leaf may be another than the machine's. change(body) changes what the kernel is given.
+template <class Leaf, class Words, class Machine, class Change>
+void run_panels(const Machine& machine, stored_case& c, int shared_bytes, Change&& change) {
   const int padded = (c.depth + 63) / 64 * 64;
   std::vector<bf16> arranged(stored_case::count(c.tokens, padded) + stored_case::slack);
   c.show(machine);
@@ -22,11 +22,16 @@ void run_panels(const Machine& machine, stored_case& c, int shared_bytes = Words
   using arrange = arrange_body<typename Machine::leaf, Words>;
   machine.launch({c.tokens, 1, 1}, {arrange::threads}, 0, arrange{c.x.data(), arranged.data(), c.depth, c.depth, padded, c.depth % 2 == 0});
   using body = panel_matmul_body<Leaf, Words, float, added>;
-  const body b{{arranged.data(), {c.panels.data()}, padded, static_cast<index_t>(c.panel_pitch), c.tokens, (c.rows + 15) / 16, padded},
-               {c.out.data(), c.bias.data(), nullptr, c.tokens, c.rows, c.rows, 0, {}}};
+  body b{{arranged.data(), {c.panels.data()}, padded, static_cast<index_t>(c.panel_pitch), c.tokens, (c.rows + 15) / 16, padded},
+         {c.out.data(), c.bias.data(), nullptr, c.tokens, c.rows, c.rows, 0, {}}};
+  change(b);
   const auto tiles = [](int n, int of) { return (n + of - 1) / of; };
   machine.launch({tiles(c.rows, Words::block_rows), tiles(c.tokens, Words::block_tokens), 1}, {Words::threads}, static_cast<std::size_t>(shared_bytes), b);
   machine.forget(arranged.data());
+}
+template <class Leaf, class Words, class Machine>
+void run_panels(const Machine& machine, stored_case& c) {
+  run_panels<Leaf, Words>(machine, c, Words::shared_bytes, [](auto&) {});
 }
 
 /// Every storage, with every check, in two orders, copies late and early: right, and the same bits.

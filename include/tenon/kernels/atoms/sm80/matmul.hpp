@@ -81,8 +81,6 @@ struct matmul_words {
       body(stage{at, next, k + depth >= in.deep});
       free = at, at = next;
     }
-    Leaf::template wait<0>();
-    Leaf::barrier();
   }
 
   /// sums += x w^T over one stage.
@@ -91,7 +89,7 @@ struct matmul_words {
       if (step == 0) start(free_at);
       if (step + 1 < depth / 16) {
         load((step + 1) % 2, s.at, step + 1);
-      } else {  // all have read this stage, and the next one is there
+      } else {  // all have read this stage, and the next one is there; after the last one, shared memory is free
         Leaf::template wait<Stages - 2>();
         Leaf::barrier();
         if (!s.last) load((step + 1) % 2, s.next, 0);
