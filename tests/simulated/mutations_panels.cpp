@@ -71,7 +71,7 @@ TEST_CASE("every break of the products of sm_80 with stored weights shows") {
       {"weights packed the wrong way round", {swap_packed}},
       {"the left operand's registers exchanged", {swap_left}},
       {"the right operand's registers exchanged", {swap_right}},
-      {"sums begun anew in the 40th product", {first_for_all, 39}},
+      {"sums begun anew in the 33rd product", {first_for_all, 32}},
       {"results stored one access further", {store_elsewhere}},
       {"results stored elsewhere in shared memory", {store_shared_elsewhere}},
       {"the synchronisation between a warp's stores and loads left out", {drop_sync_warp, 0}},
