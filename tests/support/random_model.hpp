@@ -23,6 +23,7 @@ struct random_model_shape {
   tenon::storage kind = tenon::storage::f32;  ///< of the matrices; vectors are F32
   tenon::index_t width = 64, blocks = 2, query_heads = 4, kv_heads = 2, head_dim = 16, hidden = 128;
   double theta = 10000, epsilon = 1e-5;
+  float sharpness = 1.5f;  ///< spread of queries and keys; 1 is how models begin their training
   std::uint64_t seed = 1;
 };
 
@@ -114,7 +115,7 @@ class random_model {
     for (tenon::index_t i = 0; i < shape_.blocks; ++i) {
       const std::string block = "blk." + std::to_string(i) + ".";
       vector(block + "attn_norm.weight", width, 1, 0.2f);
-      matrix(block + "attn_q.weight", q, width, 1.5f / root(width)), matrix(block + "attn_k.weight", kv, width, 1.5f / root(width)), matrix(block + "attn_v.weight", kv, width, 1 / root(width));
+      matrix(block + "attn_q.weight", q, width, shape_.sharpness / root(width)), matrix(block + "attn_k.weight", kv, width, shape_.sharpness / root(width)), matrix(block + "attn_v.weight", kv, width, 1 / root(width));
       if (qwen2) vector(block + "attn_q.bias", q, 0, 1), vector(block + "attn_k.bias", kv, 0, 1), vector(block + "attn_v.bias", kv, 0, 1);
       matrix(block + "attn_output.weight", width, q, 1 / root(q));
       vector(block + "ffn_norm.weight", width, 1, 0.2f);

@@ -20,7 +20,7 @@ struct grouped_attention : cached_attention<Spec> {
   static constexpr auto activations = parts_of::plan();
 
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, typename cached_attention<Spec>::template state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);

@@ -7,6 +7,7 @@
 
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/launch/cpu.hpp>
+#include <tenon/kernels/launch/machine_types.hpp>
 #include <tenon/model/parameter.hpp>
 #include <tenon/model/plan.hpp>
 
@@ -16,8 +17,8 @@ namespace tenon {
 template <class Machine>
 struct pass {
   const Machine& machine;
-  index_t first;         ///< position of the first token of the block
-  index_t tokens;        ///< tokens in the block, 1 to block_tokens; in training a sequence of any length
+  typename place_on<Machine>::type first;  ///< position of the first token of the block
+  index_t tokens;                          ///< tokens in the block, 1 to block_tokens; in training a sequence of any length
   float* activations;  ///< the arena part that belongs to the running layer: as large as its plan
   std::byte* scratch;  ///< workspace of the kernels: as large as the layer asked for
 };

@@ -24,7 +24,7 @@ class model {
   struct parts {
     Machine machine;
     weights_file file;   ///< embedding rows are read from here
-    buffer packed;
+    typename memory_on<Machine>::type packed;
     typename Decoder::weights weights;
   };
   explicit model(std::shared_ptr<const parts> owned) : parts_(std::move(owned)) {}
@@ -106,13 +106,15 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
     }
   };
   detail::each_parameter<Decoder>(weights, measure{source, machine, known, bytes});
-  weights.embedding = detail::expect_tensor(source, "token_embd.weight", Decoder::shape.vocabulary, Decoder::shape.width);
+  const stored_matrix& embedding = detail::expect_tensor(source, "token_embd.weight", Decoder::shape.vocabulary, Decoder::shape.width);
+  const packed_matrix* const head = Decoder::tied ? &weights.head : nullptr;
+  const std::size_t lookup = lookup_bytes(machine, embedding, head);
   for (const stored_tensor& tensor : source.tensors())
     if (!known.contains(tensor.name))
       throw error("'", detail::shown(source.path()), "' has a tensor '", tensor.name, "' ", detail::shape_text(tensor.matrix.rows, tensor.matrix.columns),
                   " that the model does not use. Fix: the spec that belongs to this file (a bias? an untied head?).");
 
-  packed = buffer(bytes, "the packed weights");
+  packed = allocate(machine, bytes + lookup, "the packed weights", memory_use::constants);
   struct packer {
     const weights_file& source;
     const Machine& machine;
@@ -132,6 +134,7 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
     }
   };
   detail::each_parameter<Decoder>(weights, packer{source, machine, packed.data()});
+  weights.embedding = lookup_table(machine, embedding, head, packed.data() + bytes);
   source.drop_pages();
   return model<Decoder, Machine>(std::move(owned));
 }

@@ -18,7 +18,7 @@ class own_memory {
     if (capacity <= 0) throw error("[capacity] of a sequence must be positive. Fix: give the most tokens, prompt and answer together.");
     std::size_t bytes = 0;
     facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { bytes += Block::state_bytes(machine, capacity); });
-    cache_ = buffer(bytes, "the key-value cache");
+    cache_ = allocate(machine, bytes, "the key-value cache");
     std::byte* at = cache_.data();
     facts::each_block([&]<class Block, std::size_t Run>(index_t, index_t) {
       std::get<Run>(states_).push_back(Block::open_state(machine, at, capacity));
@@ -43,7 +43,7 @@ class own_memory {
  private:
   using facts = typename Decoder::facts;
   index_t capacity_;
-  buffer cache_;
+  typename memory_on<Machine>::type cache_;
   states states_;
 };
 

@@ -43,6 +43,7 @@ class sequence {
       const view<float, 2> x = run(part);
       if (done == tokens.size()) project(x.rows(x.extent[0] - 1, 1), logits());
     }
+    await(model_->machine);
     return {logits().data, static_cast<std::size_t>(Decoder::shape.vocabulary)};
   }
 
@@ -53,7 +54,9 @@ class sequence {
       throw error("[out] must be [tokens, vocabulary] = [", tokens.size(), ", ", Decoder::shape.vocabulary, "].");
     for (std::size_t done = 0; done < tokens.size();) {
       const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
-      project(run(part), out.rows(static_cast<index_t>(done), static_cast<index_t>(part.size())));
+      const results_on<Machine> to(model_->machine, out.rows(static_cast<index_t>(done), static_cast<index_t>(part.size())));
+      project(run(part), to.rows);
+      to.collect();
       done += part.size();
     }
   }
@@ -86,8 +89,9 @@ class sequence {
     std::size_t scratch_bytes = matmul_scratch(machine, block_tokens, Decoder::shape.width);
     facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { scratch_bytes = std::max(scratch_bytes, Block::scratch_bytes(machine, memory_.most())); });
     const std::size_t arena_bytes = round_up(static_cast<std::size_t>(Decoder::arena_floats) * sizeof(float), 64);
-    arena_ = buffer(arena_bytes + scratch_bytes, "the activations");
-    scratch_ = arena_.data() + arena_bytes;
+    const std::size_t told_bytes = announcement_bytes(machine, block_tokens);
+    arena_ = allocate(machine, arena_bytes + told_bytes + scratch_bytes, "the activations");
+    told_ = arena_.data() + arena_bytes, scratch_ = told_ + told_bytes;
   }
   using facts = typename Decoder::facts;
 
@@ -106,9 +110,10 @@ class sequence {
     const auto count = static_cast<index_t>(tokens.size());
     const view<float, 2> x = Decoder::activations.in(arena, Decoder::stream, count), normed = Decoder::activations.in(arena, Decoder::normed, count);
     auto& states = memory_.extend(length_, count);
-    const pass<Machine> now{.machine = machine, .first = length_, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
+    const announcement<Machine> told = announce(machine, tokens.data(), count, length_, told_);
+    const pass<Machine> now{.machine = machine, .first = told.first, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
 
-    embed(machine, weights.embedding, tokens.data(), x);
+    embed(machine, weights.embedding, told.tokens, x);
     facts::each_block([&]<class Block, std::size_t Run>(index_t i, index_t) {
       const auto at = static_cast<std::size_t>(i);
       Block::forward(now, std::get<Run>(weights.blocks)[at], std::get<Run>(states)[at], normed, x, Decoder::shape.epsilon);
@@ -129,8 +134,8 @@ class sequence {
   std::shared_ptr<const parts> model_;
   index_t length_;
   Memory memory_;
-  buffer arena_;
-  std::byte* scratch_ = nullptr;
+  typename memory_on<Machine>::type arena_;
+  std::byte *told_ = nullptr, *scratch_ = nullptr;
 };
 
 }  // namespace tenon

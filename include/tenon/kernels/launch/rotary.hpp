@@ -11,6 +11,14 @@
 
 TENON_KERNELS_BEGIN
 
+namespace kernel_detail {
+inline void check_rotate(const view<float, 3>& x, index_t pairs, index_t first) {
+  if (x.stride[2] != 1) throw error("[rotate] needs heads of neighbouring values. Fix: pass a view whose last stride is 1.");
+  if (2 * pairs > x.extent[2]) throw error("[rotary.dims] is ", 2 * pairs, ", but a head has ", x.extent[2], " features. Fix: at most the head dim.");
+  if (first < 0 || first + x.extent[0] > 1'500'000) throw error("[rotate] positions must lie in [0, 1500000], but reach ", first + x.extent[0], ". Fix: a shorter context.");
+}
+}  // namespace kernel_detail
+
 /// Turns the first `turned(dim)` features of every head of x: [token, head, dim], last stride 1, in place. Token t stands at
 /// position first + t, in [0, 1'500'000]. A policy without rotation does nothing.
 template <class Machine, class Position>
@@ -18,9 +26,7 @@ template <class Machine, class Position>
 void rotate(const Machine& machine, const Position& position, view<float, 3> x, index_t first) {
   const index_t dim = x.extent[2], pairs = position.turned(dim) / 2;
   if (pairs == 0) return;
-  if (x.stride[2] != 1) throw error("[rotate] needs heads of neighbouring values. Fix: pass a view whose last stride is 1.");
-  if (2 * pairs > dim) throw error("[rotary.dims] is ", 2 * pairs, ", but a head has ", dim, " features. Fix: at most the head dim.");
-  if (first < 0 || first + x.extent[0] > 1'500'000) throw error("[rotate] positions must lie in [0, 1500000], but reach ", first + x.extent[0], ". Fix: a shorter context.");
+  kernel_detail::check_rotate(x, pairs, first);
   const float amplitude = static_cast<float>(position.amplitude());
   const bool in_halves = position.pairing == halves;
   constexpr int wide = 16;

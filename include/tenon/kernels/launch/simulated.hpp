@@ -3,7 +3,9 @@
 // undefined or unnoticed. `simulated<sm80>{}`, `simulated<gfx942>{}` and the others of launch/gpu/arch.hpp are used like any machine. Needs Boost.Context (the CMake
 // target tenon::simulated). What is checked, and what it does not prove: kernels/atoms/simulated/README.md.
 
+#include <cstring>
 #include <memory>
+#include <utility>
 
 #include <tenon/kernels/atoms/gfx1100/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/gfx1201/leaf_simulated.hpp>
@@ -11,6 +13,7 @@
 #include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
 #include <tenon/kernels/launch/gpu/arch.hpp>
+#include <tenon/kernels/launch/machine_types.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -66,6 +69,42 @@ class simulated {
     mutable const void* all_[most];
     mutable int count_ = 0;
   };
+
+  /// Memory of the machine (launch/machine_types.hpp): what lies beyond its end belongs to nobody, so that a kernel which goes there is seen.
+  class device_memory {
+   public:
+    device_memory() = default;
+    device_memory(const simulated& machine, std::size_t bytes, const char* what, memory_use use)
+        : device_(machine.device_), bytes_(bytes + beyond, what), size_(bytes) {
+      const bool constants = use == memory_use::constants;
+      device_->memory().add(data(), bytes, what, constants ? simulation::access::read_only : simulation::access::writable,
+                            constants ? simulation::content::initialised : simulation::content::uninitialised);
+    }
+    device_memory(device_memory&&) = default;
+    device_memory& operator=(device_memory&& other) noexcept {
+      release();
+      device_ = std::move(other.device_), bytes_ = std::move(other.bytes_), size_ = other.size_;
+      return *this;
+    }
+    ~device_memory() { release(); }
+
+    std::byte* data() const noexcept { return bytes_.data(); }
+    std::size_t size() const noexcept { return size_; }
+
+   private:
+    void release() {
+      if (device_ != nullptr) device_->memory().forget(data());
+    }
+    static constexpr std::size_t beyond = 256;
+    std::shared_ptr<simulation::executor> device_;
+    buffer bytes_;
+    std::size_t size_ = 0;
+  };
+  /// Bytes of the host to memory of the machine, in order with the launches.
+  void copy(void* to, const void* from, std::size_t bytes) const {
+    std::memcpy(to, from, bytes);
+    device_->memory().written(to, bytes);
+  }
 
   /// What the launches so far did and did wrong.
   const simulation::report& report() const { return device_->report(); }

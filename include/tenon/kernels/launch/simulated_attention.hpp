@@ -4,9 +4,9 @@
 
 #include <vector>
 
-#include <tenon/kernels/launch/amd/attention.hpp>
+#include <tenon/kernels/launch/amd/words.hpp>
 #include <tenon/kernels/launch/number_view.hpp>
-#include <tenon/kernels/launch/nvidia/attention.hpp>
+#include <tenon/kernels/launch/nvidia/words.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 #include <tenon/policies/mask.hpp>
 #include <tenon/policies/score.hpp>
@@ -22,16 +22,6 @@ struct simulated_problem {
   using weighting = Weighting;
   using out = float;
   static constexpr int dim = Dim, group = 1;
-};
-
-// The words of an architecture: those of AMD's GPUs where none are named.
-template <class Arch, class Problem>
-struct simulated_attention_words {
-  using type = amd_attention<typename simulated<Arch>::leaf, Problem>;
-};
-template <class Problem>
-struct simulated_attention_words<sm80, Problem> {
-  using type = nvidia_attention<typename simulated<sm80>::leaf, Problem>;
 };
 
 // Memory of the device for the time of one call. Bytes beyond its end belong to nobody, so that a kernel which goes there is seen.
@@ -62,7 +52,7 @@ template <int Dim, class Arch, class Mask, class Score, class Weighting>
 void attend_simulated(const simulated<Arch>& machine, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask,
                       const Score& score, const Weighting& weighting) {
   using problem = simulated_problem<Mask, Score, Weighting, Dim>;
-  using words = typename simulated_attention_words<Arch, problem>::type;
+  using words = typename words_of<Arch>::template attention<typename simulated<Arch>::leaf, problem>;
   const index_t batch = q.extent[0], queries = q.extent[1], heads = q.extent[2], keys = k.extent[1], kv_heads = k.extent[2];
   simulated_array<bf16> device_q(batch * queries * heads * Dim), device_k(batch * keys * kv_heads * Dim),
       device_v(batch * keys * kv_heads * Dim);

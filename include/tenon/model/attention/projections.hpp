@@ -109,7 +109,7 @@ template <class Spec>
 struct cached_attention {
   using parts_of = attention_projections<Spec>;
   template <class Machine>
-  using state = typename parts_of::cache;
+  using state = typename cache_on<Machine, typename parts_of::cache_number, parts_of::shape>::type;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t capacity) {
     return parts_of::cache_bytes(machine, capacity);

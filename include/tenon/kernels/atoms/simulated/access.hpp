@@ -72,7 +72,7 @@ inline bool allowed_global(executor& e, const void* pointer, std::size_t bytes, 
   }
   if (!e.checked()) return true;
   const std::size_t first = address - r->first;
-  const std::uint32_t block = e.linear_block() + 1;
+  const std::uint32_t before = e.memory().first_block(), block = before + e.linear_block() + 1;
   const accessor by = e.as(e.me(), at);
   bool unwritten = false;
   global_write raced;
@@ -85,7 +85,7 @@ inline bool allowed_global(executor& e, const void* pointer, std::size_t bytes, 
   if (r->writable) {
     for (std::size_t i = first; i < first + bytes; ++i) {
       global_write& last = r->writes[i];
-      if (last.block != 0 && (last.block != block || (last.thread != by.thread && last.time >= e.since(last.thread, by)))) raced = last;
+      if (last.block > before && (last.block != block || (last.thread != by.thread && last.time >= e.since(last.thread, by)))) raced = last;
       if (write) last = {block, by.now, static_cast<std::uint16_t>(by.thread), at};
     }
   }

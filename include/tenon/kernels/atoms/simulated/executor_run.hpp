@@ -38,7 +38,7 @@ inline void executor::run(extent grid, extent block, std::size_t shared_bytes, v
   if (grid.x < 1 || grid.y < 1 || grid.z < 1) throw error("[grid] of launch is empty. Fix: launch at least one block.");
   if (current() != nullptr) throw error("[launch] of a simulated machine inside a kernel. Fix: launch from the host.");
   prepare(block, shared_bytes);
-  memory_.begin_launch();
+  memory_.begin_launch(grid.size());
   grid_ = grid, body_ = body, argument_ = argument;
   random_ = how_.seed * 2654435761u + 1;
   given_up_ = false, thrown_ = nullptr;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace simulation {
 enum class access : std::uint8_t { read_only, writable };
 enum class content : std::uint8_t { initialised, uninitialised };
 
-/// Who wrote a byte last in this launch: 1 + the block, the thread, and when.
+/// Who wrote a byte last: the block, counted from 1 through all launches, the thread, and when.
 struct global_write {
   std::uint32_t block = 0, time = 0;
   std::uint16_t thread = 0;
@@ -51,8 +52,21 @@ class global_memory {
     last_ = 0;
   }
   void clear() { regions_.clear(), last_ = 0; }
-  void begin_launch() {
-    for (region& r : regions_) r.writes.assign(r.writes.size(), {});
+  /// The launch that begins has so many blocks. What earlier ones wrote is there for all of them.
+  void begin_launch(std::int64_t blocks) {
+    first_block_ = after_;
+    if (blocks > std::numeric_limits<std::uint32_t>::max() - std::int64_t{first_block_}) {
+      for (region& r : regions_) r.writes.assign(r.writes.size(), {});
+      first_block_ = 0;
+    }
+    after_ = first_block_ + static_cast<std::uint32_t>(blocks);
+  }
+  /// Blocks of earlier launches; those of this one are first_block() + 1, ...
+  std::uint32_t first_block() const { return first_block_; }
+  /// The host has written here.
+  void written(const void* data, std::size_t bytes) {
+    const auto at = reinterpret_cast<std::uintptr_t>(data);
+    if (region* r = find(at, bytes); r != nullptr && !r->written.empty()) std::memset(r->written.data() + (at - r->first), 1, bytes);
   }
 
   /// The region that holds all of [at, at + bytes), or null.
@@ -80,6 +94,7 @@ class global_memory {
   static bool inside(const region& r, std::uintptr_t at, std::size_t bytes) { return at >= r.first && at < r.last && bytes <= r.last - at; }
   std::vector<region> regions_;
   std::size_t last_ = 0;
+  std::uint32_t first_block_ = 0, after_ = 0;
 };
 
 }  // namespace simulation

@@ -35,7 +35,8 @@ struct attention_arguments {
   out_type* out;                ///< [batch, query, head, dim]
   float* log_sum_exp;           ///< [batch, query, head] dense, natural; or null
   const int* lengths;           ///< [batch]: keys of each sequence; or null: all have `length`
-  int queries, length;          ///< of each sequence; query i stands at position length - queries + i
+  int queries, length;          ///< of each sequence; query i stands at position length - after - queries + i
+  int after;                    ///< queries of the sequence that come after these, in another launch
   int heads, kv_heads;
   index_t q_batch, q_query, q_head;        ///< strides of q
   index_t out_batch, out_query, out_head;  ///< strides of out
@@ -68,7 +69,7 @@ struct attention_tile {
     rows = (a.queries - first < tile_queries ? a.queries - first : tile_queries) * group;
     length = a.lengths == nullptr ? a.length : Leaf::load(a.lengths + batch);
   }
-  TENON_BOTH TENON_INLINE meaning_type mean() const { return {a.mask, a.score, length - a.queries + first, first_head, group, batch, length}; }
+  TENON_BOTH TENON_INLINE meaning_type mean() const { return {a.mask, a.score, length - a.after - a.queries + first, first_head, group, batch, length}; }
   /// Of q . k.
   TENON_BOTH TENON_INLINE float factor() const { return kernel_detail::score_factor<Problem>(a.score); }
   /// Bits per unit of a score as the words see it: without its factor, where that is all of the score.

@@ -15,7 +15,7 @@ template <class Problem>
 struct attention_split_arguments {
   attention_arguments<Problem> call;
   float* partials;
-  int split, splits;  ///< keys of a split, a multiple of 128; how many there are: (the longest length + split - 1) / split
+  int split, splits;  ///< keys of a split, a multiple of 128; how many the grid has: those that start beyond a sequence's end do nothing
 };
 
 /// Floats of one partial result: sums [row][dim], then of each row the greatest score, its reference, the total, and one unused.
@@ -38,7 +38,9 @@ template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void attention_split_kernel(const attention_split_arguments<Problem>& a) {
   const int part = Leaf::block_x() % a.splits, number = Leaf::block_x() / a.splits;
   const attention_tile<Leaf, Words, Problem> tile(a.call, number);
-  const int from = part * a.split, to = tile.length < from + a.split ? tile.length : from + a.split;
+  const int from = part * a.split;
+  if (from >= tile.length && part > 0) return;
+  const int to = tile.length < from + a.split ? tile.length : from + a.split;
   Words m(tile.factor());
   tile.hold(m);
   auto state = tile.state();

@@ -1,0 +1,29 @@
+#pragma once
+// The words of AMD's architectures, for launch functions.
+
+#include <tenon/kernels/launch/amd/attention.hpp>
+#include <tenon/kernels/launch/amd/matmul.hpp>
+#include <tenon/kernels/launch/gpu/arch.hpp>
+#include <tenon/kernels/launch/gpu/machine.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// One text of words serves all of them: their leaves differ.
+struct amd_words {
+  template <class Leaf, class Problem>
+  using attention = amd_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_split = amd_attention<Leaf, Problem>;
+  template <class Leaf>
+  using matmul = amd_matmul<Leaf>;
+};
+template <>
+struct words_of<gfx90a> : amd_words {};
+template <>
+struct words_of<gfx942> : amd_words {};
+template <>
+struct words_of<gfx1100> : amd_words {};
+template <>
+struct words_of<gfx1201> : amd_words {};
+
+TENON_KERNELS_END

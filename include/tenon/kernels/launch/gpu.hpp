@@ -1,0 +1,11 @@
+#pragma once
+// Everything that a model calls on a GPU: the launch functions of kernels/launch over a device_machine. Include it beside the machine.
+
+#include <tenon/kernels/launch/gpu/attend.hpp>
+#include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/embed.hpp>
+#include <tenon/kernels/launch/gpu/gate.hpp>
+#include <tenon/kernels/launch/gpu/norm.hpp>
+#include <tenon/kernels/launch/gpu/products.hpp>
+#include <tenon/kernels/launch/gpu/rotary.hpp>
+#include <tenon/kernels/launch/gpu/step.hpp>

@@ -1,0 +1,122 @@
+#pragma once
+// Attention over a cache on a GPU, called as on a processor. A few queries split the keys over blocks, whose results are merged in order of
+// the keys; many queries are tiles of rows, split too where the keys are more than one split. Which of these happens shows in no bit of a
+// result under fixed_split. The grid covers as many keys as may be reached soon, not those that are there: a recorded launch serves many tokens.
+
+#include <tenon/core/fault.hpp>
+#include <tenon/kernels/launch/attention.hpp>
+#include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/launch/gpu/attention_split.hpp>
+#include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/products.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// A problem by its parts.
+template <class Mask, class Score, class Weighting, int Dim, int Group>
+struct device_attention {
+  using mask = Mask;
+  using score = Score;
+  using weighting = Weighting;
+  using out = float;
+  static constexpr int dim = Dim, group = Group;
+};
+
+/// Keys that launches over a cache of `length` keys are good for: those that are there, and up to twice as many.
+TENON_INLINE constexpr index_t reach_of(index_t length, index_t capacity) {
+  index_t reach = 512;
+  while (reach < length) reach *= 2;
+  return reach < capacity ? reach : capacity;
+}
+
+namespace kernel_detail {
+
+// Partial results of a call lie in no more memory than this; more queries than fit are taken in turn.
+inline constexpr std::size_t most_partial_bytes = std::size_t{16} << 20;
+
+/// How a call is cut: tiles of `rows` rows, splits of the keys, tiles that are taken at a time.
+struct device_cut {
+  int tile_queries, splits, slab;
+  std::size_t tile_bytes;  ///< partial results of one tile of all kv heads
+
+  device_cut(int rows, int group, int kv, int dim, index_t queries, index_t reach, int split)
+      : tile_queries(rows / group), splits(static_cast<int>(tiles(reach, split))), tile_bytes(static_cast<std::size_t>(kv) * static_cast<std::size_t>(splits) * static_cast<std::size_t>(rows * (dim + 4)) * sizeof(float)) {
+    const index_t all = tiles(queries, tile_queries), fit = static_cast<index_t>(most_partial_bytes / tile_bytes);
+    slab = static_cast<int>(all < fit ? all : fit < 1 ? 1 : fit);
+  }
+  std::size_t bytes() const { return static_cast<std::size_t>(slab) * tile_bytes; }
+};
+
+template <class Machine, int Dim>
+using many_rows = typename words_of<typename Machine::arch>::template attention<typename Machine::leaf, device_attention<void, void, void, Dim, 1>>;
+template <class Machine, int Dim>
+using few_rows = typename words_of<typename Machine::arch>::template attention_split<typename Machine::leaf, device_attention<void, void, void, Dim, 1>>;
+
+template <class Words, device_machine Machine, class Problem>
+void attend_split(const Machine& machine, const attention_arguments<Problem>& all, int kv, index_t reach, int split, std::byte* scratch) {
+  using leaf = typename Machine::leaf;
+  const device_cut cut(Words::block_rows, Problem::group, kv, Problem::dim, all.queries, reach, split);
+  const int step = cut.slab * cut.tile_queries;
+  for (int first = 0; first < all.queries; first += step) {
+    attention_split_arguments<Problem> a{all, reinterpret_cast<float*>(scratch), split, cut.splits};
+    a.call.queries = all.queries - first < step ? all.queries - first : step;
+    a.call.after = all.queries - first - a.call.queries;
+    a.call.q += first * all.q_query, a.call.out += first * all.out_query;
+    const int here = tiles(a.call.queries, cut.tile_queries);
+    launch(machine, cut.splits * here, kv, attention_split_body<leaf, Words, Problem>{a}, Words::shared_bytes);
+    launch(machine, here, kv, attention_merge_body<leaf, Words, Problem>{a});
+  }
+}
+
+}  // namespace kernel_detail
+
+/// q rounded, and the partial results of a call.
+template <class Reduction = fixed_split, device_machine Machine>
+std::size_t attention_scratch(const Machine&, heads shape, index_t queries, index_t capacity, const Reduction& reduction = {}) {
+  kernel_detail::check_heads(shape);
+  const int split = kernel_detail::split_of(reduction, capacity), group = shape.query / shape.kv;
+  const auto of = [&](int rows) { return kernel_detail::device_cut(rows, group, shape.kv, shape.dim, queries, capacity, split).bytes(); };
+  const std::size_t many = of(shape.dim == 64 ? kernel_detail::many_rows<Machine, 64>::block_rows : kernel_detail::many_rows<Machine, 128>::block_rows);
+  const std::size_t few = of(shape.dim == 64 ? kernel_detail::few_rows<Machine, 64>::block_rows : kernel_detail::few_rows<Machine, 128>::block_rows);
+  return round_up(static_cast<std::size_t>(queries * shape.query * shape.dim) * sizeof(bf16), 64) + round_up(many > few ? many : few, 64);
+}
+
+/// As on a processor, for one sequence over memory of the machine: q and out [query, head, dim] of float; query i stands at position
+/// length - queries + i. scratch: attention_scratch for these queries, the cache's capacity and this reduction. Values of masked keys must
+/// be finite. Throws tenon::error for shapes that do not fit.
+template <int DimQK, int DimV, class Reduction = fixed_split, device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score, class Weighting = softmax>
+void attend(const Machine& machine, view<const float, 3> q, const device_cache<Query, Kv, Dim>& cache, view<float, 3> out, const Mask& mask, const Score& score, std::byte* scratch,
+            const Weighting& weighting = {}, const Reduction& reduction = {}) {
+  static_assert((DimQK == 0 || DimQK == Dim) && (DimV == 0 || DimV == Dim), "[attend] was given other head dims than its cache has. Fix: make them equal.");
+  using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv>;
+  using arch = typename Machine::arch;
+  using leaf = typename Machine::leaf;
+  using many = typename words_of<arch>::template attention<leaf, problem>;
+  using few = typename words_of<arch>::template attention_split<leaf, problem>;
+  kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
+  const index_t queries = q.extent[0];
+  if (cache.length > cache.capacity || queries > cache.length)
+    throw error("[cache.length] is ", cache.length, " with a capacity of ", cache.capacity, " keys and ", queries, " queries. Fix: append before attending.");
+  if (queries == 0) return;
+  view<const float, 2> rows(q.data, queries, Query * Dim);
+  rows.stride[0] = q.stride[0];
+  if (q.stride[1] != Dim) throw error("[q] of attend must have its heads one behind the other on a GPU. Fix: copy it first.");
+
+  attention_arguments<problem> a{};
+  a.q = kernel_detail::round_rows(machine, rows, scratch), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
+  a.lengths = cache.length_at, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(queries), a.heads = Query, a.kv_heads = Kv;
+  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.capacity * Dim;
+  a.mask = mask, a.score = score, a.weighting = weighting;
+  scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
+
+  const int split = kernel_detail::split_of(reduction, cache.capacity);
+  const index_t reach = reach_of(cache.length, cache.capacity);
+  if (queries * problem::group <= few::block_rows)
+    kernel_detail::attend_split<few>(machine, a, Kv, reach, split, scratch);
+  else if (reach <= split || !std::same_as<Reduction, fixed_split>)
+    kernel_detail::launch(machine, kernel_detail::tiles(a.queries, many::block_rows / problem::group), Kv, attention_body<leaf, many, problem>{a}, many::shared_bytes);
+  else
+    kernel_detail::attend_split<many>(machine, a, Kv, reach, split, scratch);
+}
+
+TENON_KERNELS_END

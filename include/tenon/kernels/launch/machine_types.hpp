@@ -1,0 +1,90 @@
+#pragma once
+// What a model holds on a machine and does not look into: memory, the cache of a layer, the place of a block of tokens. A processor's are
+// these; a GPU's are in launch/gpu/.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <tenon/core/memory.hpp>
+#include <tenon/core/storage.hpp>
+#include <tenon/kernels/shared/packed_matrix.hpp>
+#include <tenon/policies/cache.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// Whether kernels only read a piece of memory.
+enum class memory_use : unsigned char { constants, results };
+
+/// Memory that kernels of `Machine` reach and the host can read and write: Machine::device_memory where it names one, else the system's. Zeroed,
+/// aligned to 64, released at its end. The host touches it only while no kernel may: before launches and after `await`.
+template <class Machine>
+struct memory_on {
+  using type = buffer;
+};
+template <class Machine>
+  requires requires { typename Machine::device_memory; }
+struct memory_on<Machine> {
+  using type = typename Machine::device_memory;
+};
+template <class Machine>
+typename memory_on<Machine>::type allocate(const Machine& machine, std::size_t bytes, const char* what, [[maybe_unused]] memory_use use = memory_use::results) {
+  if constexpr (requires { typename Machine::device_memory; })
+    return typename Machine::device_memory(machine, bytes, what, use);
+  else
+    return buffer(bytes, what);
+}
+
+/// Until every kernel that was started has ended and its results can be read.
+template <class Machine>
+void await(const Machine& machine) {
+  if constexpr (requires { machine.wait(); }) machine.wait();
+}
+
+/// Rows of floats that kernels write and the host keeps: a processor's are the host's `out` itself.
+template <class Machine>
+struct results_on {
+  view<float, 2> rows;
+  results_on(const Machine&, view<float, 2> out) : rows(out) {}
+  /// Brings them to `out`.
+  void collect() const {}
+};
+
+/// The cache of one layer of heads `Shape`.
+template <class Machine, cache_number Number, heads Shape>
+struct cache_on {
+  using type = cache_view<Number>;
+};
+
+/// What kernels are told about the tokens of one block.
+template <class Machine>
+struct place_on {
+  using type = index_t;  ///< position of the first token
+};
+template <class Machine>
+struct announcement {
+  const std::int32_t* tokens;
+  typename place_on<Machine>::type first;
+};
+/// Bytes of memory, aligned to 64, that `announce` needs for up to `tokens` tokens.
+template <class Machine>
+std::size_t announcement_bytes(const Machine&, index_t) {
+  return 0;
+}
+/// Before the kernels of a block start: tokens first, first + 1, ... of a sequence are these. Both must live until the kernels have ended.
+template <class Machine>
+announcement<Machine> announce(const Machine&, const std::int32_t* tokens, index_t, index_t first, std::byte*) {
+  return {tokens, first};
+}
+
+/// The table that `embed` looks up in: `stored` as it is. `head` is the packed matrix of the same rows, if there is one, else null.
+template <class Machine>
+std::size_t lookup_bytes(const Machine&, const stored_matrix&, const packed_matrix*) {
+  return 0;
+}
+template <class Machine>
+stored_matrix lookup_table(const Machine&, const stored_matrix& stored, const packed_matrix*, std::byte*) {
+  return stored;
+}
+
+TENON_KERNELS_END

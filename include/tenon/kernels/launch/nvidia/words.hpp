@@ -1,0 +1,21 @@
+#pragma once
+// The words of NVIDIA's architectures, for launch functions.
+
+#include <tenon/kernels/launch/gpu/arch.hpp>
+#include <tenon/kernels/launch/gpu/machine.hpp>
+#include <tenon/kernels/launch/nvidia/attention.hpp>
+#include <tenon/kernels/launch/nvidia/matmul.hpp>
+
+TENON_KERNELS_BEGIN
+
+template <>
+struct words_of<sm80> {
+  template <class Leaf, class Problem>
+  using attention = nvidia_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_split = nvidia_attention_split<Leaf, Problem>;
+  template <class Leaf>
+  using matmul = nvidia_matmul<Leaf>;
+};
+
+TENON_KERNELS_END

@@ -1,0 +1,48 @@
+// A whole model on simulated GPUs, two layers of SmolLM2's shape with random weights: loaded, read and generated from by the lines that a
+// processor takes. Other models: exhaustive/models.cpp.
+#include "model_case.hpp"
+
+namespace {
+
+using namespace tenon;
+using namespace tenon::testing;
+using namespace tenon_test;
+
+struct smollm2_cut : tiny_llama {
+  static constexpr const char* name = "two layers of SmolLM2's shape";
+  static constexpr decoder_spec shape{.width = 576, .blocks = 2, .vocabulary = 288, .tied_head = head::tied, .epsilon = 1e-5f};
+  static constexpr attention_spec attention{.query_heads = 9, .kv_heads = 3, .head_dim = 64};
+  static constexpr auto gate = swiglu{.hidden = 1536};
+};
+using on_device = decoder<on_gpu<smollm2_cut>>;
+
+std::string written(const temporary_folder& folder) {
+  random_model({.kind = storage::bf16, .width = 576, .query_heads = 9, .kv_heads = 3, .head_dim = 64, .hidden = 1536, .theta = 1e5, .sharpness = 1}).write_gguf(folder / "llama.gguf");
+  return folder / "llama.gguf";
+}
+
+TEST_CASE("a prompt and the token after it: the logits of fp32") {
+  const temporary_folder folder;
+  const std::string file = written(folder);
+  const auto tokens = tokens_of(101);
+  const auto exact = all_logits(load<decoder<smollm2_cut>>(file, cpu()), tokens, tokens.size());
+  check_model<smollm2_cut>(simulated<sm80>({.schedule = simulation::schedule::reversed, .copies = simulation::copies::lazy}), file, tokens, 100, exact);
+  check_model<smollm2_cut>(simulated<gfx942>({.schedule = simulation::schedule::random, .seed = 3}), file, tokens, 100, exact);
+}
+
+TEST_CASE("a prompt at once and in chunks: the same bits; what is generated is the most probable token") {
+  const temporary_folder folder;
+  const auto model = load<on_device>(written(folder), simulated<sm80>({.checks = simulation::checks::results}));
+  const auto tokens = tokens_of(3);
+  const auto whole = all_logits(model, tokens, 3);
+  CHECK(all_logits(model, tokens, 2) == whole);
+
+  sequence answering(model, 16);
+  std::vector<std::int32_t> said;
+  for (const std::int32_t token : generate(answering, tokens, {.max_tokens = 1})) said.push_back(token);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0] == static_cast<std::int32_t>(argmax(std::span(whole).last(288))));
+  CHECK(model.machine().report().clean());
+}
+
+}  // namespace
