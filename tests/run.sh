@@ -5,12 +5,13 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() {
   cat <<'EOF'
-Usage: sh tests/run.sh [--all | --with CONFIGURATIONS] [--only NAMES] [--jobs N]
+Usage: sh tests/run.sh [--all | --device | --with CONFIGURATIONS] [--only NAMES] [--jobs N]
 
 Installs what is missing (apt, as root or with sudo), then configures, builds and runs every test, offline.
 
   --all         cpu,asan,tsan,neon,fuzz, and the long tests that cpu alone leaves out (every kernel on every
                 architecture): everything that can be run without a GPU
+  --device      on a machine with a GPU: kernels against the reference, and benches beside the vendor's library
   --with LIST   these configurations instead of cpu, with commas between:
                   cpu   this machine's compiler and instructions
                   asan  address and undefined-behaviour sanitizers
@@ -30,10 +31,11 @@ wrong() {
   echo "$* Fix: see --help." >&2
   exit 2
 }
-configurations=cpu only='' exhaustive=OFF jobs=$(nproc)
+configurations=cpu only='' exhaustive=OFF device='' jobs=$(nproc)
 while [ $# -gt 0 ]; do
   case $1 in
     --all) configurations=cpu,asan,tsan,neon,fuzz exhaustive=ON; shift; continue ;;
+    --device) device=yes; shift; continue ;;
     --help | -h) usage; exit 0 ;;
     --with | --only | --jobs) [ $# -gt 1 ] || wrong "$1 needs a value." ;;
     *) wrong "Unknown option '$1'." ;;
@@ -97,6 +99,26 @@ run_fuzzers() {
     fi
   done
 }
+
+# What needs a GPU, and nothing else. What is skipped, or has no compiler here, says so.
+run_on_device() {
+  code=0
+  step "device: configure" cmake -S "$root" --preset cpu -B "$builds/cpu" -DTENON_WERROR=ON
+  grep -E 'tenon::(cuda|hip): no|GPUs left out' "$builds/last.log" || true
+  for target in $(cmake --build "$builds/cpu" --target help | sed -nE 's/^(test_device_[a-z_]*|bench_gpu): phony$/\1/p'); do
+    step "device: build $target" cmake --build "$builds/cpu" -j "$jobs" --target "$target"
+  done
+  ctest --test-dir "$builds/cpu" -R '^device/' --no-tests=error -V >"$builds/last.log" 2>&1 || code=1
+  [ $code -eq 0 ] || cat "$builds/last.log"
+  grep -E '(Passed|Skipped|Failed) +[0-9]|: skipped: ' "$builds/last.log"
+  for program in "$builds"/cpu/bench/bench_kernels_gpu_*; do
+    [ -x "$program" ] || continue
+    echo "${program##*/}"
+    "$program" || [ $? -eq 77 ] || code=1
+  done
+  exit $code
+}
+[ -z "$device" ] || run_on_device
 
 for configuration in $configurations; do
   [ "$configuration" = cpu ] || exhaustive=OFF

@@ -10,10 +10,10 @@
 TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
-// Hidden, so that two libraries of one program that hold the same kernel each start their own. In a pass for a GPU that is older than Arch
-// the kernel is empty; with_arch never starts it there.
+// nvcc 13 makes what starts a kernel local to its file, so that two libraries of one program that hold the same kernel each start their own.
+// In a pass for a GPU that is older than Arch the kernel is empty; with_arch never starts it there.
 template <class Arch, class Body>
-__global__ void __attribute__((visibility("hidden"))) __launch_bounds__(Body::threads, blocks_of<Body>()) run_body(const __grid_constant__ Body body) {
+__global__ void __launch_bounds__(Body::threads, blocks_of<Body>()) run_body(const __grid_constant__ Body body) {
 #if defined(__CUDA_ARCH__)
   if constexpr (__CUDA_ARCH__ >= 10 * Arch::number) body();
 #endif
