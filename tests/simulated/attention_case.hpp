@@ -80,6 +80,10 @@ struct attention_case {
   }
   template <class Leaf, class Words, class Machine>
   void run(const Machine& machine, const attention_arguments<Problem>& a, int shared_bytes = Words::shared_bytes) {
+    launch<Words>(machine, attention_body<Leaf, Words, Problem>{a}, shared_bytes);
+  }
+  template <class Words, class Machine, class Body>
+  void launch(const Machine& machine, const Body& body, int shared_bytes = Words::shared_bytes) {
     std::fill(out.all.begin(), out.all.end(), typename Problem::out(-7.0f));
     machine.readable(q.data(), q.bytes(), "q");
     machine.readable(keys.data(), keys.bytes(), "keys");
@@ -88,7 +92,7 @@ struct attention_case {
     machine.readable(operands.data(), operands.size_bytes(), "operands");
     constexpr int tile = Words::block_rows / Problem::group;
     machine.launch({(sizes.queries + tile - 1) / tile, sizes.heads / Problem::group, sizes.batch}, {Words::threads},
-                   static_cast<std::size_t>(shared_bytes), attention_body<Leaf, Words, Problem>{a});
+                   static_cast<std::size_t>(shared_bytes), body);
   }
 
   /// The answer in double, [batch, query, head, dim].

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <tenon/kernels/atoms/sm80/fragments.hpp>
+#include <tenon/kernels/atoms/sm90a/operand.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
 namespace {
@@ -31,6 +32,43 @@ TEST_CASE("mma.m16n8k16: the executor's table has the published values") {
   for (const place& p : published_a) CHECK((mma::row_a(p.lane, p.element) == p.row && mma::column_a(p.lane, p.element) == p.column));
   for (const place& p : published_b) CHECK((mma::row_b(p.lane, p.element) == p.row && mma::column_b(p.lane, p.element) == p.column));
   for (const place& p : published_d) CHECK((mma::row_d(p.lane, p.element) == p.row && mma::column_d(p.lane, p.element) == p.column));
+}
+
+// Figures of wgmma.mma_async.m64nNk16, 'WGMMA .m64nNk16 register fragment layout' for matrix A and matrix D, rows of the first warp: the other three
+// are 16 rows further each.
+constexpr place published_wgmma_a[] = {{0, 0, 0, 0},  {0, 1, 0, 1}, {3, 1, 0, 7},  {4, 0, 1, 0},   {31, 1, 7, 7},  {0, 2, 8, 0},
+                                       {31, 3, 15, 7}, {0, 4, 0, 8}, {3, 5, 0, 15}, {28, 6, 15, 8}, {31, 7, 15, 15}};
+constexpr place published_wgmma_d[] = {{0, 0, 0, 0},  {0, 1, 0, 1},  {3, 1, 0, 7},   {4, 0, 1, 0},    {31, 1, 7, 7},    {0, 2, 8, 0},
+                                       {31, 3, 15, 7}, {0, 4, 0, 8},  {3, 5, 0, 15},  {0, 6, 8, 8},    {31, 7, 15, 15},  {0, 8, 0, 16},
+                                       {0, 60, 0, 120}, {3, 61, 0, 127}, {28, 62, 15, 120}, {31, 63, 15, 127}};
+
+TEST_CASE("wgmma: the executor's tables have the published values, and the kernels' take sums for those of mma beside each other") {
+  using wgmma = simulation::wgmma_fragments;
+  for (const place& p : published_wgmma_a) CHECK((wgmma::row_a(p.lane, p.element) == p.row && wgmma::column_a(p.lane, p.element) == p.column));
+  for (const place& p : published_wgmma_d) CHECK((wgmma::row_d(p.lane, p.element) == p.row && wgmma::column_d(p.lane, p.element) == p.column));
+  int wrong = 0;
+  for (int lane = 0; lane < 32; ++lane) {
+    for (int e = 0; e < 8; ++e) {
+      const fragment_place a = fragments::sm80::mma_a::at(lane, e);
+      wrong += a.row != wgmma::row_a(lane, e) || a.column != wgmma::column_a(lane, e);
+    }
+    for (int e = 0; e < 128; ++e) {
+      const fragment_place d = fragments::sm80::mma_d::at(lane, e % 4);
+      wrong += d.row != wgmma::row_d(lane, e) || d.column + e / 4 * 8 != wgmma::column_d(lane, e);
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+// 'Swizzle modes', 128 bytes: the first eight rows of eight chunks as the figure shows them; it repeats every 1024 bytes.
+TEST_CASE("chunks of 16 bytes lie where the published figure of 128-byte swizzling has them") {
+  constexpr std::uint32_t figure[8][8] = {{0, 1, 2, 3, 4, 5, 6, 7}, {1, 0, 3, 2, 5, 4, 7, 6}, {2, 3, 0, 1, 6, 7, 4, 5}, {3, 2, 1, 0, 7, 6, 5, 4},
+                                          {4, 5, 6, 7, 0, 1, 2, 3}, {5, 4, 7, 6, 1, 0, 3, 2}, {6, 7, 4, 5, 2, 3, 0, 1}, {7, 6, 5, 4, 3, 2, 1, 0}};
+  for (std::uint32_t row = 0; row < 24; ++row)
+    for (std::uint32_t chunk = 0; chunk < 8; ++chunk) {
+      CHECK(simulation::permuted_128(row * 128 + chunk * 16) == row * 128 + figure[row % 8][chunk] * 16);
+      CHECK(atoms::sm90a::panel_offset<std::uint32_t>(24, static_cast<int>(row), static_cast<int>(chunk)) == row * 128 + figure[row % 8][chunk] * 16);
+    }
 }
 
 // The kernels' table of one operand says the same as the executor's.

@@ -44,6 +44,30 @@ enum class mutation {
   wrong_byte,       // permuted bytes are their neighbours
   own_uniform,      // each lane has its own
   one_lane_leaves,  // out of a shuffle
+  // Of machines with barriers that have phases, boxes, and asynchronous products.
+  drop_phase_wait,    // the n-th of each thread
+  lone_phase_wait,    // only lane 0 waits
+  wrong_phase,        // the n-th wait is for the other one
+  drop_arrival,       // the n-th of each thread
+  arrive_early,       // before the products are waited for
+  wrong_count,        // one arrival more
+  drop_publish,
+  drop_fence,         // the n-th fence between writes and products
+  drop_box,           // the n-th
+  box_elsewhere,      // a panel further in shared memory
+  box_next,           // from the next row
+  fewer_bytes,        // announced
+  more_bytes,
+  drop_product,       // the n-th
+  drop_product_fence, // the n-th
+  drop_product_commit,
+  drop_product_wait,  // the n-th
+  shift_left,         // the left operand's rows 16 bytes further
+  shift_right,        // the right operand's
+  wrong_stride,       // between patterns of the right operand
+  wrong_order,        // the right operand as if its chunks lay in order
+  add_to_first,       // sums are never begun
+  keep_registers,     // that should be given
 };
 
 /// What is wrong, and which occurrence where that matters.

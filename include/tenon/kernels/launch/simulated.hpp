@@ -12,6 +12,7 @@
 #include <tenon/kernels/atoms/gfx90a/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/sm90a/leaf_simulated.hpp>
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
 
@@ -25,7 +26,7 @@ class simulated {
   using leaf = typename Arch::simulated_leaf;
   using options = simulation::options;
 
-  explicit simulated(const options& how = {}) : device_(std::make_shared<simulation::executor>(leaf::name, leaf::lanes, how)) {}
+  explicit simulated(const options& how = {}) : device_(std::make_shared<simulation::executor>(leaf::name, leaf::lanes, leaf::shared(), how)) {}
 
   /// Runs body() as every thread of grid x block, with `shared_bytes` of shared memory per block; returns when all have ended.
   /// Faults go to the report; throws tenon::error for a launch that no device of this architecture could begin.

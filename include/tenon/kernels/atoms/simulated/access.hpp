@@ -7,9 +7,6 @@
 TENON_KERNELS_BEGIN
 namespace simulation {
 
-/// The first byte of shared memory: a multiple of 128 and of nothing more, which is all that a kernel may rely on.
-inline constexpr std::uint32_t shared_base = 1152;
-
 namespace access_detail {
 
 inline std::string where_shared(std::size_t byte) { return "byte " + std::to_string(byte) + " of shared memory"; }
@@ -23,6 +20,16 @@ inline void report_conflict(executor& e, const conflict& found, bool write, site
     case conflict::unwritten:
       return e.fail(fault_kind::uninitialised, at, 0, -1,
                     [&] { return here() + " of " + where_shared(found.byte) + ", which no thread has written"; });
+    case conflict::in_use:
+      return e.fail(fault_kind::skipped_await, at, found.at, with, [&] {
+        return here() + " of " + where_shared(found.byte) + ", which the product issued at " + e.at(found.at, with) +
+               " may still read. Fix: wait for it, then tell the writer";
+      });
+    case conflict::unfenced:
+      return e.fail(fault_kind::race, at, found.at, with, [&] {
+        return (write ? "copy at " : "product at ") + e.at(at, thread) + " of " + where_shared(found.byte) + " after a write at " +
+               e.at(found.at, with) + " that was not shown to it. Fix: the writer's fence_shared";
+      });
     case conflict::in_flight:
       return e.fail(fault_kind::skipped_await, at, found.at, with, [&] {
         return here() + " of " + where_shared(found.byte) + ", which the copy issued at " + e.at(found.at, with) +
@@ -38,10 +45,11 @@ inline void report_conflict(executor& e, const conflict& found, bool write, site
 
 // Whether the access may be performed.
 inline bool allowed_shared(executor& e, std::uint32_t address, std::size_t bytes, const char* verb, site_id at) {
-  if (address < shared_base || address - shared_base + bytes > e.shared_bytes()) {
+  const std::uint32_t base = e.shared_base();
+  if (address < base || address - base + bytes > e.shared_bytes()) {
     e.fail(fault_kind::out_of_bounds, at, 0, -1, [&] {
       return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at byte " +
-             std::to_string(static_cast<std::int64_t>(address) - shared_base) + " of " + std::to_string(e.shared_bytes()) +
+             std::to_string(static_cast<std::int64_t>(address) - base) + " of " + std::to_string(e.shared_bytes()) +
              " of shared memory";
     });
     return false;
@@ -49,7 +57,7 @@ inline bool allowed_shared(executor& e, std::uint32_t address, std::size_t bytes
   if (address % bytes == 0) return true;
   e.fail(fault_kind::misaligned, at, 0, -1, [&] {
     return std::string(verb) + " at " + e.at(at, e.me().thread) + " of " + std::to_string(bytes) + " bytes at byte " +
-           std::to_string(address - shared_base) + " of shared memory";
+           std::to_string(address - base) + " of shared memory";
   });
   return false;
 }
@@ -128,7 +136,7 @@ T load_shared(std::uint32_t from, const site& where) {
   T value;
   std::memset(&value, 0xff, sizeof value);
   if (!access_detail::allowed_shared(e, from, sizeof(T), "read", at)) return value;
-  const std::uint32_t offset = from - shared_base;
+  const std::uint32_t offset = from - e.shared_base();
   if (e.checked()) {
     access_detail::report_conflict(e, e.shadow().read(offset, sizeof(T), e.as(e.me(), at)), false, at);
     e.log({offset, at, sizeof(T), true, instruction::shared_load});
@@ -142,7 +150,7 @@ void store_shared(std::uint32_t to, const T& value, const site& where) {
   executor& e = *executor::current();
   const site_id at = e.place(where);
   if (!access_detail::allowed_shared(e, to, sizeof(T), "write", at)) return;
-  const std::uint32_t offset = to - shared_base;
+  const std::uint32_t offset = to - e.shared_base();
   if (e.checked()) {
     access_detail::report_conflict(e, e.shadow().write(offset, sizeof(T), e.as(e.me(), at)), true, at);
     e.log({offset, at, sizeof(T), true, instruction::shared_store});
@@ -159,7 +167,7 @@ inline void copy_16(std::uint32_t to, const void* from, int kept, const site& wh
                   [&] { return "copy at " + e.at(at, e.me().thread) + " of " + std::to_string(kept) + " bytes: 0 to 16 are allowed"; });
   if (!access_detail::allowed_shared(e, to, 16, "copy", at)) return;
   if (kept > 0 && !access_detail::allowed_global(e, from, static_cast<std::size_t>(kept), 16, false, at)) return;
-  const std::uint32_t offset = to - shared_base;
+  const std::uint32_t offset = to - e.shared_base();
   if (e.checked()) {
     access_detail::report_conflict(e, e.shadow().write(offset, 16, e.as(e.me(), at), true), true, at);
     e.log({offset, at, 16, true, instruction::async_copy});

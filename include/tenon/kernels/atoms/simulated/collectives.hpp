@@ -76,7 +76,7 @@ void load_matrices(std::uint32_t (&to)[4], std::uint32_t row, const site& where)
       std::uintptr_t rows[8];
       for (int r = 0; r < 8; ++r) {
         const std::uint32_t address = static_cast<operands*>(all[8 * m + r])->row;
-        rows[r] = address - shared_base;
+        rows[r] = address - e.shared_base();
         if (!access_detail::allowed_shared(e, address, 16, "matrix load", at)) {
           std::memset(matrix[r], 0xff, 16);
           continue;

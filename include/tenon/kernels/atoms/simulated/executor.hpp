@@ -2,6 +2,7 @@
 // Runs the threads of a grid on the CPU: blocks one after another, the threads of a block as fibers, warps and lanes in the order
 // of the schedule. A fiber runs until its thread waits: in an instruction of the whole warp, at a barrier, or at its end.
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -11,6 +12,7 @@
 #include <tenon/kernels/atoms/simulated/global_memory.hpp>
 #include <tenon/kernels/atoms/simulated/lane.hpp>
 #include <tenon/kernels/atoms/simulated/options.hpp>
+#include <tenon/kernels/atoms/simulated/phases.hpp>
 #include <tenon/kernels/atoms/simulated/shared_shadow.hpp>
 
 TENON_KERNELS_BEGIN
@@ -18,8 +20,11 @@ namespace simulation {
 
 class executor {
  public:
-  /// `name` of the machine for its report; `warp` lanes execute together.
-  executor(const char* name, int warp, const options& how) : how_(how), warp_size_(warp), name_(name) { clear_report(); }
+  /// `name` of the machine for its report; `warp` lanes execute together; `shared_base`: the address of the first byte of shared memory.
+  executor(const char* name, int warp, std::uint32_t shared_base, const options& how)
+      : how_(how), warp_size_(warp), shared_base_(shared_base), name_(name) {
+    clear_report();
+  }
   executor(const executor&) = delete;
   executor& operator=(const executor&) = delete;
 
@@ -33,6 +38,7 @@ class executor {
   const options& how() const { return how_; }
   options& how() { return how_; }
   int warp_size() const { return warp_size_; }
+  std::uint32_t shared_base() const { return shared_base_; }
   bool checked() const { return how_.checks == checks::all; }
 
   const simulation::report& report() const { return report_; }
@@ -60,12 +66,13 @@ class executor {
   shared_shadow& shadow() { return shadow_; }
 
   accessor as(const lane& l, site_id at) const {
-    return {static_cast<std::uint32_t>(l.thread), warps_[static_cast<std::size_t>(l.warp)].start, block_start_, now_, at};
+    return {static_cast<std::uint32_t>(l.thread), warps_[static_cast<std::size_t>(l.warp)].start, block_start_, now_, at, seen_by(l)};
   }
   /// Since when accesses of `other` are not ordered with those of `by`.
   std::uint32_t since(std::uint32_t other, const accessor& by) const {
-    return other / static_cast<std::uint32_t>(warp_size_) == by.thread / static_cast<std::uint32_t>(warp_size_) ? by.warp_start
-                                                                                                                : by.block_start;
+    const auto warp = static_cast<std::uint32_t>(warp_size_);
+    const std::uint32_t step = other / warp == by.thread / warp ? by.warp_start : by.block_start;
+    return by.seen != nullptr && by.seen[other] > step ? by.seen[other] : step;
   }
   lane& lane_of(int warp, int index) { return lanes_[static_cast<std::size_t>(warps_[static_cast<std::size_t>(warp)].first + index)]; }
   void log(const request& r) {
@@ -92,6 +99,47 @@ class executor {
     compute(*this, all);
     w.requests.flush(report_);
     w.start = ++now_;
+    if (w.learned) share_seen(w);
+  }
+
+  // Barriers with phases, of the block under way (atoms/simulated/phase_words.hpp).
+  std::vector<phase_barrier>& phases() { return phases_; }
+  static constexpr std::size_t most_phases = 64;
+  /// By thread, and after them by barrier for the copies that count there: up to when their accesses come before those of `l`.
+  std::uint32_t* seen_by(const lane& l) { return seen_.empty() ? nullptr : &seen_[static_cast<std::size_t>(l.thread) * seen_width()]; }
+  const std::uint32_t* seen_by(const lane& l) const { return const_cast<executor*>(this)->seen_by(l); }
+  std::size_t seen_width() const { return lanes_.size() + most_phases; }
+  void begin_phases() {
+    if (seen_.empty()) seen_.assign(lanes_.size() * seen_width(), 0), shadow_.use_phases();
+  }
+  warp_state& warp_of(const lane& l) { return warps_[static_cast<std::size_t>(l.warp)]; }
+  std::size_t warps() const { return warps_.size(); }
+  std::uint32_t now() const { return now_; }
+  std::uint32_t tick() { return ++now_; }
+  std::uint32_t block_start() const { return block_start_; }
+  /// Whether what `thread` wrote at `time` was shown to the engines, as `by` knows.
+  bool fenced(const lane& by, std::uint32_t thread, std::uint32_t time) const {
+    return thread >= lanes_.size() || time < lanes_[thread].fenced || time < by.fenced_block;
+  }
+  /// Until the barrier's phase of that parity has ended.
+  void await_phase(std::size_t which, int parity) {
+    lane& l = me();
+    l.awaited = which, l.parity = parity;
+    if (!phase_over(l)) wait(lane_state::in_phase);
+    learn(l);
+  }
+  /// Ends the phase if all that it waits for is there.
+  void try_end(std::size_t which) {
+    phase_barrier& b = phases_[which];
+    if (b.pending != 0 || b.announced != 0) return;
+    const auto engine = static_cast<std::uint32_t>(lanes_.size() + which);
+    for (const box_flight& f : b.flights)
+      for (const box_piece& p : f.pieces) shadow_.land(p.to, 16, {engine, 0, 0, now_, f.at});
+    b.flights.clear();
+    b.gathered[engine] = ++now_;
+    b.released = b.gathered;
+    b.pending = b.count;
+    ++b.phase;
   }
 
   /// All threads of the block meet.
@@ -120,7 +168,9 @@ class executor {
         {kind, std::move(text), sites_.at(where), sites_.at(other), static_cast<int>(linear_block()), me().thread, other_thread});
     simulated_fault(report_.faults.back().what.c_str());
   }
-  std::string at(site_id place, int thread) const { return sites_.text(place) + " (thread " + std::to_string(thread) + ")"; }
+  std::string at(site_id place, int thread) const {
+    return sites_.text(place) + (thread < static_cast<int>(lanes_.size()) ? " (thread " + std::to_string(thread) + ")" : " (a copy)");
+  }
 
   /// Ends the launch from inside: its results mean nothing.
   void give_up() {
@@ -135,6 +185,33 @@ class executor {
     fault_kind kind;
     site_id where, other;
   };
+
+  // Lazy copies land when somebody waits for them.
+  bool phase_over(const lane& l) {
+    phase_barrier& b = phases_[l.awaited];
+    if (!b.over(l.parity) && how_.copies == copies::lazy) {
+      bool landed = false;
+      for (box_flight& f : b.flights)
+        if (!f.landed) f.land(shared_), b.announced -= f.bytes(), landed = true;
+      if (landed) try_end(l.awaited);
+    }
+    return phases_[l.awaited].over(l.parity);
+  }
+  void learn(const lane& l) {
+    const phase_barrier& b = phases_[l.awaited];
+    std::uint32_t* const seen = seen_by(l);
+    for (std::size_t i = 0; i < b.released.size(); ++i) seen[i] = std::max(seen[i], b.released[i]);
+    warp_of(l).learned = true;
+  }
+  // In step, lanes know what one of them knows.
+  void share_seen(warp_state& w) {
+    std::uint32_t* const all = seen_by(lanes_[static_cast<std::size_t>(w.first)]);
+    for (int i = 1; i < w.lanes; ++i)
+      for (std::size_t t = 0; t < seen_width(); ++t) all[t] = std::max(all[t], all[static_cast<std::size_t>(i) * seen_width() + t]);
+    for (int i = 1; i < w.lanes; ++i) std::copy(all, all + seen_width(), all + static_cast<std::size_t>(i) * seen_width());
+    w.learned = false;
+  }
+  void check_groups();
 
   void wait(lane_state in) {
     me().state = in;
@@ -228,6 +305,7 @@ class executor {
 
   options how_;
   int warp_size_;
+  std::uint32_t shared_base_;
   const char* name_;
   simulation::report report_;
   std::vector<key> keys_;
@@ -242,6 +320,8 @@ class executor {
   std::vector<lane> lanes_;
   std::vector<lane_entry> entries_;
   std::vector<warp_state> warps_;
+  std::vector<phase_barrier> phases_;
+  std::vector<std::uint32_t> seen_;  // [thread][thread or barrier]; empty: no barrier with phases
   lane* running_ = nullptr;
   extent grid_, threads_, block_;
   void (*body_)(const void*) = nullptr;

@@ -67,8 +67,12 @@ inline void executor::run_block() {
   if (checked()) shadow_.reset(shared_bytes_, static_cast<std::uint32_t>(warp_size_));
   now_ = block_start_ = 1;
   at_barrier_ = ended_ = 0;
-  for (warp_state& w : warps_) w.arrived = w.ended = 0, w.start = 1;
-  for (lane& l : lanes_) l.state = lane_state::ready, l.groups = 0;
+  for (warp_state& w : warps_) {
+    w.arrived = w.ended = 0, w.start = 1;
+    w.products.clear(), w.product_groups = w.product_count = 0, w.registers = 0, w.learned = false;
+  }
+  for (lane& l : lanes_) l.state = lane_state::ready, l.groups = 0, l.fenced = l.fenced_block = l.product_fences = 0;
+  phases_.clear(), seen_.clear();
 
   const std::size_t warps = warps_.size();
   while (ended_ < static_cast<int>(lanes_.size()) && !given_up_) {
@@ -81,6 +85,30 @@ inline void executor::run_block() {
     }
     if (!moved && !given_up_) stuck();
   }
+  if (!given_up_) check_groups();
+}
+
+/// Groups of four warps, which asynchronous products and registers belong to: all four did the same, and nobody took what nobody gave.
+inline void executor::check_groups() {
+  const int launched = 65536 / static_cast<int>(lanes_.size()) / 8 * 8;
+  std::int64_t registers = 0;
+  bool took = false;
+  for (std::size_t first = 0; first < warps_.size(); first += 4)
+    for (std::size_t w = first; w < std::min(first + 4, warps_.size()); ++w) {
+      const warp_state &mine = warps_[w], &leader = warps_[first];
+      registers += std::int64_t{mine.registers != 0 ? mine.registers : launched} * mine.lanes;
+      took |= mine.registers > launched;
+      if (mine.product_count == leader.product_count && mine.registers == leader.registers && mine.products.empty()) continue;
+      running_ = &lanes_[static_cast<std::size_t>(mine.first)];
+      fail(fault_kind::divergent_collective, running_->at, 0, leader.first, [&] {
+        return "warp " + std::to_string(w) + " ended after " + std::to_string(mine.product_count) + " products, " + std::to_string(mine.products.size()) +
+               " of them not waited for, and with " + std::to_string(mine.registers) + " registers; the first warp of its four after " +
+               std::to_string(leader.product_count) + " and with " + std::to_string(leader.registers);
+      });
+    }
+  if (!took || registers <= 65536) return;
+  running_ = &lanes_[0];
+  fail(fault_kind::deadlock, 0, 0, -1, [&] { return "threads took " + std::to_string(registers) + " registers of 65536. Fix: other warps give some first"; });
 }
 
 /// Lets the ready lanes of a warp run, each until it waits; `some`: only some of them, in a random order.
@@ -92,6 +120,7 @@ inline bool executor::turn(std::size_t warp, bool some) {
   for (int i = 0; i < w.lanes && !given_up_; ++i) {
     const int index = ((back ? w.lanes - 1 - i : i) + first) % w.lanes;
     lane& l = lanes_[static_cast<std::size_t>(w.first + index)];
+    if (l.state == lane_state::in_phase && phase_over(l)) l.state = lane_state::ready;
     if (l.state != lane_state::ready || (some && random() % 8 == 0)) continue;
     resume(l);
     moved = true;
@@ -103,6 +132,18 @@ inline void executor::stuck() {
   const lane *waits = nullptr, *elsewhere = nullptr;
   for (const lane& l : lanes_)
     if (l.state == lane_state::in_collective) waits = &l;
+  for (const lane& l : lanes_)
+    if (waits == nullptr && l.state == lane_state::in_phase) {
+      running_ = &lanes_[static_cast<std::size_t>(l.thread)];
+      const phase_barrier& b = phases_[l.awaited];
+      fail(fault_kind::deadlock, l.at, 0, -1, [&] {
+        return "wait at " + at(l.at, l.thread) + " for phase " + std::to_string(l.parity) + " of the barrier at byte " + std::to_string(b.at) +
+               " of shared memory, which lacks " + std::to_string(b.pending) + " arrivals and " + std::to_string(b.announced) + " bytes";
+      });
+      given_up_ = true;
+      report_.finished = false;
+      return;
+    }
   if (waits == nullptr) {  // some at a barrier, the others have ended
     for (const lane& l : lanes_) (l.state == lane_state::at_barrier ? waits : elsewhere) = &l;
     running_ = &lanes_[static_cast<std::size_t>(waits->thread)];
@@ -118,7 +159,7 @@ inline void executor::stuck() {
   fail(fault_kind::divergent_collective, waits->at, ended ? site_id{0} : elsewhere->at, elsewhere->thread, [&] {
     return std::string(name(waits->what)) + " at " + at(waits->at, waits->thread) + " waits for thread " +
            std::to_string(elsewhere->thread) + " of the same warp, which " +
-           (ended ? std::string("has ended") : "waits in a barrier at " + sites_.text(elsewhere->at));
+           (ended ? std::string("has ended") : (elsewhere->state == lane_state::at_barrier ? "waits in a barrier at " : "waits for a phase at ") + sites_.text(elsewhere->at));
   });
   given_up_ = true;
   report_.finished = false;

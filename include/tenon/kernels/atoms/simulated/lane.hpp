@@ -13,6 +13,8 @@
 TENON_KERNELS_BEGIN
 namespace simulation {
 
+class executor;
+
 /// Sizes of a grid or a block, or an index in one.
 struct extent {
   int x = 1, y = 1, z = 1;
@@ -33,7 +35,20 @@ struct flight {
   }
 };
 
-enum class lane_state : std::uint8_t { ready, in_collective, at_barrier, ended };
+/// An asynchronous product of a warp, from issue until its group is waited for; `compute` knows its operands.
+struct product {
+  void (*compute)(executor&, product&);
+  void (*done)(executor&, product&);
+  void* sums[32];
+  const void* left[32];  // in registers; null: in shared memory
+  std::uint64_t a, b;
+  bool more, computed;
+  std::uint32_t group;
+  int warp;
+  site_id at;
+};
+
+enum class lane_state : std::uint8_t { ready, in_collective, at_barrier, in_phase, ended };
 
 struct lane {
   fiber context;
@@ -44,6 +59,10 @@ struct lane {
   void* operands = nullptr;  // of that instruction, on this lane's stack
   std::vector<flight> flights;
   std::uint32_t groups = 0;  // committed so far
+  std::size_t awaited = 0;   // the barrier whose phase it waits for
+  int parity = 0;
+  std::uint32_t fenced = 0, fenced_block = 0;  // when it last showed its writes to the engines, and since when its block was in step then
+  std::uint32_t product_fences = 0;
 };
 
 struct warp_state {
@@ -51,6 +70,10 @@ struct warp_state {
   int arrived = 0, ended = 0;
   std::uint32_t start = 1;  // when its lanes were last in step
   request_log requests;
+  std::vector<product> products;  // under way
+  std::uint32_t product_groups = 0, product_count = 0;
+  int registers = 0;        // that its threads took or kept; 0: what the launch gave
+  bool learned = false;     // a lane has seen a phase end since they were in step
 };
 
 }  // namespace simulation

@@ -10,7 +10,8 @@
 TENON_KERNELS_BEGIN
 namespace simulation {
 
-template <int Lanes>
+/// Base: the address of the first byte of shared memory, a multiple of what kernels may rely on and of nothing more.
+template <int Lanes, std::uint32_t Base = 1152>
 struct leaf {
   static constexpr int lanes = Lanes;
   using address = std::uint32_t;
@@ -19,7 +20,7 @@ struct leaf {
   static int block_x() { return executor::current()->block_index().x; }
   static int block_y() { return executor::current()->block_index().y; }
   static int block_z() { return executor::current()->block_index().z; }
-  static address shared() { return shared_base; }
+  static address shared() { return Base; }
 
   template <class T>
   static T load(const T* from, site where = site::current()) {

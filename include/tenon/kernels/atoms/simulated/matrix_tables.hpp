@@ -2,6 +2,8 @@
 // Which element of which lane is which of a matrix, written down from what the vendors publish and from nothing else: an executor that
 // shared its tables with the kernels would not see a wrong one.
 
+#include <cstdint>
+
 #include <tenon/core/config.hpp>
 
 TENON_KERNELS_BEGIN
@@ -46,6 +48,32 @@ struct mma_m16n8<1> : mma_m16n8<2> {
   static constexpr int column_a(int lane, int i) { return in_group(lane) * 4 + (i & 0x3) + (i >= 8 ? 16 : 0); }
   // row = (threadID_in_group * 4) + (i & 0x3) for bi where i < 4, (threadID_in_group * 4) + (i & 0x3) + 16 for bi where i >= 4
   static constexpr int row_b(int lane, int i) { return in_group(lane) * 4 + (i & 0x3) + (i >= 4 ? 16 : 0); }
+};
+
+/// wgmma.mma_async of 16-bit numbers, the 16 rows of one warp of the four. PTX ISA, 'Register Fragments for wgmma.mma_async.m64nNk16': warp i of
+/// the group has rows 16 i to 16 i + 15; within them row = laneid >> 2, + 8 for the second pair of registers.
+struct wgmma_fragments {
+  // A: a0, a1 of row laneid / 4, a2, a3 eight below, then the same eight columns further
+  static constexpr int row_a(int lane, int i) { return lane / 4 + (i == 2 || i == 3 || i == 6 || i == 7 ? 8 : 0); }
+  static constexpr int column_a(int lane, int i) { return (lane & 3) * 2 + (i & 1) + (i < 4 ? 0 : 8); }
+  // D: d0, d1 of row laneid / 4 and columns 2 (laneid % 4) and the next one; d2, d3 eight rows below; d4 and on eight columns further
+  static constexpr int row_d(int lane, int i) { return lane / 4 + ((i & 3) >= 2 ? 8 : 0); }
+  static constexpr int column_d(int lane, int i) { return (lane & 3) * 2 + (i & 1) + (i >> 2) * 8; }
+};
+
+/// Where 16-byte chunks of an operand lie before the permutation of 128 bytes. PTX ISA, 'Strides': the stride is that between repeating patterns of
+/// eight rows of 128 bytes. K-major: row r of the operand, whose 32 bytes of depth are chunks 0 and 1.
+struct wgmma_k_major {
+  static constexpr std::uint32_t offset(int row, int chunk, std::uint32_t stride) {
+    return static_cast<std::uint32_t>(row >> 3) * stride + static_cast<std::uint32_t>(row & 7) * 128 + static_cast<std::uint32_t>(chunk) * 16;
+  }
+};
+/// MN-major: row k of the depth, whose columns fill patterns of 64, `leading` bytes apart.
+struct wgmma_mn_major {
+  static constexpr std::uint32_t offset(int k, int chunk, std::uint32_t leading, std::uint32_t stride) {
+    return static_cast<std::uint32_t>(chunk >> 3) * leading + static_cast<std::uint32_t>(k >> 3) * stride + static_cast<std::uint32_t>(k & 7) * 128 +
+           static_cast<std::uint32_t>(chunk & 7) * 16;
+  }
 };
 
 }  // namespace simulation

@@ -18,14 +18,15 @@ enum class fault_kind : std::uint8_t {
   misaligned,            // an address that is not a multiple of the access; it is not performed
   divergent_barrier,     // threads at different barriers, or not all of them at one
   divergent_collective,  // lanes of one warp at different instructions that all of them must execute together
-  skipped_await,         // bytes touched while an asynchronous copy may still write them
+  skipped_await,         // bytes or registers touched while an asynchronous copy or product may still use them
+  deadlock,              // a phase of a barrier that nobody will end
   invalid,               // an operand that the instruction does not allow
   count
 };
 
 inline const char* name(fault_kind kind) {
   constexpr const char* names[] = {
-      "race", "uninitialised read", "out of bounds", "misaligned", "divergent barrier", "divergent collective", "skipped await", "invalid"};
+      "race", "uninitialised read", "out of bounds", "misaligned", "divergent barrier", "divergent collective", "skipped await", "deadlock", "invalid"};
   return names[static_cast<int>(kind)];
 }
 
@@ -43,12 +44,13 @@ enum class instruction : std::uint8_t {
   global_store,
   async_copy,
   wait,
+  arrival,
   count
 };
 
 inline const char* name(instruction what) {
   constexpr const char* names[] = {"matrix",      "matrix load",  "shuffle",     "vote",         "barrier",           "warp barrier",
-                                   "shared load", "shared store", "global load", "global store", "asynchronous copy", "wait"};
+                                   "shared load", "shared store", "global load", "global store", "asynchronous copy", "wait", "arrival"};
   return names[static_cast<int>(what)];
 }
 

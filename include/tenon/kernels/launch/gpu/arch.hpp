@@ -15,6 +15,10 @@ namespace atoms::gfx90a {
 struct leaf;
 struct leaf_simulated;
 }  // namespace atoms::gfx90a
+namespace atoms::sm90a {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::sm90a
 namespace atoms::gfx942 {
 struct leaf;
 struct leaf_simulated;
@@ -35,6 +39,15 @@ struct sm80 {
   static constexpr std::size_t shared_limit = 163 * 1024;  ///< bytes that a block may have
   using leaf = atoms::sm80::leaf;
   using simulated_leaf = atoms::sm80::leaf_simulated;
+};
+
+/// NVIDIA's Hopper, with what only it has.
+struct sm90a {
+  static constexpr const char* name = "sm_90a";
+  static constexpr int number = 90;
+  static constexpr std::size_t shared_limit = 227 * 1024;
+  using leaf = atoms::sm90a::leaf;
+  using simulated_leaf = atoms::sm90a::leaf_simulated;
 };
 
 /// AMD's MI200: CDNA2. AMD's kernels serve exactly the GPU that they are compiled for.

@@ -59,4 +59,12 @@ TENON_BOTH TENON_INLINE void attention_tensor_kernel(const attention_tensor_argu
   tile.store(m, state);
 }
 
+/// The kernel, as every machine of GPUs launches it.
+template <class Schedule, class Leaf, class Words, class Problem>
+struct attention_tensor_body {
+  attention_tensor_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+  TENON_BOTH void operator()() const { attention_tensor_kernel<Schedule, Leaf, Words>(a); }
+};
+
 TENON_KERNELS_END
