@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <tenon/runtime/generate.hpp>
 #include <tenon/runtime/paged_memory.hpp>
@@ -122,6 +123,33 @@ TEST_CASE("when pages run out nothing is lost") {
   tokens wanted;
   for (const std::int32_t token : tenon::generate(own, part_of(text, 60, 1))) wanted.push_back(token);
   CHECK((written.size() == 4 && written == wanted));
+}
+
+TEST_CASE("forks of one prompt in several threads") {
+  const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), tenon::cpu({.threads = 1}));
+  const tokens text = random_tokens(240), prompt = part_of(text, 0, 40);
+  auto pool = tenon::pages_of(model, {.page_tokens = 8, .pages = 120});
+  tenon::sequence first(model, pool);
+  read(first, prompt);
+  std::vector<decltype(first)> forks;
+  for (int i = 0; i < 3; ++i) forks.push_back(first.fork());
+  std::vector<std::vector<float>> found(3);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 3; ++i)
+    threads.emplace_back([&, i] {
+      for (int again = 0; again < 3; ++again) {
+        forks[i].truncate(37 - again);
+        found[i] = read(forks[i], part_of(text, 60 * i, 60), 7);
+      }
+    });
+  for (auto& each : threads) each.join();
+  for (std::size_t i = 0; i < 3; ++i) {
+    tenon::sequence own(model, 120);
+    read(own, part_of(prompt, 0, 35));
+    CHECK(found[i] == read(own, part_of(text, 60 * i, 60), 7));
+  }
+  forks.clear(), first.truncate(0);
+  CHECK(pool.free_pages() == 120);
 }
 
 TEST_CASE("a pool of another model's layers is refused") {

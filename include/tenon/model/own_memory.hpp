@@ -31,14 +31,13 @@ class own_memory {
   index_t most() const { return capacity_; }
   std::size_t bytes() const { return cache_.size(); }
 
-  /// Throws tenon::error where `tokens` more than `length` do not fit.
-  void check(index_t length, index_t tokens) const {
+  /// Room for `tokens` from position `length` on. Throws tenon::error where they do not fit, and then changes nothing.
+  void extend(index_t length, index_t tokens) {
     if (tokens > capacity_ - length)
       throw error("the cache has room for ", capacity_, " tokens: ", length, " are taken and ", tokens, " more do not fit. Fix: a larger capacity or a shorter prompt.");
   }
-  /// The states, with room for `tokens` from position `first` on.
-  states& extend(index_t, index_t) { return states_; }
   void truncate(index_t) {}
+  states& held() { return states_; }
 
  private:
   using facts = typename Decoder::facts;

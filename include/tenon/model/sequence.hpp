@@ -36,7 +36,7 @@ class sequence {
   /// Reads `tokens` after what was read before; returns the logits [vocabulary] of the last one, valid until the next call.
   /// Throws tenon::error for no tokens, a token outside the vocabulary, or more tokens than the cache has room for.
   std::span<const float> read(std::span<const std::int32_t> tokens) {
-    check(tokens);
+    admit(tokens);
     for (std::size_t done = 0; done < tokens.size();) {
       const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
       done += part.size();
@@ -49,9 +49,9 @@ class sequence {
 
   /// The same, and writes the logits of every token to `out` [token, vocabulary].
   void read(std::span<const std::int32_t> tokens, view<float, 2> out) {
-    check(tokens);
     if (out.extent[0] != static_cast<index_t>(tokens.size()) || out.extent[1] != Decoder::shape.vocabulary)
       throw error("[out] must be [tokens, vocabulary] = [", tokens.size(), ", ", Decoder::shape.vocabulary, "].");
+    admit(tokens);
     for (std::size_t done = 0; done < tokens.size();) {
       const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
       const results_on<Machine> to(model_->machine, out.rows(static_cast<index_t>(done), static_cast<index_t>(part.size())));
@@ -95,12 +95,13 @@ class sequence {
   }
   using facts = typename Decoder::facts;
 
-  void check(std::span<const std::int32_t> tokens) const {
+  // Checks the tokens, and makes room for all of them.
+  void admit(std::span<const std::int32_t> tokens) {
     if (tokens.empty()) throw error("a sequence was given no tokens to read. Fix: give at least one.");
     for (const std::int32_t token : tokens)
       if (token < 0 || token >= Decoder::shape.vocabulary)
         throw error("token ", token, " is outside the vocabulary of ", Decoder::shape.vocabulary, ". Fix: use the tokenizer that belongs to this model.");
-    memory_.check(length_, static_cast<index_t>(tokens.size()));
+    memory_.extend(length_, static_cast<index_t>(tokens.size()));
   }
 
   // The residual stream after all blocks, for one block of tokens.
@@ -109,7 +110,7 @@ class sequence {
     float* arena = reinterpret_cast<float*>(arena_.data());
     const auto count = static_cast<index_t>(tokens.size());
     const view<float, 2> x = Decoder::activations.in(arena, Decoder::stream, count), normed = Decoder::activations.in(arena, Decoder::normed, count);
-    auto& states = memory_.extend(length_, count);
+    auto& states = memory_.held();
     const announcement<Machine> told = announce(machine, tokens.data(), count, length_, told_);
     const pass<Machine> now{.machine = machine, .first = told.first, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
 

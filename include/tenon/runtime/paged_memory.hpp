@@ -52,7 +52,7 @@ struct paged_rules {
   static_assert(assembles, "[pool] holds keys and values in the model's cache numbers; a layer here remembers more. Fix: sequence(model, capacity).");
 };
 
-/// What the layers of one sequence remember, in pages of a pool. A pool outlives its sequences, and all of them belong to one thread at a time.
+/// What the layers of one sequence remember, in pages of a pool, which outlives it.
 template <class Decoder, class Number, class Machine>
 class paged_memory : paged_rules<Decoder, Number, Machine> {
  public:
@@ -80,14 +80,13 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   std::size_t bytes() const { return pages_.pages().size() * pool_->page_bytes(); }
   const paged_sequence<Number, Machine>& pages() const { return pages_; }
 
-  void check(index_t, index_t tokens) const { pages_.check(tokens); }
-  states& extend(index_t first, index_t tokens) {
-    pages_.truncate(first);  // an earlier walk may have failed after this
+  void extend(index_t length, index_t tokens) {
+    pages_.truncate(length);  // an earlier walk may have failed after this
     pages_.extend(tokens);
     index_t layer = 0;
     each_cache([&](cache_view<Number>& cache) { cache = pages_.view(layer++); });
-    return states_;
   }
+  states& held() { return states_; }
   void truncate(index_t length) { pages_.truncate(length); }
   paged_memory fork(index_t length) const { return paged_memory(*machine_, *pool_, pages_.fork(length)); }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,7 @@
 namespace tenon {
 
 /// `pages` pages, each the keys and values of `page_keys` tokens in all `layers`, all of the same heads. All memory is taken here.
-/// A pool outlives its sequences, and belongs to one thread at a time together with them.
+/// A pool outlives its sequences. Each sequence belongs to one thread at a time; those of one pool may be in different threads.
 template <cache_number Number, class Machine>
 class page_pool {
  public:
@@ -36,16 +37,25 @@ class page_pool {
   index_t page_keys() const { return page_keys_; }
   index_t layers() const { return layers_; }
   index_t pages() const { return static_cast<index_t>(uses_.size()); }
-  index_t free_pages() const { return static_cast<index_t>(free_.size()); }
+  index_t free_pages() const {
+    const std::lock_guard held(lock_);
+    return free();
+  }
   /// Bytes of a page in all layers.
   std::size_t page_bytes() const { return bytes_ * static_cast<std::size_t>(layers_); }
   /// How many sequences hold a page.
-  int uses(std::int32_t page) const { return uses_[static_cast<std::size_t>(page)]; }
+  int uses(std::int32_t page) const {
+    const std::lock_guard held(lock_);
+    return uses_[static_cast<std::size_t>(page)];
+  }
 
  private:
   template <cache_number, class>
   friend class paged_sequence;
 
+  // What follows wants the lock to be held.
+  index_t free() const { return static_cast<index_t>(free_.size()); }
+  bool shared(std::int32_t page) const { return uses_[static_cast<std::size_t>(page)] > 1; }
   std::int32_t take() {
     const std::int32_t page = free_.back();
     free_.pop_back();
@@ -61,6 +71,7 @@ class page_pool {
     for (index_t l = 0; l < layers_; ++l) std::memcpy(layer(l) + static_cast<std::size_t>(to) * bytes_, layer(l) + static_cast<std::size_t>(from) * bytes_, bytes_);
   }
 
+  mutable std::mutex lock_;  // of who holds what
   heads shape_;
   index_t page_keys_, layers_;
   std::size_t bytes_ = 0;
@@ -88,22 +99,20 @@ class paged_sequence {
 
   /// How many tokens more the pool has pages for, as things stand.
   index_t room() const {
-    const index_t keys = pool_->page_keys(), rest = static_cast<index_t>(pages_.size()) * keys - length_, free = pool_->free_pages();
+    const std::lock_guard held(pool_->lock_);
+    const index_t keys = pool_->page_keys(), rest = static_cast<index_t>(pages_.size()) * keys - length_, free = pool_->free();
     if (rest == 0 || !shares_last()) return rest + free * keys;
     return free == 0 ? 0 : rest + (free - 1) * keys;
   }
-  /// Throws tenon::error where `tokens` more take more pages than the pool has left.
-  void check(index_t tokens) const {
-    if (tokens < 0) throw error("[tokens] of extend is ", tokens, ": use truncate to forget. Fix: at least 0.");
-    const index_t needed = pages_for(tokens) - static_cast<index_t>(pages_.size()) + (copies(tokens) ? 1 : 0);
-    if (needed > pool_->free_pages())
-      throw error("[pages] of the pool are spent: ", needed, " more of ", pool_->page_keys(), " tokens are needed and ", pool_->free_pages(), " of ", pool_->pages(),
-                  " are free. Fix: a pool of more pages, or let go of a sequence.");
-  }
-  /// Room for `tokens` more, none of it shared with another sequence; returns the position of the first. Throws as `check` does, and
-  /// then changes nothing.
+  /// Room for `tokens` more, none of it shared with another sequence; returns the position of the first. Throws tenon::error when
+  /// the pool has too few pages left, and then changes nothing.
   index_t extend(index_t tokens) {
-    check(tokens);
+    if (tokens < 0) throw error("[tokens] of extend is ", tokens, ": use truncate to forget. Fix: at least 0.");
+    const std::lock_guard held(pool_->lock_);
+    const index_t needed = pages_for(tokens) - static_cast<index_t>(pages_.size()) + (copies(tokens) ? 1 : 0);
+    if (needed > pool_->free())
+      throw error("[pages] of the pool are spent: ", needed, " more of ", pool_->page_keys(), " tokens are needed and ", pool_->free(), " of ", pool_->pages(),
+                  " are free. Fix: a pool of more pages, or let go of a sequence.");
     const auto wanted = static_cast<std::size_t>(pages_for(tokens));
     pages_.reserve(wanted);
     if (copies(tokens)) {
@@ -120,6 +129,8 @@ class paged_sequence {
   void truncate(index_t length) noexcept {
     length_ = length < 0 ? 0 : length < length_ ? length : length_;
     const auto kept = static_cast<std::size_t>((length_ + pool_->page_keys() - 1) / pool_->page_keys());
+    if (pages_.size() == kept) return;
+    const std::lock_guard held(pool_->lock_);
     for (; pages_.size() > kept; pages_.pop_back()) pool_->release(pages_.back());
   }
 
@@ -129,6 +140,7 @@ class paged_sequence {
     paged_sequence out(*pool_);
     out.length_ = length < 0 ? 0 : length < length_ ? length : length_;
     out.pages_.assign(pages_.begin(), pages_.begin() + (out.length_ + pool_->page_keys() - 1) / pool_->page_keys());
+    const std::lock_guard held(pool_->lock_);
     for (const std::int32_t page : out.pages_) pool_->share(page);
     return out;
   }
@@ -146,7 +158,7 @@ class paged_sequence {
 
  private:
   index_t pages_for(index_t tokens) const { return (length_ + tokens + pool_->page_keys() - 1) / pool_->page_keys(); }
-  bool shares_last() const { return !pages_.empty() && pool_->uses(pages_.back()) > 1; }
+  bool shares_last() const { return !pages_.empty() && pool_->shared(pages_.back()); }
   // Whether the page in which the next token goes has to be made its own.
   bool copies(index_t tokens) const { return tokens > 0 && length_ % pool_->page_keys() != 0 && shares_last(); }
 
