@@ -16,6 +16,8 @@ struct amd_words {
   using attention_split = amd_attention<Leaf, Problem>;
   template <class Leaf>
   using matmul = amd_matmul<Leaf>;
+  template <class Leaf, class Format, int Matrices>
+  using panel_matmul = amd_panel_matmul<Leaf, Format, Matrices>;
 };
 template <>
 struct words_of<gfx90a> : amd_words {};

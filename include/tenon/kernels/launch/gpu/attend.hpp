@@ -103,7 +103,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   if (q.stride[1] != Dim) throw error("[q] of attend must have its heads one behind the other on a GPU. Fix: copy it first.");
 
   attention_arguments<problem> a{};
-  a.q = kernel_detail::round_rows(machine, rows, scratch), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
+  a.q = kernel_detail::arrange_rows<natural_order>(machine, rows, reinterpret_cast<bf16*>(scratch)), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
   a.lengths = cache.length_at, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(queries), a.heads = Query, a.kv_heads = Kv;
   a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.capacity * Dim;
   a.mask = mask, a.score = score, a.weighting = weighting;

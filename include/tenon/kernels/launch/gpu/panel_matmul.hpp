@@ -9,8 +9,19 @@
 
 TENON_KERNELS_BEGIN
 
-/// to [token, padded] = x [token, depth] in bf16, zeros beyond the depth; every 32 values in the order of Words. Grid: x = tokens.
-template <class Leaf, class Words>
+/// Values in the order of the depth: the place of pair `pair` of 16-byte chunk `chunk` of 32 values is this of them.
+struct natural_order {
+  TENON_BOTH static constexpr int order(int chunk, int pair) { return 8 * chunk + 2 * pair; }
+};
+template <class One, class Other>
+consteval bool same_order() {
+  for (int i = 0; i < 16; ++i)
+    if (One::order(i / 4, i % 4) != Other::order(i / 4, i % 4)) return false;
+  return true;
+}
+
+/// to [token, padded] = x [token, depth] in bf16, zeros beyond the depth; every 32 values in the order of Order, words perhaps. Grid: x = tokens.
+template <class Leaf, class Order>
 struct arrange_body {
   static constexpr int threads = 128, shared_bytes = 0;
   const float* x;
@@ -24,7 +35,7 @@ struct arrange_body {
     for (int chunk = Leaf::thread(); chunk < padded / 8; chunk += threads) {
       bits128 out;
       TENON_UNROLL for (int pair = 0; pair < 4; ++pair) {
-        const int first = chunk / 4 * 32 + Words::order(chunk % 4, pair);
+        const int first = chunk / 4 * 32 + Order::order(chunk % 4, pair);
         bits64 two{};
         if (wide && first + 2 <= depth) {
           two = Leaf::load(reinterpret_cast<const bits64*>(from + first));

@@ -16,6 +16,8 @@ struct words_of<sm80> {
   using attention_split = nvidia_attention_split<Leaf, Problem>;
   template <class Leaf>
   using matmul = nvidia_matmul<Leaf>;
+  template <class Leaf, class Format, int Matrices>
+  using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices>;
 };
 
 TENON_KERNELS_END
