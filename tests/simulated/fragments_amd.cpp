@@ -114,13 +114,14 @@ struct product {
       const auto take = [&](const std::vector<Number>& from, int row) {
         typename leaf::operand out;
         for (int c = 0; c < leaf::chunks; ++c) {
-          std::memcpy(&out.chunk[c], from.data() + row * depth + (first + c) * depth / 2, 16);
-          out.chunk[c] = leaf::template enter<Number>(out.chunk[c]);
+          bits128 numbers;
+          std::memcpy(&numbers, from.data() + row * depth + (first + c) * depth / 2, 16);
+          out.chunk[c] = bit_cast<fragments::amd::chunk_words>(leaf::template enter<Number>(numbers));
         }
         return out;
       };
       auto left = take(a, leaf::row_of(lane % side));
-      if (lane >= side) left.chunk[0].word[0] ^= other;
+      if (lane >= side) left.chunk[0][0] ^= other;
       typename leaf::template sums<Number> d;
       for (int e = 0; e < sums; ++e) d[e] = 1;
       leaf::template multiply<Number>(d, left, take(b, lane % side));

@@ -219,13 +219,17 @@ struct mutating_amd : mutating_leaf<typename simulated<Arch>::leaf> {
   static void multiply(typename base::template sums<Number>& d, const typename base::operand& a, const typename base::operand& b, site where = site::current()) {
     if (leaf::nth(mutation::first_for_all)) d = typename base::template sums<Number>{};
     typename base::operand left = a, right = b;
-    if (leaf::is(mutation::swap_left)) std::swap(left.chunk[0].word[0], left.chunk[0].word[1]);
-    if (leaf::is(mutation::swap_right)) std::swap(right.chunk[0].word[0], right.chunk[0].word[1]);
+    if (leaf::is(mutation::swap_left)) left.chunk[0][0] = a.chunk[0][1], left.chunk[0][1] = a.chunk[0][0];
+    if (leaf::is(mutation::swap_right)) right.chunk[0][0] = b.chunk[0][1], right.chunk[0][1] = b.chunk[0][0];
     base::template multiply<Number>(d, left, right, where);
     if (leaf::nth(mutation::swap_sums)) {
       const auto kept = d[3];
       d[3] = d[2], d[2] = kept;
     }
+  }
+  template <class Number>
+  static std::uint32_t pack_weights(float low, float high) {
+    return leaf::template pack<Number>(low, high);
   }
 };
 

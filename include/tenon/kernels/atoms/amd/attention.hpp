@@ -30,6 +30,7 @@ struct attention_words {
   using address = typename Leaf::address;
   using place = typename Leaf::place;
   using operand = typename Leaf::operand;
+  using chunk_words = fragments::amd::chunk_words;
   using lane_sums = typename Leaf::template sums<Number>;
 
   // Keys: rows of Dim numbers and 16 bytes more, so that neighbours begin in different banks, in the order of their lanes. Values: for each
@@ -85,9 +86,8 @@ struct attention_words {
     const Number* const at = from(row < count ? row : 0) + first_chunk() * 8;
     TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
       TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) {
-        bits128& chunk = q[step].chunk[c];
-        chunk = row < count ? Leaf::load(reinterpret_cast<const bits128*>(at + 16 * step + 8 * c)) : bits128{};
-        TENON_UNROLL for (std::uint32_t& pair : chunk.word) pair ^= negative ? 0x80008000u : 0u;
+        const chunk_words eight = row < count ? Leaf::load(reinterpret_cast<const chunk_words*>(at + 16 * step + 8 * c)) : chunk_words{};
+        q[step].chunk[c] = eight ^ (negative ? 0x80008000u : 0u);
       }
   }
 
@@ -164,12 +164,11 @@ struct attention_words {
     rows sum;
     sum.fill(0);
     TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
-      TENON_UNROLL for (int e = 0; e < per_tile; e += 2) {
-        const float first = Leaf::exp2(keys.s[n][e] * state.by.base + state.reference.at[0]);
-        const float second = Leaf::exp2(keys.s[n][e + 1] * state.by.base + state.reference.at[0]);
-        sum.at[0] += first;
-        sum.at[0] += second;
-        keys.p[n * (side / 16) + e / 8].word[e / 2 % 4] = Leaf::template pack<Number>(first, second);
+      TENON_UNROLL for (int e = 0; e < per_tile; e += 8) {
+        float weight[8];
+        TENON_UNROLL for (int i = 0; i < 8; ++i) weight[i] = Leaf::exp2(keys.s[n][e + i] * state.by.base + state.reference.at[0]);
+        TENON_UNROLL for (int i = 0; i < 8; ++i) sum.at[0] += weight[i];
+        TENON_UNROLL for (int i = 0; i < 8; i += 2) keys.p[n * (side / 16) + e / 8].word[i / 2] = Leaf::template pack_weights<Number>(weight[i], weight[i + 1]);
       }
     return sum;
   }
@@ -228,20 +227,20 @@ struct attention_words {
   template <int Apart>
   TENON_BOTH TENON_INLINE static operand take(address at) {
     operand out;
-    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<bits128>(at + static_cast<address>(c * Apart));
+    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<chunk_words>(at + static_cast<address>(c * Apart));
     return out;
   }
   // The weights of 16 keys as an operand: this half's 8 keys, where lanes hold both chunks with those of the other half.
   TENON_BOTH TENON_INLINE static operand gathered(const bits128& own) {
     if constexpr (Leaf::chunks == 1) {
-      return {{own}};
+      return {{bit_cast<chunk_words>(own)}};
     } else {
       operand out;
       const bool upper = lane() >= side;
       TENON_UNROLL for (int i = 0; i < 4; ++i) {
         const std::uint32_t other = Leaf::shuffle_xor(own.word[i], side);
-        out.chunk[0].word[i] = upper ? other : own.word[i];
-        out.chunk[1].word[i] = upper ? own.word[i] : other;
+        out.chunk[0][i] = upper ? other : own.word[i];
+        out.chunk[1][i] = upper ? own.word[i] : other;
       }
       return out;
     }
@@ -259,25 +258,29 @@ struct attention_words {
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
     const Number* const from = in.keys + (in.head + index_t{first} * Dim + thread % chunks * 8);
-    const bool whole = key + Keys <= in.length;
-    TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
-      constexpr int apart = threads / chunks;
-      coming_keys[i] = whole || first + i * apart < in.length ? Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim)) : bits128{};
-    }
+    constexpr int apart = threads / chunks;
+    if (key + Keys <= in.length)
+      TENON_UNROLL for (int i = 0; i < key_steps; ++i) coming_keys[i] = Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim));
+    else
+      TENON_UNROLL for (int i = 0; i < key_steps; ++i)
+        coming_keys[i] = first + i * apart < in.length ? Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim)) : bits128{};
   }
   TENON_BOTH TENON_INLINE void fetch_values(int key) {
     const int thread = Leaf::thread(), first = thread % (Dim / wide) * wide, group = thread / (Dim / wide);
-    const bool whole = key + Keys <= in.length;
-    TENON_UNROLL for (int i = 0; i < 8; ++i) {
-      const int here = key + key_of(group, i);
-      const Number* const from = in.values + (in.head + index_t{here} * Dim + first);
-      const bool there = whole || here < in.length;
-      if constexpr (wide == 4) {
-        const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};
-        coming_values[i][0] = four.word[0], coming_values[i][1] = four.word[1];
-      } else {
-        coming_values[i][0] = there ? Leaf::load(reinterpret_cast<const std::uint32_t*>(from)) : 0u;
-      }
+    const Number* const from = in.values + (in.head + index_t{key + key_of(group, 0)} * Dim + first);
+    if (key + Keys <= in.length)
+      TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, true);
+    else
+      TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, key + key_of(group, i) < in.length);
+  }
+  // `wide` dims of key i of the 8 that begin at `from`; 0 where it is not there.
+  TENON_BOTH TENON_INLINE void fetch_value(int i, const Number* from, bool there) {
+    from += key_of(0, i) * Dim;
+    if constexpr (wide == 4) {
+      const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};
+      coming_values[i][0] = four.word[0], coming_values[i][1] = four.word[1];
+    } else {
+      coming_values[i][0] = there ? Leaf::load(reinterpret_cast<const std::uint32_t*>(from)) : 0u;
     }
   }
 

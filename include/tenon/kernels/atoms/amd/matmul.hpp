@@ -106,7 +106,7 @@ struct matmul_words {
   }
   TENON_BOTH TENON_INLINE static operand take(address at) {
     operand out;
-    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<bits128>(at + static_cast<address>(16 * c));
+    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<fragments::amd::chunk_words>(at + static_cast<address>(16 * c));
     return out;
   }
 

@@ -18,10 +18,13 @@
 
 namespace tenon::fragments::amd {
 
+/// 16 bytes as one value: compilers take an array of four words apart, and then load it in pieces.
+using chunk_words = std::uint32_t __attribute__((vector_size(16)));
+
 /// A lane's share of an operand: chunks of 16 bytes of one row.
 template <int Chunks>
 struct operand {
-  bits128 chunk[Chunks];
+  chunk_words chunk[Chunks];
 };
 
 // 8 or 16 sums of one lane.

@@ -15,14 +15,17 @@ struct leaf_simulated : simulation::leaf<32>, amd::ocp_numbers, fragments::gfx11
 
   static void in_steps() {}
   template <class Number>
+  static std::uint32_t pack_weights(float low, float high) {
+    return pack<Number>(low, high);
+  }
+  template <class Number>
   static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
     using namespace simulation;
-    if constexpr (sizeof(Number) == 1) {
-      for (int i = 0; i < 2; ++i) multiply_amd<std::int8_t, wmma_rdna3<8>>(&d, a.chunk[i].word, b.chunk[i].word, where);
-    } else {
-      const auto left = bit_cast<registers>(a), right = bit_cast<registers>(b);
+    const auto left = bit_cast<registers>(a), right = bit_cast<registers>(b);
+    if constexpr (sizeof(Number) == 1)
+      for (int i = 0; i < 8; i += 4) multiply_amd<std::int8_t, wmma_rdna3<8>>(&d, left.word + i, right.word + i, where);
+    else
       multiply_amd<Number, wmma_rdna3<16>>(&d, left.word, right.word, where);
-    }
   }
 
  private:

@@ -15,13 +15,17 @@ struct leaf_simulated : simulation::leaf<32>, amd::ocp_numbers, fragments::gfx12
 
   static void in_steps() {}
   template <class Number>
+  static std::uint32_t pack_weights(float low, float high) {
+    return pack<Number>(low, high);
+  }
+  template <class Number>
   static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
     using namespace simulation;
-    const std::uint32_t *left = a.chunk[0].word, *right = b.chunk[0].word;
+    const bits128 left = bit_cast<bits128>(a.chunk[0]), right = bit_cast<bits128>(b.chunk[0]);
     if constexpr (sizeof(Number) == 1)
-      for (int i = 0; i < 4; i += 2) multiply_amd<Number, wmma_rdna4<8>>(&d, left + i, right + i, where);
+      for (int i = 0; i < 4; i += 2) multiply_amd<Number, wmma_rdna4<8>>(&d, left.word + i, right.word + i, where);
     else
-      multiply_amd<Number, wmma_rdna4<16>>(&d, left, right, where);
+      multiply_amd<Number, wmma_rdna4<16>>(&d, left.word, right.word, where);
   }
 };
 

@@ -15,13 +15,17 @@ struct leaf_simulated : simulation::leaf<64>, amd::ocp_numbers, fragments::gfx90
 
   static void in_steps() {}
   template <class Number>
+  static std::uint32_t pack_weights(float low, float high) {
+    return pack<Number>(low, high);
+  }
+  template <class Number>
   static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
     using namespace simulation;
-    const std::uint32_t *left = a.chunk[0].word, *right = b.chunk[0].word;
+    const bits128 left = bit_cast<bits128>(a.chunk[0]), right = bit_cast<bits128>(b.chunk[0]);
     if constexpr (sizeof(Number) == 1)
-      for (int i = 0; i < 4; ++i) multiply_amd<std::int8_t, mfma_32x32<8, 8>>(&d, left + i, right + i, where);
+      for (int i = 0; i < 4; ++i) multiply_amd<std::int8_t, mfma_32x32<8, 8>>(&d, left.word + i, right.word + i, where);
     else
-      for (int i = 0; i < 4; i += 2) multiply_amd<Number, mfma_32x32<16, 8>, true>(&d, left + i, right + i, where);
+      for (int i = 0; i < 4; i += 2) multiply_amd<Number, mfma_32x32<16, 8>, true>(&d, left.word + i, right.word + i, where);
   }
 };
 

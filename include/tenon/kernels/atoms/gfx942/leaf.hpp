@@ -16,16 +16,20 @@ struct leaf : gfx90a::matrix_leaf, amd::fnuz_numbers {
   template <class Number>
   __attribute__((device)) TENON_INLINE static void multiply(sums<Number>& d, const operand& a, const operand& b) {
     if constexpr (sizeof(Number) == 1) {
-      for (int i = 0; i < 4; i += 2) {
-        const bits64 l{{a.chunk[0].word[i], a.chunk[0].word[i + 1]}}, r{{b.chunk[0].word[i], b.chunk[0].word[i + 1]}};
-        if constexpr (std::is_same_v<Number, std::int8_t>)
-          d = __builtin_amdgcn_mfma_i32_32x32x16_i8(bit_cast<long>(l), bit_cast<long>(r), d, 0, 0, 0);
-        else
-          d = __builtin_amdgcn_mfma_f32_32x32x16_fp8_fp8(bit_cast<long>(l), bit_cast<long>(r), d, 0, 0, 0);
-      }
+      multiply_half<Number>(d, low(a.chunk[0]), low(b.chunk[0]));
+      multiply_half<Number>(d, high(a.chunk[0]), high(b.chunk[0]));
     } else {
       gfx90a::matrix_leaf::multiply<Number>(d, a, b);
     }
+  }
+
+ private:
+  template <class Number>
+  __attribute__((device)) TENON_INLINE static void multiply_half(sums<Number>& d, words2 a, words2 b) {
+    if constexpr (std::is_same_v<Number, std::int8_t>)
+      d = __builtin_amdgcn_mfma_i32_32x32x16_i8(bit_cast<long>(a), bit_cast<long>(b), d, 0, 0, 0);
+    else
+      d = __builtin_amdgcn_mfma_f32_32x32x16_fp8_fp8(bit_cast<long>(a), bit_cast<long>(b), d, 0, 0, 0);
   }
 };
 

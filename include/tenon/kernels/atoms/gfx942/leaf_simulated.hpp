@@ -15,14 +15,18 @@ struct leaf_simulated : simulation::leaf<64>, amd::fnuz_numbers, fragments::gfx9
 
   static void in_steps() {}
   template <class Number>
+  static std::uint32_t pack_weights(float low, float high) {
+    return pack<Number>(low, high);
+  }
+  template <class Number>
   static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
     using namespace simulation;
-    const std::uint32_t *left = a.chunk[0].word, *right = b.chunk[0].word;
+    const bits128 left = bit_cast<bits128>(a.chunk[0]), right = bit_cast<bits128>(b.chunk[0]);
     for (int i = 0; i < 4; i += 2)
       if constexpr (sizeof(Number) == 1)
-        multiply_amd<std::conditional_t<std::is_same_v<Number, e4m3>, fnuz_e4m3, Number>, mfma_32x32<8, 16>>(&d, left + i, right + i, where);
+        multiply_amd<std::conditional_t<std::is_same_v<Number, e4m3>, fnuz_e4m3, Number>, mfma_32x32<8, 16>>(&d, left.word + i, right.word + i, where);
       else
-        multiply_amd<Number, mfma_32x32<16, 8>>(&d, left + i, right + i, where);
+        multiply_amd<Number, mfma_32x32<16, 8>>(&d, left.word + i, right.word + i, where);
   }
 };
 
