@@ -12,9 +12,14 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
+// The architectures that a file of tests is run on: another file may include it for others.
+#if !defined(TENON_TEST_ARCHS)
+#define TENON_TEST_ARCHS tenon::sm80, tenon::gfx942
+#endif
+
 namespace tenon::testing {
 
-/// Calls f(machine) on both architectures, each with two schedules, eager and lazy; f must leave no fault in the report.
+/// Calls f(machine) on each of these architectures, each with two schedules, eager and lazy; f must leave no fault in the report.
 template <class F>
 void on_simulated_gpus(F&& f) {
   const auto with = [&]<class Arch>() {
@@ -26,8 +31,7 @@ void on_simulated_gpus(F&& f) {
       CHECK(machine.report().launches > 0);
     }
   };
-  with.template operator()<sm80>();
-  with.template operator()<gfx942>();
+  [&]<class... Archs>() { (with.template operator()<Archs>(), ...); }.template operator()<TENON_TEST_ARCHS>();
 }
 
 /// Memory of a machine that holds these numbers, or none yet.

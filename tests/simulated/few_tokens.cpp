@@ -49,7 +49,9 @@ void every_storage() {
     });
 }
 
-TEST_CASE("few tokens: every storage on sm_80, the same bits alone and in company") { every_storage<sm80>(); }
-TEST_CASE("few tokens: every storage on gfx942, the same bits alone and in company") { every_storage<gfx942>(); }
+#if !defined(TENON_TEST_ARCHS)
+#define TENON_TEST_ARCHS sm80, gfx942
+#endif
+TEST_CASE_TEMPLATE("few tokens: every storage, the same bits alone and in company", Arch, TENON_TEST_ARCHS) { every_storage<Arch>(); }
 
 }  // namespace

@@ -1,10 +1,8 @@
 #pragma once
 // The simulated GPUs as tests see them: their words, and their leaf with slips.
 
-#include <tenon/kernels/launch/amd/attention.hpp>
-#include <tenon/kernels/launch/amd/matmul.hpp>
-#include <tenon/kernels/launch/nvidia/attention.hpp>
-#include <tenon/kernels/launch/nvidia/matmul.hpp>
+#include <tenon/kernels/launch/amd/words.hpp>
+#include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "mutating_leaf.hpp"
 
@@ -12,13 +10,9 @@ namespace tenon::testing {
 
 /// AMD's architectures.
 template <class Arch>
-struct kernels_of {
+struct kernels_of : words_of<Arch> {
   using leaf = typename simulated<Arch>::leaf;
   using broken = mutating_amd<Arch>;
-  template <class Leaf, class Problem>
-  using attention = amd_attention<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using attention_split = amd_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
   using matmul = amd_matmul<Leaf, problem_number<Problem>>;
   static constexpr int read_at_once = 16;  ///< bytes of a row that products read whole, where its end is
@@ -27,13 +21,9 @@ struct kernels_of {
 };
 
 template <>
-struct kernels_of<sm80> {
+struct kernels_of<sm80> : words_of<sm80> {
   using leaf = simulated<sm80>::leaf;
   using broken = mutating_sm80;
-  template <class Leaf, class Problem>
-  using attention = nvidia_attention<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using attention_split = nvidia_attention_split<Leaf, Problem>;
   template <class Leaf, class>
   using matmul = nvidia_matmul<Leaf>;
   static constexpr int read_at_once = 1;

@@ -16,7 +16,10 @@ void check(const std::string& file, std::size_t prompt, std::size_t answer) {
   const auto tokens = tokens_of(prompt + answer, static_cast<std::int32_t>(Spec::shape.vocabulary));
   const auto exact = all_logits(load<decoder<Spec>>(file, cpu()), tokens, tokens.size());
   check_model<Spec>(simulated<sm80>({.schedule = simulation::schedule::reversed}), file, tokens, prompt, exact);
+  check_model<Spec>(simulated<gfx90a>({.schedule = simulation::schedule::reversed}), file, tokens, prompt, exact);
   check_model<Spec>(simulated<gfx942>({.schedule = simulation::schedule::random, .seed = 3}), file, tokens, prompt, exact);
+  check_model<Spec>(simulated<gfx1100>({.schedule = simulation::schedule::random, .seed = 3}), file, tokens, prompt, exact);
+  check_model<Spec>(simulated<gfx1201>({.schedule = simulation::schedule::reversed}), file, tokens, prompt, exact);
 }
 
 TEST_CASE("a prompt token by token: the bits of the prompt at once") {

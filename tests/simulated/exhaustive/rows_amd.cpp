@@ -1,0 +1,3 @@
+// Launch functions of rows, on AMD's other GPUs.
+#define TENON_TEST_ARCHS tenon::gfx90a, tenon::gfx1100, tenon::gfx1201
+#include "../rows.cpp"
