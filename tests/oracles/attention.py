@@ -29,6 +29,17 @@ def tokens_first(x):
     return x.squeeze(0).transpose(0, 1)
 
 
+def in_bf16(f):
+    """How far f is from itself in fp64 when its q, k, v and result are bf16, as PyTorch computes it: relative L2."""
+    rounded = [x.to(torch.bfloat16) for x in (q, k, v)]
+    want, got = f(*[x.to(torch.float64) for x in rounded]), f(*rounded).to(torch.float64)
+    return ((got - want).norm() / want.norm()).item()
+
+
+def sdpa(q, k, v, **how):
+    return tokens_first(F.scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), **how))
+
+
 def flex(q, k, v, keep=None, score=None):
     """keep and score see absolute positions: query i stands at OFFSET + i."""
     mask = keep and create_block_mask(lambda b, h, i, j: keep(i + OFFSET, j), 1, None, QUERIES, KEYS, device="cpu")
@@ -47,13 +58,18 @@ i, j = torch.arange(QUERIES)[:, None] + OFFSET, torch.arange(KEYS)[None, :]
 causal = lambda i, j: i >= j
 slopes = torch.tensor([2.0**-2, 2.0**-4, 2.0**-6, 2.0**-8, 2.0**-1, 2.0**-3], dtype=torch.float64)  # six heads: ALiBi's published rule
 
-save("causal", tokens_first(F.scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), attn_mask=causal(i, j), enable_gqa=True)))
-save("full", tokens_first(F.scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), enable_gqa=True)))
-save("window", flex(q, k, v, lambda i, j: (i >= j) & (i - j < 9)))
-save("prefix", flex(q, k, v, lambda i, j: (i >= j) | (j < 20)))
-save("document", flex(q, k, v, lambda i, j: (i >= j) & (ids[i] == ids[j])))
-save("alibi", flex(q, k, v, causal, lambda s, h, i, j: s - slopes[h] * (i - j)))
-save("soft_cap", flex(q, k, v, causal, lambda s, h, i, j: 1.5 * torch.tanh(s / 1.5)))
+variants = {
+    "causal": lambda q, k, v: sdpa(q, k, v, attn_mask=causal(i, j), enable_gqa=True),
+    "full": lambda q, k, v: sdpa(q, k, v, enable_gqa=True),
+    "window": lambda q, k, v: flex(q, k, v, lambda i, j: (i >= j) & (i - j < 9)),
+    "prefix": lambda q, k, v: flex(q, k, v, lambda i, j: (i >= j) | (j < 20)),
+    "document": lambda q, k, v: flex(q, k, v, lambda i, j: (i >= j) & (ids[i] == ids[j])),
+    "alibi": lambda q, k, v: flex(q, k, v, causal, lambda s, h, i, j: s - slopes[h] * (i - j)),
+    "soft_cap": lambda q, k, v: flex(q, k, v, causal, lambda s, h, i, j: 1.5 * torch.tanh(s / 1.5)),
+}
+for name, f in variants.items():
+    save(name, f(q, k, v))
+apart = [in_bf16(f) for f in variants.values()]
 
 scores = torch.einsum("ihd,jhd->hij", q, k.repeat_interleave(HEADS // KV, 1)) / 4
 scores = scores.masked_fill(~causal(i, j), float("-inf"))
@@ -63,5 +79,8 @@ save("sink", torch.einsum("hij,jhd->ihd", with_sink, v.repeat_interleave(HEADS /
 q, k, v = numbers(9, 2, 192), numbers(9, 2, 192), numbers(9, 2, 128)
 for name, x in dict(q=q, k=k, v=v).items():
     save("wide_" + name, x)
-save("wide", tokens_first(F.scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), is_causal=True)))
+save("wide", sdpa(q, k, v, is_causal=True))
+apart.append(in_bf16(lambda q, k, v: sdpa(q, k, v, is_causal=True)))
+save("bf16_errors", torch.tensor(apart, dtype=torch.float64))  # in the order of the variants, then wide
+print("in bf16:", dict(zip([*variants, "wide"], apart)))
 print("attention:", len(os.listdir(DATA)), "arrays,", sum(os.path.getsize(os.path.join(DATA, f)) for f in os.listdir(DATA)), "bytes")

@@ -24,13 +24,54 @@ void same(const Machine& machine, const attention_problem& p, const char* name, 
   CHECK(distance(attend_in_chunks<float>(machine, p, p.queries, mask, score, weighting), want) <= 1e-6);
 }
 
+std::vector<std::int32_t> load_ids() {
+  std::vector<std::int32_t> ids;
+  for (const float id : load("ids")) ids.push_back(static_cast<std::int32_t>(id));
+  return ids;
+}
+
+// q, k, v and the result as bf16, against the definition of what is left of q, k and v; `theirs` is PyTorch's distance from it.
+template <class Machine, class Mask, class Score = scaled>
+void as_near(const Machine& machine, attention_problem p, const char* name, float theirs, const Mask& mask, const Score& score = {}) {
+  CAPTURE(name);
+  CAPTURE(theirs);
+  const auto narrowed = [](std::vector<float>& x) {
+    std::vector<bf16> out(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) out[i] = bf16(x[i]), x[i] = static_cast<float>(out[i]);
+    return out;
+  };
+  const std::vector<bf16> q = narrowed(p.q), k = narrowed(p.k), v = narrowed(p.v);
+  std::vector<bf16> result(p.outputs());
+  const heads& s = p.shape;
+  attend(machine, view<const bf16, 4>(q.data(), 1, p.queries, s.query, s.dim), view<const bf16, 4>(k.data(), 1, p.keys, s.kv, s.dim), view<const bf16, 4>(v.data(), 1, p.keys, s.kv, s.dim_v),
+         view<bf16, 4>(result.data(), 1, p.queries, s.query, s.dim_v), mask, score);
+  const double ours = distance(std::vector<float>(result.begin(), result.end()), reference_attend(p, mask, score));
+  CHECK(ours <= 1.5 * static_cast<double>(theirs));
+  CHECK((ours > 1e-4 && theirs > 1e-4f));  // something was rounded, on both sides
+}
+
 }  // namespace
+
+TEST_CASE("in bf16 no further from the truth than 1.5 times PyTorch") {
+  const std::vector<float> theirs = load("bf16_errors");
+  REQUIRE(theirs.size() == 8);
+  const attention_problem p = load_problem({6, 2, 16, 24}, 37, 50);
+  const std::vector<std::int32_t> ids = load_ids();
+  const cpu machine;
+  as_near(machine, p, "causal", theirs[0], causal{});
+  as_near(machine, p, "full", theirs[1], full{});
+  as_near(machine, p, "window", theirs[2], causal{} & window{.width = 9});
+  as_near(machine, p, "prefix", theirs[3], causal{} | prefix{.length = 20});
+  as_near(machine, p, "document", theirs[4], causal{} & document{.ids = ids.data()});
+  as_near(machine, p, "alibi", theirs[5], causal{}, alibi{.heads = 6});
+  as_near(machine, p, "soft_cap", theirs[6], causal{}, soft_cap{.cap = 1.5f});
+  as_near(machine, load_problem({2, 2, 192, 128}, 9, 9, "wide_"), "wide", theirs[7], causal{});
+}
 
 TEST_CASE("PyTorch's attention") {
   const attention_problem p = load_problem({6, 2, 16, 24}, 37, 50);
-  const std::vector<float> sinks = load("sinks"), loaded_ids = load("ids");
-  std::vector<std::int32_t> ids;
-  for (const float id : loaded_ids) ids.push_back(static_cast<std::int32_t>(id));
+  const std::vector<float> sinks = load("sinks");
+  const std::vector<std::int32_t> ids = load_ids();
   const cpu machine;
   same(machine, p, "causal", causal{});
   same(machine, p, "full", full{});
