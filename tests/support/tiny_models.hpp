@@ -45,7 +45,7 @@ struct tiny_qwen2 {
 
 /// The same with quantised activations where the weights are integers, and a cache of int8.
 struct quantised_qwen2 : tiny_qwen2 {
-  static constexpr tenon::precision_policy<tenon::int8_per_128> precision{.floats = tenon::compute::fp32, .integers = tenon::compute::int8x2};
+  static constexpr tenon::precision_policy<tenon::int8_per_128> precision{.integers = tenon::compute::int8x2};
 };
 
 inline std::string tiny_file(const char* name) { return std::string(TENON_TEST_DATA) + "/model/tiny/" + name; }

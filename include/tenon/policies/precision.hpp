@@ -24,25 +24,26 @@ template <class Cache = float>
 struct precision_policy {
   static_assert(cache_number<Cache>, "[precision_policy.Cache] must be float, bf16, f16 or a block_scaled number. Fix: as in precision_policy<bf16>.");
   using cache = Cache;
-  compute floats = compute::fp32;    ///< products with weights stored as f32, f16, bf16 or e4m3
+  compute floats = compute::fp32;    ///< products with weights stored as f32, f16 or e4m3
+  compute bf16s = compute::fp32;     ///< products with weights stored as bf16
   compute integers = compute::fp32;  ///< products with weights stored as integers: i8 and the q blocks
 
   /// The arithmetic for weights stored as `kind`.
   constexpr compute products(storage kind) const {
-    const bool is_float = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16 || kind == storage::e4m3;
-    return is_float ? floats : integers;
+    if (kind == storage::bf16) return bf16s;
+    return kind == storage::f32 || kind == storage::f16 || kind == storage::e4m3 ? floats : integers;
   }
 };
 
 /// fp32 everywhere, whatever the file holds: the precision of the tests' oracles.
-inline constexpr precision_policy<float> full_precision{.floats = compute::fp32, .integers = compute::fp32};
-/// Weights as the file has them: int8 dots where they are integers, with 15 bits per activation, fp32 where they are floats; a
-/// bf16 cache.
-inline constexpr precision_policy<bf16> as_stored{.floats = compute::fp32, .integers = compute::int8x2};
-/// As `as_stored`, with float weights multiplied as bf16: twice the rate where the CPU's bf16 dot is a full-rate instruction.
-inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .integers = compute::int8x2};
+inline constexpr precision_policy<float> full_precision{};
+/// Weights as the file has them: int8 dots with 15 bits per activation where they are integers, bf16 dots where they are bf16, else
+/// fp32; a bf16 cache.
+inline constexpr precision_policy<bf16> as_stored{.floats = compute::fp32, .bf16s = compute::bf16, .integers = compute::int8x2};
+/// As `as_stored`, with all float weights multiplied as bf16: twice the rate where the CPU's bf16 dot is a full-rate instruction.
+inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .bf16s = compute::bf16, .integers = compute::int8x2};
 /// As `as_stored`, with 8 bits per activation: the precision of llama.cpp, and up to twice as fast where products are the limit.
-inline constexpr precision_policy<bf16> int8_products{.floats = compute::fp32, .integers = compute::int8};
+inline constexpr precision_policy<bf16> int8_products{.floats = compute::fp32, .bf16s = compute::bf16, .integers = compute::int8};
 
 /// Names an arithmetic for every storage and a number for the cache.
 template <class P>

@@ -35,12 +35,11 @@ constexpr index_t panel_count(index_t rows) { return (rows + panel::columns - 1)
 // x is padded to whole slabs of any format.
 constexpr index_t padded_depth(index_t depth) { return static_cast<index_t>(round_up(static_cast<std::size_t>(depth), 64)); }
 
-// Tokens are taken in blocks, so that a block of arranged rows stays in the second-level cache beside the weights.
-constexpr std::size_t block_budget = std::size_t{5} << 18;
+// Tokens are taken in blocks of about Words::block_bytes of arranged rows.
 constexpr index_t most_tokens = 512;
-template <class Form>
+template <class Words, class Form>
 constexpr index_t block_tokens(index_t depth) {
-  const auto fit = static_cast<index_t>(block_budget / Form::bytes(16, padded_depth(depth))) * 16;
+  const auto fit = static_cast<index_t>(Words::block_bytes / Form::bytes(16, padded_depth(depth))) * 16;
   return fit < 16 ? 16 : fit > most_tokens ? most_tokens : fit;
 }
 // One worker's sums (twice, for a gate) and unpacked weights.
@@ -56,9 +55,10 @@ template <class Words>
 constexpr std::size_t worker_bytes(index_t tokens) {
   return 2 * worker_sums<Words>(tokens) + round_up(Words::unpacked_bytes, 64);
 }
+template <class Words>
 constexpr std::size_t arranged_bytes(index_t tokens, index_t depth) {
   const std::size_t row = static_cast<std::size_t>(padded_depth(depth)) * 4, all = round_up(static_cast<std::size_t>(tokens), 16) * row;
-  const std::size_t most = block_budget > 16 * row ? block_budget : 16 * row;
+  const std::size_t most = Words::block_bytes > 16 * row ? Words::block_bytes : 16 * row;
   return round_up(all < most ? all : most, 64);
 }
 
@@ -171,7 +171,7 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
 template <class Machine>
 std::size_t matmul_scratch(const Machine& machine, index_t tokens, index_t depth) {
   using Words = typename Machine::atoms::product;
-  return kernel_detail::arranged_bytes(tokens, depth) +
+  return kernel_detail::arranged_bytes<Words>(tokens, depth) +
          static_cast<std::size_t>(machine.threads()) * kernel_detail::worker_bytes<Words>(tokens);
 }
 
@@ -186,7 +186,7 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
     kernel_detail::check(x, p.weights, p.out);
   }
   const index_t tokens = x.extent[0], depth = x.extent[1];
-  std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
+  std::byte* workers = scratch + kernel_detail::arranged_bytes<Words>(tokens, depth);
   for (const form which : {form::plain, form::rounded, form::int8, form::int8x2}) {
     index_t panels = 0;
     for (const product& p : products)
@@ -194,7 +194,7 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
     if (panels == 0) continue;
     with_form<Forms>(which, [&](auto form_type) {
       using Form = decltype(form_type);
-      const index_t step = kernel_detail::block_tokens<Form>(depth);
+      const index_t step = kernel_detail::block_tokens<Words, Form>(depth);
       for (index_t first = 0; first < tokens; first += step) {
         const index_t count = tokens - first < step ? tokens - first : step;
         const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);
@@ -226,10 +226,10 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   const form which = a == b ? a : form::plain;  // any panels can be multiplied in fp32
   kernel_detail::check<Forms>(which);
   const index_t tokens = x.extent[0], depth = x.extent[1], panels = kernel_detail::panel_count(gate.rows);
-  std::byte* workers = scratch + kernel_detail::arranged_bytes(tokens, depth);
+  std::byte* workers = scratch + kernel_detail::arranged_bytes<Words>(tokens, depth);
   with_form<Forms>(which, [&](auto form_type) {
     using Form = decltype(form_type);
-    const index_t step = kernel_detail::block_tokens<Form>(depth);
+    const index_t step = kernel_detail::block_tokens<Words, Form>(depth);
     for (index_t first = 0; first < tokens; first += step) {
       const index_t count = tokens - first < step ? tokens - first : step;
       const arranged rows = kernel_detail::arrange(machine, form_type, x, first, count, scratch);

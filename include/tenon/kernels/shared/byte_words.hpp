@@ -52,16 +52,18 @@ struct byte_words {
   /// One token: quanta are unpacked in registers. sums [panels][16].
   template <class Format>
   static void one(const std::byte* const* packed, index_t depth, const x_block<1>* x, float* sums) noexcept {
-    constexpr int group = Shape.byte_panels, steps = Format::depth / panel::step_depth;
-    const std::byte* slab[group];
-    floats total[group];
-    unroll<group>([&](int p) TENON_LAMBDA { total[p] = Leaf::zero(), slab[p] = packed[p]; });
-    for (index_t at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
-      for (int step = 0; step < steps; step += 2, ++x) {
-        fetch_slab_ahead<group, Format::bytes, steps / 2>(packed, at, end, step / 2);
-        unroll<group>([&](int p) TENON_LAMBDA { total[p] = dot_packed<Format>(slab[p] + at, step, *x, total[p]); });
-      }
-    unroll<group>([&](int p) TENON_LAMBDA { Leaf::store(sums + 16 * p, total[p]); });
+    constexpr int steps = Format::depth / panel::step_depth;
+    const x_block<1>* const first = x;
+    for (int p = 0; p < Shape.byte_panels; ++p) {
+      floats total = Leaf::zero();
+      x = first;
+      for (index_t at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
+        for (int step = 0; step < steps; step += 2, ++x) {
+          fetch_slab_ahead<1, Format::bytes, steps / 2>(packed + p, at, end, step / 2);
+          total = dot_packed<Format>(packed[p] + at, step, *x, total);
+        }
+      Leaf::store(sums + 16 * p, total);
+    }
   }
 
   /// Tiles of tokens; Tiled: through matrix registers. sums [token][panels][16].

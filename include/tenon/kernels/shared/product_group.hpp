@@ -35,12 +35,12 @@ void fetch_ahead(const panel_group& group, index_t depth, index_t from, index_t 
     for (index_t line = lines * at / parts; line < to; ++line) __builtin_prefetch(group.at(p, next) + line * 64, 0, 2);
 }
 
-/// While one token goes through slabs `at` bytes into panels of `pitch` bytes, what lies 4 KiB ahead comes into the first-level cache:
+/// While one token goes through slabs `at` bytes into panels of `pitch` bytes, what lies 8 KiB ahead comes into the first-level cache:
 /// part `part` of `Parts` of a slab. A processor's own prefetcher stops at the end of a page. The next group's panels follow these.
 template <int Panels, int SlabBytes, int Parts>
 TENON_INLINE void fetch_slab_ahead(const std::byte* const* packed, index_t at, index_t pitch, int part) noexcept {
   constexpr int lines = SlabBytes / 64;
-  const index_t near = at + 4096, ahead = near < pitch ? near : near + (Panels - 1) * pitch;
+  const index_t near = at + 8192, ahead = near < pitch ? near : near + (Panels - 1) * pitch;
   for (int line = lines * part / Parts; line < lines * (part + 1) / Parts; ++line)
     unroll<Panels>([&](int p) TENON_LAMBDA { __builtin_prefetch(packed[p] + ahead + line * 64, 0, 3); });
 }

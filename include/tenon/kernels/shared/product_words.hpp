@@ -23,6 +23,9 @@ struct product_words {
   template <int Bytes>
   using as_bytes = byte_words<Leaf, Shape, Bytes>;
   static constexpr int tile = token_tile;  ///< tokens per tile of arranged x, where there is more than one
+  /// Of arranged tokens that are multiplied with all weights before the next ones. Matrix registers want them in the second-level
+  /// cache; vectors are slow enough for the third, and then read the weights less often.
+  static constexpr std::size_t block_bytes = std::size_t{5} << (Leaf::tiles::present ? 18 : 19);
   /// Panels that the words take at once.
   template <class Form>
   static constexpr int panels = activation::bytes_of<Form> != 0 ? Shape.byte_panels : Shape.float_panels;
