@@ -14,7 +14,7 @@ enum class compute : std::uint8_t {
   fp32,  ///< activations and weights as fp32
   bf16,  ///< both rounded to bf16
   int8,  ///< activations quantised to int8 with one scale per 32 values, as each product starts; integer blocks stay as stored
-  int8x2,  ///< the same with two int8 per activation, a high and a low one: 15 bits for twice the dots
+  int8x2,  ///< two int8 per activation, a high and a low one, with one scale per 512 values: 15 bits for twice the dots
 };
 
 /// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.

@@ -11,8 +11,8 @@
 
 namespace tenon::reference {
 
-/// What integer products make of up to 32 values: q = x * (largest / amax), to the nearest integer, ties to even, in float; each value
-/// is then amax / largest * q. A block with an infinity or NaN becomes NaN; amax below 2^-110 gives zeros.
+/// What integer products make of values that share a scale: q = x * (largest / amax), to the nearest integer, ties to even, in float; each value
+/// is then amax / largest * q. With an infinity or NaN among them all become NaN; amax below 2^-110 gives zeros.
 inline void quantise(const float* x, index_t count, float largest, double* out) {
   std::uint32_t peak = 0;
   for (index_t i = 0; i < count; ++i) {
@@ -32,8 +32,9 @@ inline void quantise(const float* x, index_t count, float largest, double* out) 
 inline void matmul(const view<const float, 2>& x, const stored_matrix& w, compute how, const float* bias, const view<double, 2>& out,
                    float* row, double* token) {
   for (index_t t = 0; t < x.extent[0]; ++t) {
-    for (index_t k = 0; k < w.columns; k += 32) {
-      const index_t count = w.columns - k < 32 ? w.columns - k : 32;
+    const index_t shared = how == compute::int8x2 ? 512 : 32;
+    for (index_t k = 0; k < w.columns; k += shared) {
+      const index_t count = w.columns - k < shared ? w.columns - k : shared;
       if (how == compute::int8 || how == compute::int8x2) {
         quantise(&x(t, k), count, how == compute::int8 ? 127.0f : 16256.0f, token + k);
         continue;

@@ -60,15 +60,15 @@ struct rounded {
   }
 };
 
-/// 32 values of each of `Tokens` rows as integers with one scale per row: x = scale q. One byte each: q in [-127, 127], scale =
-/// amax / 127. Two: q = 128 high + low, high in [-127, 127], low in [-64, 63], scale = amax / 16256.
-/// A block with an infinity or NaN has a NaN scale; one whose amax is below 2^-110 counts as zeros.
+/// 32 values of each of `Tokens` rows as integers with a scale per row: x = scale q. One byte each: q in [-127, 127], scale = amax / 127
+/// of these values. Two: q = 128 high + low, high in [-127, 127], low in [-64, 63], scale = amax / 16256 of a stretch of values.
+/// Values among which is an infinity or NaN have a NaN scale; those whose amax is below 2^-110 count as zeros.
 template <int Tokens, int Bytes>
 struct alignas(64) quantised_block {
   static constexpr float largest = Bytes == 1 ? 127.0f : 16256.0f;
   std::int8_t q[Bytes][Tokens][32];  ///< the high bytes come first
   float scale[Tokens];
-  float total[Tokens];              ///< scale * sum of q: what a minimum of the weights is multiplied by
+  float total[Tokens];              ///< sum of q, times scale where a byte is all: what a minimum of the weights is multiplied by
   std::int32_t less_128[Tokens];    ///< -128 * sum of q: where integer sums start when quanta are offset by 128
   std::int32_t less_8[Tokens];      ///< -8 * sum of q
   std::int32_t less_32[2][Tokens];  ///< -32 * sum of q, of each half of the block
@@ -77,6 +77,8 @@ struct alignas(64) quantised_block {
 /// Quantised to one or two bytes: quantised_block<Tokens, Bytes> [depth / 32].
 template <int Bytes>
 struct quantised {
+  /// Values that share a scale. 15 bits are enough for many: products then apply it once to their sum.
+  static constexpr index_t stretch = Bytes == 1 ? 32 : 512;
   template <int Tokens>
   using block = quantised_block<Tokens, Bytes>;
   static constexpr std::size_t bytes(int tokens, index_t depth) {
@@ -86,26 +88,37 @@ struct quantised {
   template <class L, int Tokens>
   TENON_INLINE static void arrange(const view<const float, 2>& x, index_t first, int count, index_t depth, std::byte* tile) {
     auto* blocks = reinterpret_cast<block<Tokens>*>(tile);
-    for (int row = 0; row < Tokens; ++row) {
-      const float* from = row < count ? &x(first + row, 0) : nullptr;
-      for (index_t b = 0; b < depth / 32; ++b) {
-        const index_t have = row < count ? x.extent[1] - 32 * b : 0;
-        if (have >= 32) {
-          quantise<L>(from + 32 * b, row, blocks[b]);
-        } else {
-          alignas(64) float rest[32] = {};
-          for (index_t k = 0; k < have; ++k) rest[k] = from[32 * b + k];
-          quantise<L>(rest, row, blocks[b]);
-        }
+    for (int row = 0; row < Tokens; ++row)
+      for (index_t k = 0; k < depth; k += stretch) {
+        const index_t end = depth - k < stretch ? depth : k + stretch;
+        std::uint32_t peak = 0;
+        each_block(x, first + row, row < count, k, end, [&](const float* values, index_t) {
+          const std::uint32_t here = L::peak_bits(L::load(values), L::load(values + 16));
+          peak = here > peak ? here : peak;
+        });
+        each_block(x, first + row, row < count, k, end, [&](const float* values, index_t b) { quantise<L>(values, peak, row, blocks[b]); });
       }
-    }
   }
 
  private:
+  // Calls f(32 values, block) for columns [from, to) of a row; zeros beyond x, or where there is no such row.
+  template <class F>
+  TENON_INLINE static void each_block(const view<const float, 2>& x, index_t row, bool there, index_t from, index_t to, F&& f) {
+    for (index_t k = from; k < to; k += 32) {
+      const index_t have = there ? x.extent[1] - k : 0;
+      if (have >= 32) {
+        f(&x(row, k), k / 32);
+      } else {
+        alignas(64) float rest[32] = {};
+        for (index_t i = 0; i < have; ++i) rest[i] = x(row, k + i);
+        f(rest, k / 32);
+      }
+    }
+  }
+  // `peak`: the bits of the greatest magnitude that shares the scale.
   template <class L, int Tokens>
-  TENON_INLINE static void quantise(const float* x, int row, block<Tokens>& to) {
+  TENON_INLINE static void quantise(const float* x, std::uint32_t peak, int row, block<Tokens>& to) {
     const auto low = L::load(x), high = L::load(x + 16);
-    const std::uint32_t peak = L::peak_bits(low, high);
     const bool finite = peak < 0x7f800000u, tiny = peak < 0x08800000u;
     const float largest = std::bit_cast<float>(peak);
     const auto inverse = L::broadcast(finite && !tiny ? to.largest / largest : 0.0f);
@@ -124,7 +137,7 @@ struct quantised {
     const std::int32_t sums[2] = {L::sum(first), L::sum(second)};
     const std::int32_t sum = sums[0] + sums[1];
     to.scale[row] = finite ? (tiny ? 0.0f : largest / to.largest) : std::bit_cast<float>(0x7fc00000u);
-    to.total[row] = to.scale[row] * static_cast<float>(sum);
+    to.total[row] = (Bytes == 1 ? to.scale[row] : 1.0f) * static_cast<float>(sum);
     to.less_128[row] = -128 * sum;
     to.less_8[row] = -8 * sum;
     to.less_32[0][row] = -32 * sums[0];

@@ -2,6 +2,7 @@
 // Products of quantised weights with activations of one or two bytes. Integer sums are exact within a scale group; then sum =
 // fma(float(integer), scale * x_scale, sum), and, where a format has minima, sum = fma(least, x_total, sum): the same through dots and
 // through matrix registers, bit for bit. Two bytes cost twice the dots: 128 times the sum of the high ones starts that of the low ones.
+// Their x_scale is that of a stretch, whose sum is multiplied with it at the end.
 
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,9 @@ struct byte_words {
   using ints = typename Leaf::ints;
   /// The depth that is unpacked at a time: three panels then stay in the first-level cache.
   static constexpr index_t stretch = 512;
+  /// Whether a stretch has one scale of x.
+  static constexpr bool late = activation::quantised<Bytes>::stretch == stretch;
+  static_assert(late || activation::quantised<Bytes>::stretch == 32);
   static constexpr std::size_t unpacked_bytes = stretch / 32 * sizeof(byte_block) * Shape.byte_panels;
 
   /// One token: quanta are unpacked in registers. sums [panels][16].
@@ -55,14 +59,19 @@ struct byte_words {
     constexpr int steps = Format::depth / panel::step_depth;
     const x_block<1>* const first = x;
     for (int p = 0; p < Shape.byte_panels; ++p) {
-      floats total = Leaf::zero();
+      float* const to = sums + 16 * p;
+      const index_t pitch = depth / Format::depth * Format::bytes;
       x = first;
-      for (index_t at = 0, end = depth / Format::depth * Format::bytes; at < end; at += Format::bytes)
-        for (int step = 0; step < steps; step += 2, ++x) {
-          fetch_slab_ahead<1, Format::bytes, steps / 2>(packed + p, at, end, step / 2);
-          total = dot_packed<Format>(packed[p] + at, step, *x, total);
-        }
-      Leaf::store(sums + 16 * p, total);
+      for (index_t at = 0, from = 0; at < pitch; from += stretch) {
+        floats total = begun(to, from == 0);
+        const index_t deep = depth - from < stretch ? depth - from : stretch;
+        for (const index_t end = at + deep / Format::depth * Format::bytes; at < end; at += Format::bytes)
+          for (int step = 0; step < steps; step += 2, ++x) {
+            fetch_slab_ahead<1, Format::bytes, steps / 2>(packed + p, at, pitch, step / 2);
+            total = dot_packed<Format>(packed[p] + at, step, *x, total);
+          }
+        Leaf::store(to, ended(total, x[-1].scale[0], to, from == 0));
+      }
     }
   }
 
@@ -101,12 +110,23 @@ struct byte_words {
     return Leaf::zero_ints();
   }
 
+  // A stretch's sums of one row: where they start, what a scale of the weights becomes, and what the sums become at the end.
+  TENON_INLINE static floats begun(const float* sums, bool first) { return late || first ? Leaf::zero() : Leaf::load(sums); }
+  TENON_INLINE static floats scaled_by(const floats& scale, float x_scale) {
+    if constexpr (late) return scale;
+    return Leaf::mul(scale, Leaf::broadcast(x_scale));
+  }
+  TENON_INLINE static floats ended(const floats& total, float x_scale, const float* sums, bool first) {
+    if constexpr (!late) return total;
+    return Leaf::fma(total, Leaf::broadcast(x_scale), first ? Leaf::zero() : Leaf::load(sums));
+  }
+
   // One block of 32 values of one packed panel with one token.
   template <class Format>
   TENON_INLINE static floats dot_packed(const std::byte* slab, int step, const x_block<1>& x, floats total) {
     constexpr bool halves = Format::how == panel::correction::offset_32_halves;
-    const auto scaled = [&](const ints& sum, int at) TENON_LAMBDA {
-      total = Leaf::fma(Leaf::to_floats(sum), Leaf::mul(Format::template scale<Leaf>(slab, at), Leaf::broadcast(x.scale[0])), total);
+    const auto add = [&](const ints& sum, int at) TENON_LAMBDA {
+      total = Leaf::fma(Leaf::to_floats(sum), scaled_by(Format::template scale<Leaf>(slab, at), x.scale[0]), total);
     };
     ints sum[Bytes];  // the last of them starts with the correction
     unroll<2>([&](auto half) TENON_LAMBDA {
@@ -122,7 +142,7 @@ struct byte_words {
       });
       if constexpr (halves || half == 1) {
         if constexpr (Bytes == 2) sum[1] = Leaf::plus_128_times(sum[1], sum[0]);
-        scaled(sum[Bytes - 1], step + half);
+        add(sum[Bytes - 1], step + half);
       }
     });
     if constexpr (Format::how == panel::correction::least)
@@ -137,7 +157,7 @@ struct byte_words {
     constexpr bool halves = How == panel::correction::offset_32_halves;
     floats total[Rows][Panels];
     each_sum<Rows, Panels>([&](int r, int p)
-                               TENON_LAMBDA { total[r][p] = first ? Leaf::zero() : Leaf::load(sums + (r * Panels + p) * 16); });
+                               TENON_LAMBDA { total[r][p] = begun(sums + (r * Panels + p) * 16, first); });
     for (index_t blocks = depth / 32, b = 0; b < blocks; ++b, ++x, ++w) {
       unroll<halves ? 2 : 1>([&](auto half) TENON_LAMBDA {
         ints sum[Rows][Panels];
@@ -163,7 +183,7 @@ struct byte_words {
           });
         });
         each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA {
-          const auto scale = Leaf::mul(Leaf::load(w[p * blocks].scale[half]), Leaf::broadcast(x->scale[row + r]));
+          const auto scale = scaled_by(Leaf::load(w[p * blocks].scale[half]), x->scale[row + r]);
           total[r][p] = Leaf::fma(Leaf::to_floats(sum[r][p]), scale, total[r][p]);
         });
       });
@@ -172,7 +192,10 @@ struct byte_words {
           total[r][p] = Leaf::fma(Leaf::load(w[p * blocks].least), Leaf::broadcast(x->total[row + r]), total[r][p]);
         });
     }
-    each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA { Leaf::store(sums + (r * Panels + p) * 16, total[r][p]); });
+    each_sum<Rows, Panels>([&](int r, int p) TENON_LAMBDA {
+      float* const to = sums + (r * Panels + p) * 16;
+      Leaf::store(to, ended(total[r][p], x[-1].scale[row + r], to, first));
+    });
   }
 
   // Bytes through matrix registers: a tile of 16 tokens with one panel at a time. Depth: the values that share a scale.
@@ -186,7 +209,7 @@ struct byte_words {
     for (int p = 0; p < Shape.byte_panels; ++p, w += blocks) {
       floats total[token_tile];
       unroll<token_tile>([&](int r)
-                             TENON_LAMBDA { total[r] = first ? Leaf::zero() : Leaf::load(sums + (r * Shape.byte_panels + p) * 16); });
+                             TENON_LAMBDA { total[r] = begun(sums + (r * Shape.byte_panels + p) * 16, first); });
       // Unit u, in tiles and products [Odd]: issued one ahead, so that tiles work while vectors add up the one before.
       const auto issue = [&](auto odd, index_t u) TENON_LAMBDA {
         const index_t b = u / halves, half = u % halves;
@@ -205,7 +228,7 @@ struct byte_words {
         unroll<token_tile>([&](int r) TENON_LAMBDA {
           ints sum = Leaf::load_ints(products[odd][Bytes - 1][r]);
           if constexpr (Bytes == 2) sum = Leaf::plus_128_times(sum, Leaf::load_ints(products[odd][0][r]));
-          total[r] = Leaf::fma(Leaf::to_floats(sum), Leaf::mul(scale, Leaf::broadcast(x[b].scale[r])), total[r]);
+          total[r] = Leaf::fma(Leaf::to_floats(sum), scaled_by(scale, x[b].scale[r]), total[r]);
         });
         if constexpr (How == panel::correction::least) {
           const auto least = Leaf::load(w[b].least);
@@ -221,7 +244,10 @@ struct byte_words {
         if (u + 2 < units) issue(even, u + 2);
         add(odd, u + 1);
       }
-      unroll<token_tile>([&](int r) TENON_LAMBDA { Leaf::store(sums + (r * Shape.byte_panels + p) * 16, total[r]); });
+      unroll<token_tile>([&](int r) TENON_LAMBDA {
+        float* const to = sums + (r * Shape.byte_panels + p) * 16;
+        Leaf::store(to, ended(total[r], x->scale[r], to, first));
+      });
     }
   }
 };
