@@ -75,6 +75,10 @@ struct matmul_case {
   }
   template <class Leaf, class Words, class Machine>
   void run(const Machine& machine, const matmul_arguments<Problem>& a, int shared_bytes = Words::shared_bytes) {
+    launch<Words>(machine, matmul_body<Leaf, Words, Problem>{a}, shared_bytes);
+  }
+  template <class Words, class Machine, class Body>
+  void launch(const Machine& machine, const Body& body, int shared_bytes = Words::shared_bytes) {
     std::fill(out.begin(), out.end(), out_type(-7.0f));
     // Of the last row only what exists: a kernel has nothing to look for beyond it.
     const int bytes = depth * static_cast<int>(sizeof(number));
@@ -88,7 +92,7 @@ struct matmul_case {
     machine.writable(out.data(), count(tokens, out_stride) * sizeof(out_type), "out");
     const auto tiles = [](int n, int of) { return (n + of - 1) / of; };
     machine.launch({tiles(rows, Words::block_rows), tiles(tokens, Words::block_tokens), 1}, {Words::threads},
-                   static_cast<std::size_t>(shared_bytes), matmul_body<Leaf, Words, Problem>{a});
+                   static_cast<std::size_t>(shared_bytes), body);
   }
 
   /// |out - want| / |want|; infinite where a number between the rows of out was touched.

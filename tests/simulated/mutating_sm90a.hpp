@@ -54,6 +54,14 @@ struct mutating_sm90a : mutating_leaf<simulated<sm90a>::leaf> {
   static void commit_products(site where = site::current()) {
     if (!nth(mutation::drop_product_commit)) base::commit_products(where);
   }
+  static std::uint32_t shuffle_xor(std::uint32_t value, int mask, site where = site::current()) {
+    return is(mutation::skip_shuffle) && mask == now.n ? value : base::shuffle_xor(value, mask, where);
+  }
+  static float shuffle_xor(float value, int mask, site where = site::current()) { return mutating_leaf::shuffle_xor(value, mask, where); }
+  template <int Pending>
+  static void await_products(site where = site::current()) {
+    if (!nth(mutation::drop_product_wait)) base::await_products<Pending>(where);
+  }
   template <int Pending, class Sums>
   static void await_products(Sums& sums, site where = site::current()) {
     if (!nth(mutation::drop_product_wait)) base::await_products<Pending>(sums, where);

@@ -17,6 +17,13 @@ consteval attention_tile attention(int) { return {128, 2}; }
 /// q, the stages of keys and of values, and room for results.
 consteval int shared_bytes_of(attention_tile t, int dim) { return (2 * 128 + 2 * t.stages * t.keys) * dim * 2 + 1024; }
 static_assert(shared_bytes_of(attention(128), 128) <= shared_bytes);
-static_assert(128 * (56 + 2 * 224) <= registers);
+static_assert(128 * (24 + 2 * 240) <= registers);
+
+/// Rows of a tile of a product, which has 128 tokens, and how many stages of 64 of its depth shared memory holds.
+struct matmul_tile {
+  int rows, stages;
+};
+consteval matmul_tile matmul() { return {256, 4}; }
+static_assert(matmul().stages * (128 + matmul().rows) * 128 + 1024 <= shared_bytes);
 
 }  // namespace tenon::tuning::sm90a

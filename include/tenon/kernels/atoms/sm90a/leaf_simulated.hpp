@@ -48,6 +48,10 @@ struct leaf_simulated : sm80::leaf_simulated {
     simulation::begin_products(where);
   }
   static void commit_products(site where = site::current()) { simulation::commit_products(where); }
+  template <int Pending>
+  static void await_products(site where = site::current()) {
+    simulation::await_products<Pending>(where);
+  }
   template <int Pending, class Sums>
   static void await_products(Sums&, site where = site::current()) {
     simulation::await_products<Pending>(where);

@@ -26,21 +26,25 @@ struct matmul_arguments {
   const float *x_scale, *w_scale;
 };
 
+/// Where the sums of this block's tile go.
+template <class Leaf, class Words, class Problem>
+TENON_BOTH TENON_INLINE auto sink_of_tile(const matmul_arguments<Problem>& a) {
+  using plain_sink = device_sink<Leaf, typename Problem::out>;
+  const int first_token = Leaf::block_y() * Words::block_tokens, first_row = Leaf::block_x() * Words::block_rows;
+  const plain_sink sink = plain_sink{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(first_token, first_row);
+  if constexpr (sizeof(problem_number<Problem>) == 1)
+    return scaled_sink<Leaf, plain_sink>{sink, a.x_scale == nullptr ? nullptr : a.x_scale + first_token, a.w_scale == nullptr ? nullptr : a.w_scale + first_row};
+  else
+    return sink;
+}
+
 /// What one thread does.
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   const int row = Leaf::block_x() * Words::block_rows, token = Leaf::block_y() * Words::block_tokens;
   Words m;
   const typename Words::source in{a.x + token * a.x_stride, a.w + row * a.w_stride, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
-  tile_matmul(m, in, [&]() TENON_LAMBDA {
-    using plain_sink = device_sink<Leaf, typename Problem::out>;
-    const int first_token = Leaf::block_y() * Words::block_tokens, first_row = Leaf::block_x() * Words::block_rows;
-    const plain_sink sink = plain_sink{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(first_token, first_row);
-    if constexpr (sizeof(problem_number<Problem>) == 1)
-      return scaled_sink<Leaf, plain_sink>{sink, a.x_scale == nullptr ? nullptr : a.x_scale + first_token, a.w_scale == nullptr ? nullptr : a.w_scale + first_row};
-    else
-      return sink;
-  });
+  tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a); });
 }
 
 /// The kernel, as every machine of GPUs launches it: machine.launch(grid, {threads}, Words::shared_bytes, matmul_body<Leaf, Words, Problem>{a}).

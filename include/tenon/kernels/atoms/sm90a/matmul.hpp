@@ -1,0 +1,121 @@
+#pragma once
+// The words of a product on sm_90a. Two groups of 128 threads compute 64 tokens x Rows each, in registers, by asynchronous products of operands in
+// shared memory (wgmma); one thread of a third group brings stages of 64 of the depth through the copy engine, zeros where an operand ends. While
+// the products of one stage run the next ones are issued; a stage is free when its products are done.
+
+#include <tenon/core/number.hpp>
+#include <tenon/kernels/atoms/sm80/fragments.hpp>
+#include <tenon/kernels/atoms/sm90a/operand.hpp>
+#include <tenon/kernels/atoms/sm90a/ring.hpp>
+#include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/tensor_map.hpp>
+
+TENON_KERNELS_BEGIN
+namespace atoms::sm90a {
+
+template <class Leaf, int Rows, int Stages>
+struct matmul_words {
+  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows, depth = panel_columns;
+  static constexpr int tiles = Rows / 8, producer_registers = 24, consumer_registers = 240;
+  static_assert((Rows == 64 || Rows == 128 || Rows == 256) && Stages >= 2);
+  using address = typename Leaf::address;
+  using place = fragments::sm80::mma_d;
+  using stages = ring<Leaf, Stages>;
+  static constexpr address x_bytes = block_tokens * panel_row, stage_bytes = x_bytes + Rows * panel_row, ring_at = Stages * stage_bytes;
+  static constexpr int shared_bytes = static_cast<int>(ring_at + ring_bytes<Stages>);
+
+  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens x 64 and Rows x 64; the tile's first token and row.
+  struct source {
+    const tensor_map *x, *w;
+    int token, row, deep;
+  };
+  /// One stage of the depth, full.
+  struct stage {
+    address at;
+  };
+
+  typename Leaf::template held<float> sums[tiles][4];
+  int first_token;  ///< of this warp, in the tile
+  stages ahead;
+
+  /// By all threads.
+  TENON_BOTH TENON_INLINE matmul_words() : first_token(Leaf::uniform(Leaf::thread() / 32) * 16), ahead(Leaf::shared() + ring_at, 0) {
+    if (Leaf::thread() == 0) {
+      stages::init(Leaf::shared() + ring_at, block_tokens / 16);
+      Leaf::publish_arrivals();
+    }
+    Leaf::barrier();
+  }
+  TENON_BOTH TENON_INLINE static int lane() { return Leaf::thread() % 32; }
+  /// Whether this thread brings operands, and computes nothing.
+  TENON_BOTH TENON_INLINE bool produces() const { return first_token >= block_tokens; }
+
+  /// What the producing threads do: each stage of the depth, as it becomes free.
+  TENON_BOTH TENON_INLINE void produce(const source& in) const {
+    Leaf::template give_registers<producer_registers>();
+    if (first_token != block_tokens) return;  // one warp of them is enough
+    stages to(ahead.barriers, 1);
+    for (int k = 0; k < in.deep; k += depth) {
+      to.await_empty();
+      if (lane() == 0) {
+        const address at = Leaf::shared() + static_cast<address>(to.stage) * stage_bytes;
+        Leaf::arrive_expecting(to.full(), static_cast<int>(stage_bytes));
+        Leaf::copy_box(at, *in.x, to.full(), k, in.token);
+        Leaf::copy_box(at + x_bytes, *in.w, to.full(), k, in.row);
+      }
+      to.next();
+    }
+  }
+
+  TENON_BOTH TENON_INLINE void clear() {
+    TENON_UNROLL for (int n = 0; n < tiles; ++n)
+      TENON_UNROLL for (int e = 0; e < 4; ++e) sums[n][e] = 0;
+  }
+  /// Calls body(stage) for each 64 of the depth.
+  template <class Body>
+  TENON_BOTH TENON_INLINE void stream(const source& in, Body&& body) {
+    Leaf::template take_registers<consumer_registers>();
+    stages done = ahead;
+    for (int k = 0; k < in.deep; k += depth) {
+      ahead.await_full();
+      body(stage{Leaf::shared() + static_cast<address>(ahead.stage) * stage_bytes});
+      ahead.next();
+      if (k > 0) {  // the products of the stage before
+        Leaf::template await_products<1>();
+        if (lane() == 0) Leaf::arrive(done.empty());
+        done.next();
+      }
+    }
+    Leaf::template await_products<0>(sums);
+  }
+  /// Begins sums += x w^T over one stage.
+  TENON_BOTH TENON_INLINE void accumulate(const stage& s) {
+    const std::uint64_t x = along_rows(s.at + static_cast<address>(first_token / 64 * 64 * panel_row)), w = along_rows(s.at + x_bytes);
+    Leaf::begin_products();
+    TENON_UNROLL for (int step = 0; step < depth / 16; ++step)
+        Leaf::multiply(sums, x + static_cast<std::uint64_t>(step * 2), w + static_cast<std::uint64_t>(step * 2), true);
+    Leaf::commit_products();
+  }
+
+  /// The tile's sums to their sink, whose token and row 0 are the tile's. A lane has two neighbours in each of two rows: those beside it
+  /// give it the other two of one of them.
+  template <class Sink>
+  TENON_BOTH TENON_INLINE void store(const Sink& sink) const {
+    const int lane = this->lane(), odd = lane % 2;
+    const int token = first_token + place::at(lane, 2 * odd).row, column = place::at(lane - odd, 0).column;
+    TENON_UNROLL for (int n = 0; n < tiles; ++n) {
+      std::uint32_t mine[2], others[2];
+      TENON_UNROLL for (int e = 0; e < 2; ++e) {
+        const float low = sums[n][e], high = sums[n][2 + e];
+        mine[e] = bit_cast<std::uint32_t>(odd != 0 ? high : low);
+        others[e] = Leaf::shuffle_xor(bit_cast<std::uint32_t>(odd != 0 ? low : high), 1);
+      }
+      float bias[4];
+      sink.bias_of(8 * n + column, bias);
+      sink.store(token, 8 * n + column, odd != 0 ? bits128{{others[0], others[1], mine[0], mine[1]}} : bits128{{mine[0], mine[1], others[0], others[1]}}, bias);
+    }
+  }
+};
+
+}  // namespace atoms::sm90a
+TENON_KERNELS_END

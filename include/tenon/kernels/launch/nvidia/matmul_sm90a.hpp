@@ -1,0 +1,48 @@
+#pragma once
+// Products on sm_90a. Beside the call of every GPU its kernel takes maps of x and w, by value, as in launch/nvidia/attention_sm90a.hpp.
+
+#include <tenon/kernels/atoms/sm90a/matmul.hpp>
+#include <tenon/kernels/launch/gpu/matmul.hpp>
+#include <tenon/kernels/tuning/sm90a.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// The words of a product. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
+template <class Leaf>
+using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, tuning::sm90a::matmul().rows, tuning::sm90a::matmul().stages>;
+
+/// `x` and `w` are operand_shape() of the call's, as the machine encodes it.
+template <class Problem>
+struct matmul_tensor_arguments {
+  matmul_arguments<Problem> call;
+  tensor_map x, w;
+};
+
+/// A matrix [rows, depth] of bf16, its rows `stride` numbers apart, in boxes of `box_rows` x 64.
+inline tensor_shape operand_shape(const bf16* first, int rows, int depth, index_t stride, int box_rows) {
+  return {.first = first,
+          .element_bytes = sizeof(bf16),
+          .axes = 2,
+          .extent = {static_cast<std::uint32_t>(depth), static_cast<std::uint32_t>(rows), 0, 0},
+          .stride = {sizeof(bf16), static_cast<std::uint64_t>(stride) * sizeof(bf16), 0, 0},
+          .box = {64, static_cast<std::uint32_t>(box_rows), 0, 0}};
+}
+
+/// What one thread does.
+template <class Leaf, class Words, class Problem>
+TENON_BOTH TENON_INLINE void matmul_tensor_kernel(const matmul_tensor_arguments<Problem>& a) {
+  Words m;
+  const typename Words::source in{&a.x, &a.w, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, a.call.depth};
+  if (m.produces()) return m.produce(in);
+  tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a.call); });
+}
+
+/// The kernel, as every machine of GPUs launches it.
+template <class Leaf, class Words, class Problem>
+struct matmul_tensor_body {
+  matmul_tensor_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+  TENON_BOTH void operator()() const { matmul_tensor_kernel<Leaf, Words>(a); }
+};
+
+TENON_KERNELS_END

@@ -1,0 +1,112 @@
+#pragma once
+// Random products for kernels that run as PTX, with the answer in double.
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include <tenon/kernels/launch/gpu/matmul.hpp>
+
+#include "ptx_launch.hpp"
+
+namespace tenon_test {
+
+enum class extras { none, bias, bias_and_residual };
+
+/// Random operands, between whose rows stand NaNs.
+template <class P>
+struct ptx_matmul {
+  using number = tenon::problem_number<P>;
+  int tokens, rows, depth, stride;
+  extras more;
+  ptx::Buffer<number> x, w;
+  ptx::Buffer<typename P::out> out, residual;
+  ptx::Buffer<float> bias;
+
+  ptx_matmul(int t, int r, int k, extras with = extras::none, int out_slack = 0)
+      : tokens(t), rows(r), depth(k), stride((k + 15) / 16 * 16 + 16), more(with), x(count(t, stride), "x"), w(count(r, stride), "w"),
+        out(count(t, r + out_slack), "out"), residual(count(t, r + out_slack), "residual"), bias(count(r, 1), "bias") {
+    std::mt19937 random(static_cast<unsigned>(t * 31 + r * 7 + k));
+    std::normal_distribution<float> normal;
+    for (auto* all : {&x, &w})
+      for (std::size_t i = 0; i < all->size(); ++i)
+        (*all)[i] = static_cast<int>(i) % stride < depth ? some(normal(random)) : between();
+    for (auto& value : residual) value = static_cast<typename P::out>(normal(random));
+    for (float& value : bias) value = normal(random);
+  }
+  static number some(float normal) {
+    if constexpr (std::is_integral_v<number>)
+      return static_cast<number>(30 * normal > 127 ? 127 : 30 * normal < -127 ? -127 : 30 * normal);
+    else
+      return number(normal);
+  }
+  static number between() {
+    if constexpr (std::is_integral_v<number>)
+      return 127;
+    else
+      return number(std::numeric_limits<float>::quiet_NaN());
+  }
+  static std::size_t count(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
+  int out_stride() const { return static_cast<int>(out.size()) / tokens; }
+
+  tenon::matmul_arguments<P> arguments() {
+    tenon::matmul_arguments<P> a{};
+    a.x = x.data(), a.w = w.data(), a.out = out.data(), a.tokens = tokens, a.rows = rows, a.depth = depth;
+    a.x_stride = a.w_stride = stride, a.out_stride = a.residual_stride = out_stride();
+    a.bias = more == extras::none ? nullptr : bias.data();
+    a.residual = more == extras::bias_and_residual ? residual.data() : nullptr;
+    return a;
+  }
+  ptx::Dim3 grid(int tile_tokens, int tile_rows) const {
+    const auto tiles = [](int n, int of) { return static_cast<unsigned>((n + of - 1) / of); };
+    return {tiles(rows, tile_rows), tiles(tokens, tile_tokens), 1};
+  }
+  void spoil() { std::memset(static_cast<void*>(out.data()), 0xff, out.size() * sizeof(out[0])); }
+  double distance() {
+    double apart = 0, size = 0;
+    for (int t = 0; t < tokens; ++t)
+      for (int r = 0; r < rows; ++r) {
+        double want = more == extras::none ? 0.0 : static_cast<double>(bias[static_cast<std::size_t>(r)]);
+        const std::size_t at = count(t, out_stride()) + static_cast<std::size_t>(r);
+        if (more == extras::bias_and_residual) want += static_cast<double>(static_cast<float>(residual[at]));
+        const number *a = x.data() + t * stride, *b = w.data() + r * stride;
+        for (int k = 0; k < depth; ++k) want += static_cast<double>(static_cast<float>(a[k])) * static_cast<double>(static_cast<float>(b[k]));
+        const double d = static_cast<double>(static_cast<float>(out[at])) - want;
+        apart += d * d, size += want * want;
+      }
+    return std::sqrt(apart / size);
+  }
+  /// What lies between the rows of out is left alone.
+  bool untouched() {
+    for (int t = 0; t < tokens; ++t)
+      for (int r = rows; r < out_stride(); ++r)
+        if (!std::isnan(static_cast<float>(out[count(t, out_stride()) + static_cast<std::size_t>(r)]))) return false;
+    return true;
+  }
+  /// run(way), which must give results within `bound` and the same bits in every way.
+  template <class Run>
+  void check_ways(double bound, Run&& run) {
+    CAPTURE(tokens);
+    CAPTURE(rows);
+    CAPTURE(depth);
+    std::vector<char> first;
+    for (const ptx::Options& way : ptx_ways()) {
+      run(way);
+      const char* bytes = reinterpret_cast<const char*>(out.data());
+      std::vector<char> now(bytes, bytes + out.size() * sizeof(out[0]));
+      if (first.empty()) {
+        first = now;
+        CHECK(distance() <= bound);
+        CHECK(untouched());
+      }
+      CHECK(first == now);
+    }
+  }
+};
+
+inline constexpr double of_bf16 = 2.5e-3, of_float = 2e-6;  // the rounding of the result
+
+}  // namespace tenon_test
