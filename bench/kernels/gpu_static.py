@@ -4,9 +4,9 @@
 Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80 and *.hip for gfx90a, gfx942, gfx1100 and gfx1201. The loop's share needs NVIDIA's nvdisasm
 (package nvidia-cuda-nvdisasm) in PATH or in $NVDISASM. A share is no speed.
 
-The main loop is the longest backward branch that holds matrix instructions. Of its basic blocks these are left out, since most key blocks do
-not take them: the mask (many selects), the fade of the sums (only multiplications), copies that end before a whole block (those that fill with
-zeros, or have a guard each).
+The main loop is the longest backward branch that holds matrix instructions; of kernels without any, that holds loads. Of its basic blocks
+these are left out, since most key blocks do not take them: the mask (many selects), the fade of the sums (only multiplications), copies that end
+before a whole block (those that fill with zeros, or have a guard each).
 """
 import os
 import re
@@ -49,14 +49,14 @@ def basic_blocks(function):
     return blocks, labels
 
 
-def main_loop(blocks, labels):
+def main_loop(blocks, labels, wanted="HMMA"):
     best = None
     for first, block in blocks:
         target = re.search(r"BRA.*`\((\.L_\w+)\)", block[-1])
         if target and target[1] in labels and labels[target[1]] <= first:
             begin, end = labels[target[1]], first + len(block)
             inside = [b for f, b in blocks if begin <= f < end]
-            if any(opcode(i) == "HMMA" for b in inside for i in b) and (best is None or end - begin > best[0]):
+            if any(opcode(i) == wanted for b in inside for i in b) and (best is None or end - begin > best[0]):
                 best = (end - begin, inside)
     return best[1] if best else []
 
@@ -106,6 +106,10 @@ def nvidia(nvcc, work):
                     total = sum(ops.values())
                     shares[function.split()[0]] = (f"{ops['HMMA']} of {total} = {100 * ops['HMMA'] / total:.1f} % matrix instructions, "
                                                    f"{statistics.median(apart):g} (median) between LDSM and use")
+                else:
+                    inside = [i for b in main_loop(*basic_blocks(function), wanted="LDG") for i in b]
+                    wide = sum(opcode(i) == "LDG" and ".128" in i for i in inside)
+                    shares[function.split()[0]] = f"{wide} loads of 16 bytes among {len(inside)} instructions of the main loop" if wide else "no loop of loads"
         for name, spilled, registers in sorted(facts):
             print(f"sm_80   {name:24} {registers:>4} registers, {spilled} bytes spilled; {shares.get(name, 'no nvdisasm')}")
 

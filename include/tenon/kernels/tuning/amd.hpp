@@ -3,6 +3,7 @@
 // memory. RDNA: a wave of 32 lanes may have 256 registers of each, a block 64 KB.
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/tuning/gpu_facts.hpp>
 
 namespace tenon::tuning::amd {
 
@@ -21,6 +22,7 @@ consteval int registers_of(attention_tile t, int dim, int side, int chunks) {
   return dim / side * per_column + t.keys / side * per_column + dim / 4 * chunks + t.keys / 4 + t.keys * dim / 512;
 }
 consteval int shared_bytes_of(attention_tile t, int dim) { return t.keys * (4 * dim + 16); }
+consteval block_cost cost_of(attention_tile t, int lanes, int dim, int side, int chunks) { return {t.warps * lanes, registers_of(t, dim, side, chunks), shared_bytes_of(t, dim)}; }
 
 static_assert(registers_of(attention(64, 1, 128), 128, 32, 1) <= most_registers && registers_of(attention(32, 2, 128), 128, 16, 2) <= most_registers);
 static_assert(shared_bytes_of(attention(32, 1, 128), 128) <= shared_bytes);
@@ -31,6 +33,10 @@ struct matmul_tile {
 };
 consteval matmul_tile matmul() { return {128, 128, 128}; }
 
-static_assert((matmul().tokens + matmul().rows) * (matmul().stage_bytes + 16) <= shared_bytes);
+/// Registers that a thread needs at least: sums, operands of a step, what is on its way to shared memory, addresses.
+consteval block_cost cost_of(matmul_tile t) { return {256, t.tokens * t.rows / 256 + 16 + 2 * t.tokens * t.stage_bytes / 256 / 4 + 24, (t.tokens + t.rows) * (t.stage_bytes + 16)}; }
+
+static_assert(occupancy_of(facts_gfx90a, cost_of(attention(64, 1, 128), 64, 128, 32, 1)).blocks >= 1 && occupancy_of(facts_gfx942, cost_of(matmul())).blocks >= 1);
+static_assert(occupancy_of(facts_gfx1100, cost_of(attention(32, 2, 128), 32, 128, 16, 2)).blocks >= 1 && occupancy_of(facts_gfx1201, cost_of(matmul())).blocks >= 1);
 
 }  // namespace tenon::tuning::amd

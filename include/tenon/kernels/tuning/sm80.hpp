@@ -1,29 +1,54 @@
 #pragma once
-// Tile sizes on sm_80, with what they cost: a multiprocessor has 65536 registers, of which a thread may have 255, and 163 KB of
-// shared memory for blocks.
+// Tile sizes of the words of sm_80, which serve every later NVIDIA GPU, chosen from what a GPU has and what a tile costs. A choice is
+// overruled in one line: `static constexpr tuning::sm80::attention_tile tile{4, 1, 64};` in the problem. bench/kernels/gpu_tuning.cpp prints them all.
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/tuning/gpu_facts.hpp>
 
 namespace tenon::tuning::sm80 {
 
-inline constexpr int registers = 65536, most_registers = 255, shared_bytes = 163 * 1024;
+inline constexpr int registers = 65536, most_registers = facts_sm80.most_registers, shared_bytes = facts_sm80.shared_limit;
 
 /// A tile of attention: Warps warps of row_tiles x 16 rows, and `keys` keys at a time.
 struct attention_tile {
   int warps, row_tiles, keys;
 };
 
-/// The tile for heads of `dim`. Two blocks fit a multiprocessor: one computes while the other waits.
-consteval attention_tile attention(int) { return {4, 2, 64}; }
-/// The tile for few rows, as decoding has them. One warp may do all of the work; all four copy.
-consteval attention_tile attention_split(int) { return {4, 1, 64}; }
-
-/// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight.
-consteval int registers_of(attention_tile t, int dim) { return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16; }
+/// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight; and what a score holds.
+consteval int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled) {
+  return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + (score == score_weight::computed ? 24 : 0);
+}
 consteval int shared_bytes_of(attention_tile t, int dim) { return (t.warps * t.row_tiles * 16 + 2 * t.keys) * dim * 2; }
+consteval block_cost cost_of(attention_tile t, int dim, score_weight score = score_weight::scaled) {
+  return {32 * t.warps, registers_of(t, dim, score), shared_bytes_of(t, dim)};
+}
 
-static_assert(registers_of(attention(64), 64) <= most_registers && registers_of(attention(128), 128) <= most_registers);
-static_assert(2 * shared_bytes_of(attention(128), 128) <= shared_bytes && 2 * attention(128).warps * 32 * 256 <= registers);
+/// The tile for heads of `dim`: the most rows for each key that is read, then the most keys between two barriers, of what lets two blocks run at
+/// once: one computes while the other waits. One block where two do not fit.
+consteval attention_tile attention(int dim, score_weight score = score_weight::scaled, gpu_facts on = facts_sm80) {
+  constexpr attention_tile candidates[] = {{4, 2, 64}, {4, 2, 32}, {4, 1, 64}, {4, 1, 32}};
+  for (int blocks = 2; blocks > 0; --blocks)
+    for (const attention_tile& t : candidates)
+      if (occupancy_of(on, cost_of(t, dim, score)).blocks >= blocks) return t;
+  return candidates[3];
+}
+/// The tile for few rows, as decoding has them. One warp may do all of the work; all four copy.
+consteval attention_tile attention_split(int dim, gpu_facts on = facts_sm80) {
+  constexpr attention_tile candidates[] = {{4, 1, 64}, {4, 1, 32}};
+  return occupancy_of(on, cost_of(candidates[0], dim)).blocks >= 2 ? candidates[0] : candidates[1];
+}
+/// That of a problem: its own `tile`, if it has one.
+template <class Problem>
+consteval attention_tile attention_of() {
+  if constexpr (requires { Problem::tile; })
+    return Problem::tile;
+  else
+    return attention(Problem::dim);
+}
+
+static_assert(attention(64).row_tiles == 2 && attention(128).row_tiles == 2 && attention(128).keys == 64 && attention_split(128).keys == 64);
+static_assert(attention(128, score_weight::computed).row_tiles == 2 && attention(256).row_tiles == 1 && attention(128, score_weight::scaled, facts_sm86).keys == 32);
+static_assert(occupancy_of(facts_sm80, cost_of(attention(128), 128)).blocks == 2 && occupancy_of(facts_sm89, cost_of(attention(128, score_weight::scaled, facts_sm89), 128)).blocks == 2);
 
 /// A walk of attention's gradients: `warps` warps keep row_tiles x 16 rows each, `across` rows of the other side go by at a time.
 struct attention_backward_tile {
@@ -45,8 +70,28 @@ static_assert(2 * shared_bytes_of(attention_backward_keys(128), 128) <= shared_b
 struct matmul_tile {
   int tokens, rows, stages;
 };
-consteval matmul_tile matmul() { return {128, 128, 3}; }
+/// Registers that a thread of four warps needs at least: sums, fragments of two steps, addresses.
+consteval int registers_of(matmul_tile t) { return t.tokens * t.rows / 128 + (t.tokens + t.rows) / 4 + 24; }
+/// `weight_bytes`: of 64 of the depth of a row, as it is stored: 128 of bf16, 36 of q4_0. Results leave through the same memory.
+consteval int shared_bytes_of(matmul_tile t, int weight_bytes) {
+  const int stages = t.stages * (t.tokens * 128 + t.rows * weight_bytes), results = t.tokens * t.rows * 4;
+  return stages > results ? stages : results;
+}
+consteval block_cost cost_of(matmul_tile t, int weight_bytes) { return {128, registers_of(t), shared_bytes_of(t, weight_bytes)}; }
 
-static_assert(matmul().stages * (matmul().tokens + matmul().rows) * 128 <= shared_bytes);
+/// The largest tile, since it reads the least; then three stages or four, if two blocks then fit, else the most that one block can have.
+consteval matmul_tile matmul(int weight_bytes = 128, gpu_facts on = facts_sm80) {
+  constexpr matmul_tile sizes[] = {{128, 128, 0}, {128, 64, 0}, {64, 64, 0}};
+  for (const matmul_tile& size : sizes) {
+    for (int stages = 4; stages >= 3; --stages)
+      if (occupancy_of(on, cost_of(matmul_tile{size.tokens, size.rows, stages}, weight_bytes)).blocks >= 2) return {size.tokens, size.rows, stages};
+    for (int stages = 3; stages >= 2; --stages)
+      if (occupancy_of(on, cost_of(matmul_tile{size.tokens, size.rows, stages}, weight_bytes)).blocks >= 1) return {size.tokens, size.rows, stages};
+  }
+  return {64, 64, 2};
+}
+
+static_assert(matmul().tokens == 128 && matmul().rows == 128 && matmul().stages == 3 && matmul(36).stages == 3);
+static_assert(occupancy_of(facts_sm80, cost_of(matmul(68), 68)).blocks == 2 && occupancy_of(facts_sm80, cost_of(matmul(), 128)).blocks == 1);
 
 }  // namespace tenon::tuning::sm80

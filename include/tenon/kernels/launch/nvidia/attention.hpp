@@ -14,8 +14,8 @@ TENON_KERNELS_BEGIN
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention(Problem::dim).warps, tuning::sm80::attention(Problem::dim).row_tiles,
-                                                      tuning::sm80::attention(Problem::dim).keys, problem_number<Problem>>;
+using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention_of<Problem>().warps, tuning::sm80::attention_of<Problem>().row_tiles,
+                                                      tuning::sm80::attention_of<Problem>().keys, problem_number<Problem>>;
 
 /// The words of few rows over many keys: attention_split_kernel and attention_merge_kernel.
 template <class Leaf, class Problem>

@@ -12,9 +12,13 @@ template <class Leaf>
 using nvidia_matmul = atoms::sm80::matmul_words<Leaf, tuning::sm80::matmul().tokens, tuning::sm80::matmul().rows, tuning::sm80::matmul().stages,
                                                 atoms::sm80::row_weights<Leaf, tuning::sm80::matmul().rows, 128>>;
 
-/// The words of a product with weights in panels of Format, of one matrix or two.
+/// The tile of a product with weights in panels of Format: what 64 of the depth of a row take decides.
+template <class Format>
+inline constexpr tuning::sm80::matmul_tile nvidia_panel_tile = tuning::sm80::matmul((device_panel<Format>::header_bytes + device_panel<Format>::part_bytes) / panel::columns);
+
+/// The words of such a product, of one matrix or two.
 template <class Leaf, class Format, int Matrices>
-using nvidia_panel_matmul = atoms::sm80::matmul_words<Leaf, tuning::sm80::matmul().tokens, tuning::sm80::matmul().rows, tuning::sm80::matmul().stages,
-                                                      atoms::sm80::panel_weights<Leaf, tuning::sm80::matmul().rows, 128, Format, Matrices>>;
+using nvidia_panel_matmul = atoms::sm80::matmul_words<Leaf, nvidia_panel_tile<Format>.tokens, nvidia_panel_tile<Format>.rows, nvidia_panel_tile<Format>.stages,
+                                                      atoms::sm80::panel_weights<Leaf, nvidia_panel_tile<Format>.rows, 128, Format, Matrices>>;
 
 TENON_KERNELS_END
