@@ -33,33 +33,37 @@ struct work {
   double items = 0;
 };
 
-/// The limits of `machine`, measured at the first call for its number of threads, and shown above the results.
+/// The probe of `machine`, for its number of threads. What it finds at the first call is shown above the results.
 template <class Machine>
-const limits& limits_of(const Machine& machine) {
-  static std::map<int, limits> known;
-  if (const auto found = known.find(machine.threads()); found != known.end()) return found->second;
-  const limits& most = known.emplace(machine.threads(), measure_limits(machine)).first->second;
+const limits_probe<Machine>& probe_of(const Machine& machine) {
+  static std::map<int, limits_probe<Machine>> known;
+  const auto [found, added] = known.try_emplace(machine.threads(), machine);
+  if (!added) return found->second;
+  const limits most = found->second.measure(0.2);
   const auto rounded = [](double rate) { return std::to_string(static_cast<long>(rate * 1e-9 + 0.5)); };
   benchmark::AddCustomContext("limits of " + std::to_string(most.threads) + " threads", "fp32 " + rounded(most.fp32) + " GF/s, bf16 " + rounded(most.bf16) + " GF/s, int8 " +
                                                                                           rounded(most.int8) + " GOP/s, memory " + rounded(most.bandwidth) + " GB/s");
-  return most;
+  return found->second;
 }
 
-/// The least seconds that `todo` can take within `most`. Where the program has no dot instruction of a kind, fp32 bounds it.
-inline double least_seconds(const work& todo, const limits& most) {
+/// Operations per second that bound `todo`. Where the program has no faster instruction of its kind, those of fp32.
+inline double most_operations(const work& todo, const limits& most) {
   const double special = todo.kind == arithmetic::bf16 ? most.bf16 : todo.kind == arithmetic::int8 ? most.int8 : most.fp32;
-  const double seconds = todo.operations / (special > most.fp32 ? special : most.fp32);
-  const double memory = todo.bytes / most.bandwidth;
+  return special > most.fp32 ? special : most.fp32;
+}
+/// The least seconds that `todo` can take within `most`.
+inline double least_seconds(const work& todo, const limits& most) {
+  const double seconds = todo.operations / most_operations(todo, most), memory = todo.bytes / most.bandwidth;
   return seconds > memory ? seconds : memory;
 }
 
 /// Adds a line to the benchmark: `run()` is called again and again on `machine`. It is copied, and what it refers to must outlive
-/// bench::run. Measures the limits for the machine's threads, about a second at the first such machine. Returns Google
+/// bench::run; the first call is not timed. The limits that the line is judged by are measured right after it. Returns Google
 /// Benchmark's handle, for its options.
 template <class Machine, class Run>
 benchmark::internal::Benchmark* add(const std::string& name, const Machine& machine, const work& todo, Run run) {
-  const limits& most = limits_of(machine);
-  const auto body = [&most, todo, run](benchmark::State& state) {
+  const auto& probe = probe_of(machine);
+  const auto body = [&probe, todo, run](benchmark::State& state) {
     run();  // first touches and cold caches are not what is asked
     const double begin = limits_detail::now();
     for (auto _ : state) {
@@ -68,12 +72,14 @@ benchmark::internal::Benchmark* add(const std::string& name, const Machine& mach
       benchmark::ClobberMemory();
     }
     const double seconds = (limits_detail::now() - begin) / static_cast<double>(state.iterations());
+    const limits most = probe.measure(0.03);
     const double least = least_seconds(todo, most);
     if (todo.items > 0) state.counters["items/s"] = todo.items / seconds;
     if (todo.operations > 0) state.counters["Gop/s"] = todo.operations / seconds * 1e-9;
     if (todo.bytes > 0) state.counters["GB/s"] = todo.bytes / seconds * 1e-9;
     state.counters["%_of_limit"] = 100 * least / seconds;
-    state.SetLabel(todo.bytes / most.bandwidth >= least ? "limited by memory" : "limited by arithmetic");
+    const bool by_memory = todo.bytes / most.bandwidth >= least;
+    state.SetLabel("of " + std::to_string(static_cast<long>((by_memory ? most.bandwidth : most_operations(todo, most)) * 1e-9 + 0.5)) + (by_memory ? " GB/s" : " Gop/s"));
   };
   const std::string title = name + "/threads:" + std::to_string(machine.threads());
   return benchmark::RegisterBenchmark(title.c_str(), body)->UseRealTime()->Unit(benchmark::kMicrosecond);

@@ -96,13 +96,13 @@ struct int8_step {
 using int8_step = no_step;
 #endif
 
-// Operations per second of `Step`, on every thread at once: the best of several short runs.
+// Operations per second of `Step`, on every thread at once: the best of the short runs that fit `seconds`.
 template <class Step, class Machine>
-double rate(const Machine& machine) {
+double rate(const Machine& machine, double seconds) {
   if constexpr (Step::operations == 0) return 0;
-  constexpr int rounds = 100'000;
+  constexpr int rounds = 20'000;
   double best = 0;
-  for (const double end = now() + 0.2; now() < end;) {
+  for (const double end = now() + seconds; now() < end;) {
     const double begin = now();
     machine.parallel(machine.threads(), [](int) {
       [rounds = rounds]<std::size_t... I>(std::index_sequence<I...>) {
@@ -117,17 +117,19 @@ double rate(const Machine& machine) {
   return best;
 }
 
-// Bytes per second read from memory: each thread its own stretch, far larger than the caches, as two streams.
+// Each thread reads its own stretch, far larger than the caches, as two streams.
+inline constexpr std::size_t stretch = std::size_t{128} << 20, half = stretch / 2;
+template <class Machine, class F>
+void each_stretch(const Machine& machine, std::byte* memory, const F& f) {
+  machine.parallel(machine.threads(), [&](int part) { f(memory + stretch * static_cast<std::size_t>(part)); });
+}
+// Bytes per second read from `memory`: the best of the passes that fit `seconds`.
 template <class Machine>
-double bandwidth(const Machine& machine) {
-  constexpr std::size_t stretch = std::size_t{128} << 20, half = stretch / 2;
-  const buffer memory(stretch * static_cast<std::size_t>(machine.threads()), "the bandwidth probe");
-  const auto each = [&](auto&& f) { machine.parallel(machine.threads(), [&](int part) { f(memory.data() + stretch * static_cast<std::size_t>(part)); }); };
-  each([](std::byte* mine) { __builtin_memset(mine, 1, stretch); });
+double bandwidth(const Machine& machine, std::byte* memory, double seconds) {
   double best = 0;
-  for (const double end = now() + 0.4; now() < end;) {
+  for (const double end = now() + seconds; now() < end;) {
     const double begin = now();
-    each([](const std::byte* mine) {
+    each_stretch(machine, memory, [](const std::byte* mine) {
       typedef std::int32_t ints __attribute__((vector_size(sizeof(floats))));
       ints sum[4] = {};
       for (std::size_t at = 0; at < half; at += 2 * sizeof(ints))
@@ -144,14 +146,32 @@ double bandwidth(const Machine& machine) {
 
 }  // namespace limits_detail
 
+/// Measures the rates of one machine again and again: what it can do changes with the other work that it has.
+template <class Machine>
+class limits_probe {
+ public:
+  /// Takes 128 MiB per thread.
+  explicit limits_probe(const Machine& of) : machine_(of), memory_(limits_detail::stretch * static_cast<std::size_t>(of.threads()), "the bandwidth probe") {
+    limits_detail::each_stretch(machine_, memory_.data(), [](std::byte* mine) { __builtin_memset(mine, 1, limits_detail::stretch); });
+  }
+  /// All four, `seconds` each.
+  limits measure(double seconds) const {
+    return {.threads = machine_.threads(),
+            .fp32 = limits_detail::rate<limits_detail::fp32_step>(machine_, seconds),
+            .bf16 = limits_detail::rate<limits_detail::bf16_step>(machine_, seconds),
+            .int8 = limits_detail::rate<limits_detail::int8_step>(machine_, seconds),
+            .bandwidth = limits_detail::bandwidth(machine_, memory_.data(), seconds)};
+  }
+
+ private:
+  Machine machine_;
+  buffer memory_;
+};
+
 /// Measures all four; takes about a second. Other work on the machine makes them smaller: run it where the benches run.
 template <class Machine>
 limits measure_limits(const Machine& machine) {
-  return {.threads = machine.threads(),
-          .fp32 = limits_detail::rate<limits_detail::fp32_step>(machine),
-          .bf16 = limits_detail::rate<limits_detail::bf16_step>(machine),
-          .int8 = limits_detail::rate<limits_detail::int8_step>(machine),
-          .bandwidth = limits_detail::bandwidth(machine)};
+  return limits_probe<Machine>(machine).measure(0.2);
 }
 
 TENON_KERNELS_END
