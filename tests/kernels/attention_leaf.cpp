@@ -51,7 +51,7 @@ void widens_bytes() {
 template <class Leaf>
 void check_leaf() {
   constexpr float infinity = std::numeric_limits<float>::infinity();
-  for (int i = -126000; i <= 0; i += 7) {
+  for (int i = -125993; i <= 8000; i += 7) {  // down to the normal numbers, up to what a lazy reference lets through
     const float x = static_cast<float>(i) * 1e-3f;
     const double want = std::exp2(static_cast<double>(x));
     REQUIRE(std::fabs(static_cast<double>(exp2_of<Leaf>(x)) - want) <= 1.3e-7 * want);

@@ -14,8 +14,8 @@ void quantised(const Machine& machine, const attention_problem& p, index_t chunk
   double largest = 0;
   const std::vector<double> want = reference_attend(as_cached<Number>(p), causal{}, scaled{}, softmax{}, &largest);
   const std::vector<float> got = attend_laid_out<Number>(machine, p, {}, chunk, causal{});
-  CHECK(distance(got, want) <= 2e-6 * std::max(1.0, largest / 8));                           // nothing is rounded but keys and values
-  CHECK(distance(got, reference_attend(p, causal{})) <= as_given * std::max(1.0, largest));  // and these by as much as their bits
+  CHECK(distance(got, want) <= bound_of<Number>(machine) * std::max(1.0, largest / 8));
+  CHECK(distance(got, reference_attend(p, causal{})) <= as_given * std::max(1.0, largest));  // keys and values are rounded by as much as their bits
 }
 
 template <class Machine>

@@ -152,6 +152,7 @@ struct any_caches {
 struct any_number {
   std::unique_ptr<any_caches> (*make)(const cpu& machine, const std::vector<attention_problem>& sequences, page_layout how);
   attention_problem (*cached)(const attention_problem&);
+  double bound;  ///< of relative L2
 };
 
 /// One problem's policies and kernels, without their types.
@@ -269,7 +270,9 @@ inline void check_variant(unsigned seed, const any_variant& v, const std::vector
   std::vector<std::vector<double>> want, want_of_given;
   for (std::size_t b = 0; b < sequences.size(); ++b) want.push_back(reference_of(v, v.number.cached(sequences[b]), static_cast<int>(b), &largest));
   const std::vector<float> got = run_variant(v, sequences, how, chunk, false);
-  CHECK(distance_of(got, want) <= 2e-6 * std::max(1.0, largest / 8));
+  const double off = distance_of(got, want);
+  // Where few values cancel, rounding to bf16 alone can cost more, in exact arithmetic: then that is the measure.
+  if (v.number.bound <= 2e-6 || off > v.number.bound * std::max(1.0, largest / 8)) CHECK(off <= std::max(v.number.bound * std::max(1.0, largest / 8), v.number.bound <= 2e-6 ? 0 : 1.5 * rounding_alone(v, sequences, want)));
   // Pages and chunks change no bit.
   if (chunked || how.page_keys != 0) CHECK(same_bits(got, run_variant(v, sequences, {}, 1000, false)));
   if (v.narrow_inputs) {
@@ -302,7 +305,7 @@ any_number erase_number() {
   return {[](const cpu& machine, const std::vector<attention_problem>& sequences, page_layout how) -> std::unique_ptr<any_caches> {
             return std::make_unique<held_sequences<Number>>(machine, sequences, how);
           },
-          as_cached<Number>};
+          as_cached<Number>, bound_of<Number>(cpu())};
 }
 
 // --- What each variant adds ---

@@ -126,14 +126,19 @@ struct attention_call {
   index_t row_query(const attention_piece& p, int row) const { return first_query[p.batch - first_batch] + p.first_query + row / p.group; }
   static int row_head(const attention_piece& p, int row) { return p.head * p.group + row % p.group; }
 
-  void hold(const words& m, const attention_piece& p) const {
+  void hold(const words& m, const attention_piece& p, const typename words::source& in) const {
     float room[words::group_rows * 576];
     for (int row0 = 0; row0 < p.rows; row0 += words::group_rows) {
       const float* from[words::group_rows];
       for (int r = 0; r < words::group_rows; ++r)
         from[r] = row0 + r < p.rows ? as_floats(q.row(row_query(p, row0 + r), row_head(p, row0 + r)), q.kind, room + r * 576, shape.dim) : nullptr;
-      m.hold(row0 / words::group_rows, factor, from);
+      m.hold(row0 / words::group_rows, factor, from, in);
     }
+  }
+  // The rows of q or out that a piece touches: those of one head lie far apart, and no prefetcher foresees the next.
+  template <class Rows>
+  void ask(const words& m, const Rows& of, const attention_piece& p, int width) const {
+    m.coming.add(of.row(row_query(p, 0), row_head(p, 0)), p.group * width * of.bytes(), p.rows / p.group, of.stride[0] * of.bytes());
   }
   void store(const words& m, const attention_piece& p, const float* sums, const State* states) const {
     for (int row0 = 0; row0 < p.rows; row0 += words::group_rows) {
@@ -156,7 +161,8 @@ struct attention_call {
     }
   }
 
-  // Threads take tiles of sequences [first, last), each sequence's last rows first: under a causal mask these are the longest.
+  // Threads take tiles of sequences [first, last), head by head, so that a head's keys stay near, and its last rows first: under a
+  // causal mask these are the longest.
   void by_tiles(const attention_cut& most, int first, int last, index_t count) const {
     std::atomic<index_t> taken{0};
     machine.parallel(machine.threads() < count ? machine.threads() : static_cast<int>(count), [&](int thread) { take_tiles(at_thread(most, thread), first, last, taken); });
@@ -167,11 +173,17 @@ struct attention_call {
       attention_sequence<words> sequence = sequence_at(caches, b);
       const attention_cut cut(shape, queries_of(b), sequence.length, split);
       const index_t items = index_t{cut.tiles} * shape.kv;
-      for (; item - before < items; item = taken++) {
-        const int own = static_cast<int>(item - before);
-        const attention_piece p = at(cut, b, sequence.length, own % shape.kv, cut.tiles - 1 - own / shape.kv);
+      const auto piece = [&](index_t which) {
+        const int own = static_cast<int>(which - before);
+        return at(cut, b, sequence.length, own / cut.tiles, cut.tiles - 1 - own % cut.tiles);
+      };
+      for (index_t next; item - before < items; item = next) {
+        next = taken++;
+        const attention_piece p = piece(item);
         sequence.source.head = p.head;
-        hold(place.tile, p);
+        hold(place.tile, p, sequence.source);
+        ask(place.tile, out, p, shape.dim_v);
+        if (next - before < items) ask(place.tile, q, piece(next), shape.dim);
         const bool merging = cut.splits > 1;  // merging with nothing would change nothing
         policies.walk(policies.object, place.tile, sequence.source, p, 0, p.length, split, place.states, merging ? place.merged : nullptr);
         store(place.tile, p, merging ? place.tile.merged : place.tile.o, merging ? place.merged : place.states);
@@ -197,7 +209,7 @@ struct attention_call {
     for (int item = taken++, held = -1; item < cut.splits * shape.kv; item = taken++) {
       const attention_piece p = at(cut, b, sequence.length, item / cut.splits, 0);
       const int part = item % cut.splits, from = part * split, to = p.length - from < split ? p.length : from + split;
-      if (held != p.head) hold(place.tile, p);
+      if (held != p.head) hold(place.tile, p, sequence.source);
       held = sequence.source.head = p.head;
       float* sums = partial(cut, p.head, part);
       State* states = reinterpret_cast<State*>(sums + cut.sum_floats(cut.most_rows));

@@ -30,8 +30,8 @@ struct merge_factors {
 /// How softmax computes on a processor. Machines with other arithmetic bring a struct with the same names.
 struct natural_scores {
   static constexpr float base = log2_e;  ///< bits per unit of score
-  /// Up to here scores leave the reference where it is.
-  TENON_BOTH TENON_INLINE static float limit(float top) { return top; }
+  /// Up to here scores leave the reference where it is, so that the sums are rarely rescaled.
+  TENON_BOTH TENON_INLINE static float limit(float top) { return top + 4; }
   /// A score in units of e.
   TENON_BOTH TENON_INLINE static float natural(float top) { return top; }
   TENON_BOTH TENON_INLINE static float exp2(float x) { return tenon::exp2(x); }
@@ -54,9 +54,9 @@ struct softmax_state {
 
   /// Takes in the greatest score of the next keys. `fade` is what the sums so far are to be multiplied with; false: all 1.
   TENON_BOTH bool raise(const row_values<Rows>& seen, row_values<Rows>& fade) {
-    bool moved = false;
-    for (int r = 0; r < Rows; ++r) moved |= !(seen.at[r] <= by.limit(top.at[r]));
-    if (!by.any(moved)) return false;
+    int moved = 0;  // an int: g++ makes no vector of a bool
+    for (int r = 0; r < Rows; ++r) moved |= seen.at[r] <= by.limit(top.at[r]) ? 0 : 1;
+    if (!by.any(moved != 0)) return false;
     for (int r = 0; r < Rows; ++r) {
       const float old_top = top.at[r], new_top = seen.at[r] <= by.limit(old_top) ? old_top : seen.at[r];
       const float moved_to = new_top == nothing ? 0.0f : -new_top * by.base;

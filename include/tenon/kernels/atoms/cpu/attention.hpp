@@ -4,6 +4,8 @@
 // keys and values come in panels (cache.hpp). Narrow numbers are widened once per block of keys where several groups of rows will
 // read them, else in registers. Where numbers share scales, products are taken of the numbers and then scaled: a score is the sum
 // over blocks of dims of scale (q . numbers), and a value's scale goes into the weight.
+// Where the leaf multiplies bf16 pairs faster than floats, caches of bf16 and of 8 bits are multiplied so: q and the weights are
+// rounded to bf16, the sums stay float.
 //
 // A row's bits do not depend on its tile: scores and sums are chains in order, the total of a block is summed by lanes
 // (key mod 16), and a masked key adds an exact zero.
@@ -34,12 +36,14 @@ struct attention_words {
 
   int dim, dim_v;  ///< dim_v padded
   float *q, *o, *merged, *s, *t;
+  float *tops, *totals;  ///< by lane (key mod 16), of each row: its greatest score in a block, the sum of its weights
   cache_reader<Leaf> reader;
+  mutable lines_ahead coming;  ///< what the caller will touch next, asked for during the first block of a walk
 
   /// Floats of the memory of one thread's tile.
   static index_t floats(int most_rows, index_t dim, index_t padded_dim_v) {
     const index_t padded = (most_rows + group_rows - 1) / group_rows * group_rows;
-    return padded * (dim + 2 * padded_dim_v) + 2 * group_rows * block_keys + cache_reader<Leaf>::floats(dim, padded_dim_v);
+    return padded * (dim + 2 * padded_dim_v) + 2 * group_rows * (block_keys + key_granule) + cache_reader<Leaf>::floats(dim, padded_dim_v);
   }
   attention_words(float* memory, int most_rows, int dim_qk, int padded_dim_v)
       : dim(dim_qk),
@@ -49,7 +53,9 @@ struct attention_words {
         merged(o + padded(most_rows) * dim_v),
         s(merged + padded(most_rows) * dim_v),
         t(s + group_rows * block_keys),
-        reader(t + group_rows * block_keys, dim, dim_v) {}
+        tops(t + group_rows * block_keys),
+        totals(tops + group_rows * key_granule),
+        reader(totals + group_rows * key_granule, dim, dim_v) {}
 
   /// Groups of a tile's rows, visited in turn.
   static int groups(int rows_of_tile) { return (rows_of_tile + group_rows - 1) / group_rows; }
@@ -61,9 +67,17 @@ struct attention_words {
   /// Calls body(block, end) for each block on the path: keys [key0, end).
   template <class Path, class Body>
   TENON_INLINE void stream(const source& in, const Path& path, Body&& body) const {
-    for (int key = path.from - path.block; (key = path.next(key)) < path.to;) {
+    const bool many = path.rows > group_rows;
+    for (int key = path.first(), next; key < path.to; key = next) {
       const int end = path.end(key);
-      body(reader.read(in, key, end, path.rows > group_rows), end);
+      next = path.next(key);
+      lines_ahead ahead = coming;
+      if (many) {
+        if (next < path.to) reader.ask(in, next, path.end(next), ahead);
+        ahead.share_among(products::tiles(path.rows, dim_v));
+      }
+      coming = {};
+      body(reader.read(in, key, end, many, ahead), end);
     }
   }
 
@@ -80,19 +94,28 @@ struct attention_words {
   template <class State>
   TENON_INLINE static void finish(State&) {}
 
-  /// The held rows of a group, times `factor`; null for a row past the last.
-  void hold(int group, float factor, const float* const (&from)[group_rows]) const {
-    float* to = held(group);
-    for (int r = 0; r < group_rows; r += 4) {  // four rows at a time: their stores share cache lines
-      const float *a = from[r], *b = from[r + 1], *c = from[r + 2], *d = from[r + 3];
-      if (d != nullptr) {
-        for (int i = 0; i < dim; ++i) {
-          float* at = to + i * group_rows + r;
-          at[0] = a[i] * factor, at[1] = b[i] * factor, at[2] = c[i] * factor, at[3] = d[i] * factor;
-        }
+  /// The held rows of a group, times `factor`, in the form that `in` is multiplied in; null for a row past the last.
+  void hold(int group, float factor, const float* const (&from)[group_rows], const source& in) const {
+    constexpr int most = 16;  // words at a time
+    alignas(64) float words[group_rows][most];
+    const bool pairs = in.numbers->pairs;
+    const int all = pairs ? dim / 2 : dim;
+    for (int c = 0; c < all; c += most) {
+      const int here = all - c < most ? all - c : most;
+      float* to = held(group) + c * group_rows;
+      if constexpr (Leaf::lanes == most) {
+        vector x[group_rows];
+#pragma GCC unroll 16
+        for (int r = 0; r < group_rows; ++r) x[r] = held_words(from[row_of_lane(r)], factor, pairs, c, here);
+        transpose_sixteen<Leaf>(x);
+#pragma GCC unroll 16
+        for (int i = 0; i < most; ++i)
+          if (i < here) Leaf::store(to + i * group_rows, x[i]);
       } else {
-        for (int j = r; j < r + 4; ++j)
-          for (int i = 0; i < dim; ++i) to[i * group_rows + j] = from[j] == nullptr ? 0.0f : from[j][i] * factor;
+        for (int r = 0; r < group_rows; ++r)
+          for (int i = 0; i < most; ++i) words[r][i] = from[r] == nullptr || i >= here ? 0.0f : from[r][c + i] * factor;
+        for (int i = 0; i < here; i += 4)
+          for (int r = 0; r < group_rows; r += 4) transpose_four(words[r] + i, most, to + i * group_rows + r, group_rows);
       }
     }
   }
@@ -101,25 +124,36 @@ struct attention_words {
   template <class Meaning>
   TENON_INLINE void multiply(const float* left, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
+    no_tops();
     scores(left, keys, count, lo, hi);
     const cover whole = covers(mean, row0, row0 + count, live.lo, live.hi);
     if (Meaning::plain && whole == cover::all) return;
     cover parts[block_keys / key_granule];
     for (int c = lo; c < hi; c += key_granule)
       parts[c / key_granule] = whole == cover::all ? whole : covers(mean, row0, row0 + count, keys.key0 + c, keys.key0 + c + key_granule);
+    no_tops();
     for (int r = 0; r < count; ++r) {
       const position first = mean.at(row0 + r, 0);
-      for (int c = lo; c < hi; c += key_granule) interpret(s + r * block_keys + c, first, keys.key0 + c, parts[c / key_granule], mean);
+      vector top = Leaf::fill(nothing);
+      for (int c = lo; c < hi; c += key_granule) {
+        float* at = s + r * block_keys + c;
+        interpret(at, first, keys.key0 + c, parts[c / key_granule], mean);
+        for (int i = 0; i < key_granule; i += Leaf::lanes) top = Leaf::highest(top, Leaf::load(at + i));
+      }
+      Leaf::store(tops + r * key_granule, top);
     }
   }
 
   /// The greatest live score of each row; -inf past the last.
-  TENON_INLINE rows row_max(const block& keys, span live, int count) const {
-    return row_max(s, live.lo - keys.key0, live.hi - keys.key0, count);
+  TENON_INLINE rows row_max(const block&, span, int) const {
+    if constexpr (Leaf::lanes == group_rows)
+      return across(tops, [](vector a, vector b) TENON_LAMBDA { return Leaf::highest(a, b); });
+    else
+      return over_lanes(tops, [](vector x) TENON_LAMBDA { return Leaf::highest_of(x); });
   }
   /// s becomes its weights under softmax; returns their sums per row.
   TENON_INLINE rows exponentiate(const block& keys, span live, int count, const softmax_state<group_rows>& state) const {
-    return exponentiate(s, live.lo - keys.key0, live.hi - keys.key0, count, state);
+    return exponentiate(s, live.lo - keys.key0, live.hi - keys.key0, count, narrow_weights(keys), state);
   }
   /// s becomes its weights under sigmoid.
   void exponentiate(const block& keys, span live, int, const sigmoid_state<group_rows>& state) const {
@@ -129,15 +163,15 @@ struct attention_words {
         TENON_INDEPENDENT
         for (int i = 0; i < key_granule; ++i) at[i] = logistic(at[i] + state.bias);
       }
+    if (narrow_weights(keys)) narrow_rows(s, live.lo - keys.key0, live.hi - keys.key0, group_rows);
   }
 
   /// sums = fade sums + w v over the live keys. `moved`: some fade is not 1.
   template <class Meaning>
   TENON_INLINE void accumulate(float* to, const rows& fade, bool moved, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
-    if (moved) fade_sums(to, dim_v, count, fade);
-    if (covers(mean, row0, row0 + count, live.lo, live.hi) != cover::all && carefully(to, keys, live, row0, count, mean)) return;
-    weigh(to, keys, count, lo, hi);
+    if (covers(mean, row0, row0 + count, live.lo, live.hi) != cover::all && carefully(to, moved ? &fade : nullptr, keys, live, row0, count, mean)) return;
+    weigh(to, moved ? fade.at : nullptr, keys, count, lo, hi);
   }
 
   /// to[0, width) = factor row_sums; a zero is positive, whether the sums were merged or not.
@@ -168,62 +202,127 @@ struct attention_words {
 
   // The words that no policy is part of: one body each, whatever the variants of a program.
   TENON_INLINE static index_t padded(int most_rows) { return (most_rows + group_rows - 1) / group_rows * group_rows; }
+  // Words [c, c + 16) of a row to hold, of which `count` are there: floats, or pairs of bf16.
+  TENON_INLINE static vector held_words(const float* from, float factor, bool pairs, int c, int count) {
+    if (from == nullptr) return Leaf::fill(0);
+    const int numbers = pairs ? 2 : 1;
+    from += numbers * c;
+    alignas(64) float room[2 * group_rows] = {};
+    if (count < group_rows) {
+      __builtin_memcpy(room, from, static_cast<std::size_t>(numbers * count) * sizeof(float));
+      from = room;
+    }
+    const vector by = Leaf::fill(factor), first = Leaf::multiply(Leaf::load(from), by);
+    if constexpr (Leaf::bf16_pairs)
+      if (pairs) return Leaf::rounded_pairs(first, Leaf::multiply(Leaf::load(from + group_rows), by));
+    return first;
+  }
+  // Whether weights become bf16 before the values' scales are known to them.
+  static bool narrow_weights(const block& keys) { return Leaf::bf16_pairs && keys.value_numbers->pairs && keys.scaled == 0; }
+  // Columns [lo, hi) of rows [0, count) become bf16 in place, at the same columns of halves.
+  static void narrow_rows(float* rows_at, int lo, int hi, int count) {
+    for (int r = 0; r < count; ++r) narrow_row(rows_at + r * block_keys, lo, hi, [](vector x, int) TENON_LAMBDA { return x; });
+  }
+  // f(vector, column) of each vector of a row, likewise.
+  template <class F>
+  TENON_INLINE static void narrow_row(float* at, int lo, int hi, const F& f) {
+    if constexpr (Leaf::bf16_pairs)
+      for (int c = lo; c < hi; c += 2 * key_granule) {  // the last store may fill a vector past hi, within the row's own memory
+        const vector first = f(Leaf::load(at + c), c), second = c + key_granule < hi ? f(Leaf::load(at + c + key_granule), c + key_granule) : Leaf::fill(0);
+        Leaf::store(at + c / 2, Leaf::rounded_pairs(first, second));
+      }
+  }
 
   void scores(const float* left, const block& keys, int count, int lo, int hi) const {
-    if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi);
+    if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi, tops, keys.ahead);
     for (int d = 0; d < dim; d += keys.scaled) {
       float* to = d == 0 ? s : t;
-      keys.key_numbers->scores(to, left, keys.keys, d, dim - d < keys.scaled ? dim - d : keys.scaled, count, lo, hi);
+      keys.key_numbers->scores(to, left, keys.keys, d, dim - d < keys.scaled ? dim - d : keys.scaled, count, lo, hi, totals, keys.ahead);  // tops of what is not scaled yet: nobody's
       const float* scale = reader.key_scales + d / keys.scaled * block_keys;
-      for (int r = 0; r < count; ++r)
+      const bool last = dim - d <= keys.scaled;
+      for (int r = 0; r < count; ++r) {
+        vector top = Leaf::fill(nothing);
         for (int c = lo; c < hi; c += Leaf::lanes) {
           const vector x = Leaf::load(to + r * block_keys + c), by = Leaf::load(scale + c);
-          Leaf::store(s + r * block_keys + c, d == 0 ? Leaf::multiply(by, x) : Leaf::fma(by, x, Leaf::load(s + r * block_keys + c)));
+          const vector y = d == 0 ? Leaf::multiply(by, x) : Leaf::fma(by, x, Leaf::load(s + r * block_keys + c));
+          top = Leaf::highest(top, y);
+          Leaf::store(s + r * block_keys + c, y);
         }
+        if (last) Leaf::store(tops + r * key_granule, top);
+      }
     }
   }
-  void weigh(float* to, const block& keys, int count, int lo, int hi) const {
-    if (keys.scaled == 0) return keys.value_numbers->weigh(to, s, keys.values, dim_v, 0, dim_v, count, lo, hi);
+  void no_tops() const {
+    for (int i = 0; i < group_rows * key_granule; i += Leaf::lanes) Leaf::store(tops + i, Leaf::fill(nothing));
+  }
+  // The same of all sixteen, where a vector has as many lanes: the rows are folded into each other, halves first.
+  template <class F>
+  TENON_INLINE static rows across(const float* from, const F& of) {
+    vector x[group_rows];
+#pragma GCC unroll 16
+    for (int r = 0; r < group_rows; ++r) x[r] = Leaf::load(from + row_of_lane(r) * key_granule);
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; ++r) x[r] = of(Leaf::template folds<8, 0>(x[r], x[r + 8]), Leaf::template folds<8, 1>(x[r], x[r + 8]));
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) x[r] = of(Leaf::template folds<4, 0>(x[r], x[r + 4]), Leaf::template folds<4, 1>(x[r], x[r + 4]));
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; ++r) x[r] = of(Leaf::template folds<2, 0>(x[r], x[r + 2]), Leaf::template folds<2, 1>(x[r], x[r + 2]));
+    rows out;
+    Leaf::store(out.at, of(Leaf::template folds<1, 0>(x[0], x[1]), Leaf::template folds<1, 1>(x[0], x[1])));
+    return out;
+  }
+  // One number per row of [16][16], of the first `lanes` of each.
+  template <class F>
+  TENON_INLINE static rows over_lanes(const float* from, const F& of) {
+    rows out;
+    for (int r = 0; r < group_rows; ++r) out.at[r] = of(Leaf::load(from + r * key_granule));
+    return out;
+  }
+  void weigh(float* to, const float* fade, const block& keys, int count, int lo, int hi) const {
+    if (keys.scaled == 0) return keys.value_numbers->weigh(to, s, keys.values, dim_v, 0, dim_v, count, lo, hi, fade, keys.ahead);
     for (int first = 0; first < dim_v; first += keys.scaled) {
       const float* scale = reader.value_scales + first / keys.scaled * block_keys;
       const int rows_there = products::padded_rows(count);
       for (int r = 0; r < rows_there; ++r)
         for (int c = lo; c < hi; c += Leaf::lanes) Leaf::store(t + r * block_keys + c, Leaf::multiply(Leaf::load(s + r * block_keys + c), Leaf::load(scale + c)));
-      keys.value_numbers->weigh(to, t, keys.values, dim_v, first, dim_v - first < keys.scaled ? dim_v - first : keys.scaled, count, lo, hi);
+      if (keys.value_numbers->pairs) narrow_rows(t, lo, hi, rows_there);
+      keys.value_numbers->weigh(to, t, keys.values, dim_v, first, dim_v - first < keys.scaled ? dim_v - first : keys.scaled, count, lo, hi, fade, keys.ahead);
     }
   }
-  static rows row_max(const float* scores, int lo, int hi, int count) {
-    rows out;
-    out.fill(nothing);
-    for (int r = 0; r < count; ++r) {
-      vector most = Leaf::fill(nothing);
-      for (int c = lo; c < hi; c += Leaf::lanes) most = Leaf::highest(most, Leaf::load(scores + r * block_keys + c));
-      out.at[r] = Leaf::highest_of(most);
-    }
-    return out;
-  }
-  static rows exponentiate(float* scores, int lo, int hi, int count, const softmax_state<group_rows>& state) {
+  rows exponentiate(float* scores, int lo, int hi, int count, bool narrow, const softmax_state<group_rows>& state) const {
     constexpr int parts = key_granule / Leaf::lanes;
     const int padded = products::padded_rows(count);
-    rows sum;
-    sum.fill(0);
     for (int r = 0; r < count; ++r) {
       float* at = scores + r * block_keys;
       const vector reference = Leaf::fill(state.reference.at[r]), base = Leaf::fill(log2_e);
       vector total[parts];
       for (int p = 0; p < parts; ++p) total[p] = Leaf::fill(0);
-      for (int c = lo; c < hi; c += key_granule)
-        for (int p = 0; p < parts; ++p) {
-          const vector w = Leaf::exp2(Leaf::fma(Leaf::load(at + c + p * Leaf::lanes), base, reference));
-          total[p] = Leaf::add(total[p], w);
-          Leaf::store(at + c + p * Leaf::lanes, w);
-        }
+      if (narrow) {
+        if constexpr (Leaf::bf16_pairs)
+          narrow_row(at, lo, hi, [&](vector x, int) TENON_LAMBDA {
+            const vector w = Leaf::rough_exp2(Leaf::fma(x, base, reference));
+            total[0] = Leaf::add(total[0], w);
+            return w;
+          });
+      } else {
+        for (int c = lo; c < hi; c += key_granule)
+          for (int p = 0; p < parts; ++p) {
+            const vector w = Leaf::exp2(Leaf::fma(Leaf::load(at + c + p * Leaf::lanes), base, reference));
+            total[p] = Leaf::add(total[p], w);
+            Leaf::store(at + c + p * Leaf::lanes, w);
+          }
+      }
       for (int p = 1; p < parts; ++p) total[0] = Leaf::add(total[0], total[p]);
-      sum.at[r] = Leaf::sum_of(total[0]);
+      Leaf::store(totals + r * key_granule, total[0]);
     }
-    for (int r = count; r < padded; ++r)  // rows of padding, which the products touch: no stray subnormals
-      for (int c = lo; c < hi; c += Leaf::lanes) Leaf::store(scores + r * block_keys + c, Leaf::fill(0));
-    return sum;
+    for (int r = count; r < group_rows; ++r) {  // rows of padding, which the products touch: no stray subnormals
+      Leaf::store(totals + r * key_granule, Leaf::fill(0));
+      for (int c = narrow ? 0 : lo; r < padded && c < hi; c += Leaf::lanes) Leaf::store(scores + r * block_keys + c, Leaf::fill(0));
+    }
+    if constexpr (Leaf::lanes == group_rows)
+      return across(totals, [](vector a, vector b) TENON_LAMBDA { return Leaf::add(a, b); });
+    else
+      return over_lanes(totals, [](vector x) TENON_LAMBDA { return Leaf::sum_of(x); });
   }
   static void fade_sums(float* to, int width, int count, const rows& fade) {
     for (int r = 0; r < count; ++r) {
@@ -250,29 +349,35 @@ struct attention_words {
 
   // Values that are not finite must not leak through a weight of zero: then rows take the values they see one by one.
   template <class Meaning>
-  bool carefully(float* to, const block& keys, span live, int row0, int count, const Meaning& mean) const {
+  bool carefully(float* to, const rows* fade, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const auto seen_by_all = [&](int key) { return covers(mean, row0, row0 + count, key, key + key_granule) == cover::all; };
     span doubtful = live;  // a weight of zero that stands for a masked key
     while (!doubtful.empty() && seen_by_all(doubtful.lo)) doubtful.lo += key_granule;
     while (!doubtful.empty() && seen_by_all(doubtful.hi - key_granule)) doubtful.hi -= key_granule;
-    block wide = keys;
-    if (finite_values(wide, live, doubtful)) return false;
+    block held = keys;
+    if (finite_values(held, live, doubtful)) return false;
+    if (fade != nullptr) fade_sums(to, dim_v, count, *fade);
     for (int r = 0; r < count; ++r)
-      for (int key = live.lo; key < live.hi; ++key)
-        if (mean.keep(row0 + r, key)) add_value(to + r * dim_v, wide, s[r * block_keys + (key - keys.key0)], key - keys.key0);
+      if (held.value_numbers->pairs) {
+        for (int key = live.lo; key < live.hi; key += 2) add_pair(to + r * dim_v, held, r, key - keys.key0, mean.keep(row0 + r, key), mean.keep(row0 + r, key + 1));
+      } else {
+        for (int key = live.lo; key < live.hi; ++key)
+          if (mean.keep(row0 + r, key)) add_value(to + r * dim_v, held, s[r * block_keys + (key - keys.key0)], key - keys.key0);
+      }
     return true;
   }
-  // Whether the values of the doubtful keys are finite; if not, `keys` get floats to be taken one by one.
+  // Whether the values of the doubtful keys are finite; if not, `keys` get what is held, to be taken one by one.
   bool finite_values(block& keys, span live, span doubtful) const {
     const int lo = doubtful.lo - keys.key0, hi = doubtful.hi - keys.key0;
     bool good = true;
     if (keys.scaled != 0) {
-      for (int c = 0; c < dim_v && good; c += keys.scaled) good = finite(reader.value_scales + c / keys.scaled * block_keys + lo, hi - lo);
+      for (int c = 0; c < dim_v && good; c += keys.scaled) good = finite(reader.value_scales + c / keys.scaled * block_keys + lo, hi - lo, false);
       if (good) return true;
     }
-    if (!keys.value_numbers->wide) reader.widen_values(keys, (live.hi - keys.key0 + key_granule - 1) / key_granule, (live.lo - keys.key0) / key_granule);
+    if (keys.value_numbers->held != nullptr) reader.widen_values(keys, (live.hi - keys.key0 + key_granule - 1) / key_granule, (live.lo - keys.key0) / key_granule);
     if (keys.scaled != 0) return false;
-    for (int p = lo / key_granule; p < hi / key_granule && good; ++p) good = finite(reinterpret_cast<const float*>(keys.values[p]), index_t{key_granule} * dim_v);
+    const bool pairs = keys.value_numbers->pairs;
+    for (int p = lo / key_granule; p < hi / key_granule && good; ++p) good = finite(reinterpret_cast<const float*>(keys.values[p]), index_t{key_granule} * dim_v / (pairs ? 2 : 1), pairs);
     return good;
   }
   void add_value(float* to, const block& keys, float weight, int key) const {
@@ -283,12 +388,40 @@ struct attention_words {
       for (int c = first; c < dim_v && c < first + step; c += Leaf::lanes) Leaf::store(to + c, Leaf::fma(w, Leaf::load(value + c), Leaf::load(to + c)));
     }
   }
-  static bool finite(const float* at, index_t count) {
+  // The values of keys `key` and key + 1, of which those that are not seen count as zeros of weight zero.
+  void add_pair(float* to, const block& keys, int r, int key, bool first_seen, bool second_seen) const {
+    if constexpr (Leaf::bf16_pairs) {
+      const float* values = reinterpret_cast<const float*>(keys.values[key / key_granule]) + key % key_granule / 2 * dim_v;
+      const int step = keys.scaled == 0 ? dim_v : keys.scaled;
+      for (int first = 0; first < dim_v; first += step) {
+        bf16 weights[2];
+        for (int i = 0; i < 2; ++i) {
+          const float w = s[r * block_keys + key + i];
+          weights[i] = keys.scaled == 0 ? reinterpret_cast<const bf16*>(s + r * block_keys)[key + i] : bf16(w * reader.value_scales[first / step * block_keys + key + i]);
+          if (!(i == 0 ? first_seen : second_seen)) weights[i] = bf16(0.0f);
+        }
+        float both;
+        __builtin_memcpy(&both, weights, sizeof both);
+        for (int c = first; c < dim_v && c < first + step; c += Leaf::lanes)
+          Leaf::store(to + c, Leaf::dot(Leaf::fill(both), Leaf::keep_pairs(Leaf::load(values + c), first_seen, second_seen), Leaf::load(to + c)));
+      }
+    }
+  }
+  // Whether `count` floats, or pairs, are all finite: 0 x is 0 or NaN, and NaN stays in the sum.
+  static bool finite(const float* at, index_t count, bool pairs) {
     constexpr int parts = key_granule / Leaf::lanes;
-    vector zero[parts];  // 0 x is 0 or NaN, and NaN stays in the sum
+    vector zero[parts];
     for (int p = 0; p < parts; ++p) zero[p] = Leaf::fill(0);
     for (index_t i = 0; i < count; i += key_granule)
-      for (int p = 0; p < parts; ++p) zero[p] = Leaf::fma(Leaf::load(at + i + p * Leaf::lanes), Leaf::fill(0), zero[p]);
+      for (int p = 0; p < parts; ++p) {
+        const vector x = Leaf::load(at + i + p * Leaf::lanes);
+        if constexpr (Leaf::bf16_pairs)
+          if (pairs) {
+            zero[p] = Leaf::dot(x, Leaf::fill(0), zero[p]);
+            continue;
+          }
+        zero[p] = Leaf::fma(x, Leaf::fill(0), zero[p]);
+      }
     for (int p = 1; p < parts; ++p) zero[0] = Leaf::add(zero[0], zero[p]);
     return Leaf::sum_of(zero[0]) == 0;
   }

@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include <tenon/kernels/atoms/cpu/dense_products.hpp>
+#include <tenon/kernels/atoms/cpu/transpose.hpp>
 #include <tenon/kernels/shared/reverse.hpp>
 
 TENON_KERNELS_BEGIN
@@ -106,7 +107,7 @@ struct attention_backward_words {
         for (int i = 0; i < whole; ++i)
           if (!__builtin_isfinite(stretch[r][i])) to_rows[index_t(r) * padded + c + i] = 0;
       for (int i = 0; i < here; i += 4)
-        for (int r = 0; r < group_rows; r += 4) transpose(stretch[r] + i, most, panel + (c + i) * group_rows + r, group_rows);
+        for (int r = 0; r < group_rows; r += 4) transpose_four(stretch[r] + i, most, panel + (c + i) * group_rows + r, group_rows);
     }
     return zero == 0;
   }
@@ -246,18 +247,6 @@ struct attention_backward_words {
       ds[i] = weight * logistic(-(w[i] + by.bias)) * ds[i];
       w[i] = weight;
     }
-  }
-
-  // 4 x 4 numbers, in the 16-byte vectors that every processor has.
-  TENON_INLINE static void transpose(const float* from, int from_stride, float* to, int to_stride) {
-    typedef float quad __attribute__((vector_size(16)));
-    quad x[4];
-    for (int r = 0; r < 4; ++r) __builtin_memcpy(&x[r], from + r * from_stride, sizeof(quad));
-    const quad ab_low = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5), ab_high = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7);
-    const quad cd_low = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5), cd_high = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
-    const quad y[4] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-                       __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
-    for (int r = 0; r < 4; ++r) __builtin_memcpy(to + r * to_stride, &y[r], sizeof(quad));
   }
 
   // Calls f(first row, rows, live) for the groups of `count` rows that see something.

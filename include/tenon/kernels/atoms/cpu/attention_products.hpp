@@ -2,13 +2,17 @@
 // The two products of attention on a processor, s = q k^T and o += w v, as micro tiles over the leaf of an instruction set:
 //   Leaf::vector, lanes, rows x vectors (the tile that its registers hold best), load, store, fill, fma(a, b, c) = a b + c,
 //   multiply, add, highest, exp2, sum_of, highest_of, widen (pairs of 16-bit numbers to the vectors of their firsts and seconds;
-//   bytes to one vector), e4m3_step.
-// Every score is one chain of fma over dim and every sum one chain over keys, in order, so that no tile shape shows in the bits.
+//   bytes to one vector), e4m3_step; bf16_pairs: whether products of bf16 pairs are its fastest, then also dot(a, b, c) = c + a b over
+//   pairs, widen_pairs (two rows of bytes to one vector of pairs), rounded_pairs (two vectors to 32 bf16 in a row), keep_pairs.
+// Every score is one chain of fma (or dot) over dim and every sum one chain over keys, in order, so that no tile shape shows in the bits.
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
+#include <tenon/kernels/atoms/cpu/lines_ahead.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
@@ -21,21 +25,31 @@ struct attention_products {
   static constexpr int panels = block_keys / panel;  ///< in a block
 
   // A block's keys and values lie in panels of 16 keys, each wherever it is; `Storage` is what it holds: float, or narrow numbers
-  // that are widened in registers, for few rows.
+  // that are widened in registers, for few rows. Where numbers are multiplied in pairs, q is [dim / 2][16] pairs of bf16, and the
+  // weights are bf16, the first block_keys halves of each row of w.
+
+  /// Whether numbers are multiplied as pairs of bf16, which bytes become exactly.
+  template <class Storage>
+  static constexpr bool in_pairs = Leaf::bf16_pairs && (sizeof(Storage) == 1 || std::is_same_v<Storage, bf16>);
 
   /// s [16][block_keys], columns [lo, hi) of a block, = dims [dim, dim + depth) of q [dim][16] times those of key panels
-  /// [dim / pack][16][pack]; rows [0, count).
+  /// [dim / pack][16][pack]; rows [0, count). tops [16][16]: by lane, the greatest score of each row and what was there.
+  /// `ahead`: memory to ask for on the way.
   template <class Storage>
-  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi); });
+  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, float* tops, lines_ahead& ahead) {
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi, tops + r * panel, ahead); });
   }
-  /// Columns [column, column + columns) of o [16][width] += w [16][block_keys] times value panels [16 / pack][width][pack], keys
-  /// [lo, hi) of a block; rows [0, count).
+  /// Columns [column, column + columns) of o [16][width] = fade o + w [16][block_keys] times value panels [16 / pack][width][pack],
+  /// keys [lo, hi) of a block; rows [0, count). fade: one per row, or null: 1.
   template <class Storage>
-  static void weigh(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { weigh_rows<Rows, Storage>(o + index_t(r) * width, w + r * block_keys, values, width, column, columns, lo, hi); });
+  static void weigh(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi, const float* fade, lines_ahead& ahead) {
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA {
+      weigh_rows<Rows, Storage>(o + index_t(r) * width, w + r * block_keys, values, width, column, columns, lo, hi, fade == nullptr ? nullptr : fade + r, ahead);
+    });
   }
 
+  /// How many micro tiles the two products of a block make of `rows` rows, about.
+  TENON_INLINE static index_t tiles(int rows, int width) { return index_t(rows + Leaf::rows - 1) / Leaf::rows * (block_keys + width) / (Leaf::vectors * Leaf::lanes); }
   /// How many rows the products touch for `count` of them: whole micro tiles.
   TENON_INLINE static int padded_rows(int count) {
     int padded = 0;
@@ -69,29 +83,38 @@ struct attention_products {
 
   template <class Storage>
   static constexpr int pack = sizeof(Storage) == 2 ? 2 : 1;
+  // Rows of a panel that one step takes, and the vectors that it makes of them: as many as words of the left operand.
+  template <class Storage>
+  static constexpr int taken = in_pairs<Storage> ? 2 : pack<Storage>;
+  template <class Storage>
+  static constexpr int parts = in_pairs<Storage> ? 1 : pack<Storage>;
 
   template <int Rows, class Storage>
-  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi) {
+  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, float* tops, lines_ahead& ahead) {
     constexpr int widest = pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
     int c = lo;
-    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c);
+    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, tops, ahead);
     if constexpr (widest > least)
-      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c);
+      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c, tops, ahead);
   }
   template <int Rows, class Storage>
-  static void weigh_rows(float* out, const float* weights, const std::byte* const* values, int width, int column, int columns, int lo, int hi) {
+  static void weigh_rows(float* out, const float* weights, const std::byte* const* values, int width, int column, int columns, int lo, int hi, const float* fade, lines_ahead& ahead) {
     constexpr int widest = vectors<Rows>(128);
     int c = column;
     const int end = column + columns;
-    for (; c + widest * Leaf::lanes <= end; c += widest * Leaf::lanes) weigh_tile<Rows, widest, Storage>(out, weights, values, width, c, lo, hi);
+    for (; c + widest * Leaf::lanes <= end; c += widest * Leaf::lanes) weigh_tile<Rows, widest, Storage>(out, weights, values, width, c, lo, hi, fade, ahead);
     if constexpr (widest > least)
-      for (; c < end; c += panel) weigh_tile<Rows, least, Storage>(out, weights, values, width, c, lo, hi);
+      for (; c < end; c += panel) weigh_tile<Rows, least, Storage>(out, weights, values, width, c, lo, hi, fade, ahead);
   }
 
-  // One vector per number of a pack, from where they lie.
+  // The vectors of one step, from where they lie; `next`: numbers to the next row.
   template <class Storage>
-  TENON_INLINE static void widen(const Storage* from, vector (&to)[pack<Storage>]) {
-    if constexpr (pack<Storage> == 2)
+  TENON_INLINE static void widen(const Storage* from, [[maybe_unused]] index_t next, vector (&to)[parts<Storage>]) {
+    if constexpr (in_pairs<Storage> && pack<Storage> == 2)
+      to[0] = Leaf::load_pairs(from);
+    else if constexpr (in_pairs<Storage>)
+      to[0] = Leaf::widen_pairs(from, from + next);
+    else if constexpr (pack<Storage> == 2)
       Leaf::widen(from, to[0], to[1]);
     else if constexpr (sizeof(Storage) == 1)
       to[0] = Leaf::widen(from);
@@ -106,58 +129,79 @@ struct attention_products {
 
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors, class Storage>
-  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c) {
-    constexpr int numbers = pack<Storage>;
+  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c, float* tops, lines_ahead& ahead) {
+    ahead.take();
+    constexpr int numbers = pack<Storage>, step = taken<Storage>;
     vector sum[Rows][Vectors];
     const Storage* at[Vectors];
     zero<Rows, Vectors>(sum);
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
-    left += dim * group_rows;
+    left += dim / step * parts<Storage> * group_rows;
     const index_t next = Vectors / least * stride(keys);
-    for (int d = 0; d < depth; d += numbers) {
-      vector right[Vectors][numbers];
+    for (int d = 0; d < depth; d += step, left += parts<Storage> * group_rows) {
+      vector right[Vectors][parts<Storage>];
       if constexpr (Rows <= few)
         if (d * panel * static_cast<int>(sizeof(Storage)) % 64 == 0)
 #pragma GCC unroll 16
           for (int v = 0; v < Vectors; v += least) __builtin_prefetch(reinterpret_cast<const std::byte*>(at[v] + d * panel) + next);
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) widen<Storage>(at[v] + d * panel, right[v]);
+      for (int v = 0; v < Vectors; ++v) widen<Storage>(at[v] + d * panel, panel, right[v]);
 #pragma GCC unroll 2
-      for (int i = 0; i < numbers; ++i) add_products<Rows, Vectors, 1>(sum, left + (d + i) * group_rows, right, i);
+      for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, 1>(sum, left + i * group_rows, right, i);
     }
     keep<Rows, Vectors>(sum, out + c, block_keys);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 16
+      for (int v = 1; v < Vectors; ++v) sum[r][0] = Leaf::highest(sum[r][0], sum[r][v]);
+      Leaf::store(tops + r * panel, Leaf::highest(Leaf::load(tops + r * panel), sum[r][0]));
+    }
   }
   template <int Rows, int Vectors, class Storage>
-  TENON_INLINE static void weigh_tile(float* out, const float* weights, const std::byte* const* values, int width, int c, int lo, int hi) {
-    constexpr int numbers = pack<Storage>;
+  TENON_INLINE static void weigh_tile(float* out, const float* weights, const std::byte* const* values, int width, int c, int lo, int hi, const float* fade, lines_ahead& ahead) {
+    ahead.take();
+    constexpr int numbers = pack<Storage>, step = taken<Storage>;
     vector sum[Rows][Vectors];
     take<Rows, Vectors>(sum, out + c, width);
+    if (fade != nullptr)
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+        for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(Leaf::fill(fade[r]), sum[r][v]);
     const index_t next = stride(values);
+    weights += lo / step * parts<Storage>;
     for (int first = lo; first < hi; first += panel) {
       const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;
-      for (int key = first; key < first + panel; key += numbers, row += numbers * width) {
-        vector right[Vectors][numbers];
+      for (int key = first; key < first + panel; key += step, row += step * width, weights += parts<Storage>) {
+        vector right[Vectors][parts<Storage>];
         if constexpr (Rows <= few)
 #pragma GCC unroll 16
-          for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage))) __builtin_prefetch(reinterpret_cast<const std::byte*>(row + at) + next);
-#pragma GCC unroll 16
-        for (int v = 0; v < Vectors; ++v) widen<Storage>(row + numbers * v * Leaf::lanes, right[v]);
+          for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage)))
 #pragma GCC unroll 2
-        for (int i = 0; i < numbers; ++i) add_products<Rows, Vectors, block_keys>(sum, weights + key + i, right, i);
+            for (int i = 0; i < step / numbers; ++i) __builtin_prefetch(reinterpret_cast<const std::byte*>(row + i * width + at) + next);
+#pragma GCC unroll 16
+        for (int v = 0; v < Vectors; ++v) widen<Storage>(row + numbers * v * Leaf::lanes, width, right[v]);
+#pragma GCC unroll 2
+        for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, block_keys>(sum, weights + i, right, i);
       }
     }
     keep<Rows, Vectors>(sum, out + c, width);
   }
 
   // sum[r] += left[r Stride] right[.][i]
-  template <int Rows, int Vectors, int Stride, int Numbers>
-  TENON_INLINE static void add_products(vector (&sum)[Rows][Vectors], const float* left, const vector (&right)[Vectors][Numbers], int i) {
+  template <class Storage, int Rows, int Vectors, int Stride, int Parts>
+  TENON_INLINE static void add_products(vector (&sum)[Rows][Vectors], const float* left, const vector (&right)[Vectors][Parts], int i) {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const vector a = Leaf::fill(left[r * Stride]);
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, right[v][i], sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) {
+        if constexpr (in_pairs<Storage>)
+          sum[r][v] = Leaf::dot(a, right[v][i], sum[r][v]);
+        else
+          sum[r][v] = Leaf::fma(a, right[v][i], sum[r][v]);
+      }
     }
   }
   template <int Rows, int Vectors>

@@ -5,6 +5,7 @@
 
 #include <tenon/kernels/atoms/cpu/attention_products.hpp>
 #include <tenon/kernels/atoms/cpu/cache.hpp>
+#include <tenon/kernels/atoms/cpu/transpose.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
@@ -14,24 +15,29 @@ template <class Leaf>
 struct cache_numbers {
   int block;   ///< dims that share a scale; 0: no scales
   float step;  ///< widened numbers, times this, are the numbers
-  bool wide;   ///< floats already
-  void (*scores)(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi);
-  void (*weigh)(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi);
-  /// A panel [rows / pack][of][pack] to floats [rows][of].
+  bool pairs;  ///< multiplied as pairs of bf16: the form of q and of the weights
+  const cache_numbers* held;  ///< what it becomes where several groups of rows will read it, float or bf16; null: it stays as it lies
+  void (*scores)(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, float* tops, lines_ahead& ahead);
+  void (*weigh)(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi, const float* fade, lines_ahead& ahead);
+  /// A panel [rows / pack][of][pack] to one of what is held.
   void (*widen)(const std::byte* from, float* to, int rows, int of);
-  /// Element (row, column) of such a panel, and `count` in all, (row_step, column_step) further each; floats `stride` apart.
-  void (*pick)(const std::byte* from, int of, int row, int column, int row_step, int column_step, int count, float* to, int stride);
+  /// `count` elements of such a panel to places of a panel of what is held, each (row_step, column_step) after the one before, from
+  /// (row, column) to (to_row, to_column).
+  void (*pick)(const std::byte* from, int of, int row, int column, int row_step, int column_step, int count, float* to, int to_row, int to_column);
   const cache_numbers* rotary;  ///< of the last dims of keys, where these are other numbers; else null
 };
 
 namespace cache_detail {
 
-template <class Leaf, class Number>
+template <class Leaf, class Storage>
+inline constexpr bool in_pairs = attention_products<Leaf>::template in_pairs<Storage>;
+
+template <class Leaf, class Number, bool Pairs = in_pairs<Leaf, typename cache_number_facts<Number>::storage>>
 struct number_functions {
   using storage = typename cache_number_facts<Number>::storage;
   static constexpr int pack = cache_number_facts<Number>::pack;
-  static constexpr bool wide = sizeof(storage) == sizeof(float);
-  using products = attention_products<Leaf>;
+  static constexpr bool as_it_lies = sizeof(storage) == sizeof(float) || (Pairs && pack == 2);
+  using held = std::conditional_t<Pairs, bf16, float>;
 
   static constexpr float step() {
     if constexpr (std::is_same_v<storage, e4m3>)
@@ -41,47 +47,65 @@ struct number_functions {
   }
   static void widen(const std::byte* from, float* to, int rows, int of) {
     const storage* at = reinterpret_cast<const storage*>(from);
-    for (int r = 0; r < rows; r += pack, at += pack * of, to += pack * of)
-      for (int c = 0; c < of; c += Leaf::lanes) {
-        if constexpr (wide) {
-          Leaf::store(to + c, Leaf::load(at + c));
-        } else if constexpr (pack == 1) {
-          Leaf::store(to + c, Leaf::widen(at + c));
-        } else {
-          typename Leaf::vector first, second;
-          Leaf::widen(at + 2 * c, first, second);
-          Leaf::store(to + c, first);
-          Leaf::store(to + of + c, second);
+    if constexpr (as_it_lies) {
+      __builtin_memcpy(to, from, static_cast<std::size_t>(rows) * static_cast<std::size_t>(of) * sizeof(storage));
+    } else if constexpr (Pairs) {
+      for (int r = 0; r < rows; r += 2, at += 2 * of, to += of)
+        for (int c = 0; c < of; c += Leaf::lanes) Leaf::store(to + c, Leaf::widen_pairs(at + c, at + of + c));
+    } else {
+      for (int r = 0; r < rows; r += pack, at += pack * of, to += pack * of)
+        for (int c = 0; c < of; c += Leaf::lanes) {
+          if constexpr (pack == 1) {
+            Leaf::store(to + c, Leaf::widen(at + c));
+          } else {
+            typename Leaf::vector first, second;
+            Leaf::widen(at + 2 * c, first, second);
+            Leaf::store(to + c, first);
+            Leaf::store(to + of + c, second);
+          }
         }
-      }
+    }
   }
-  static void pick(const std::byte* from, int of, int row, int column, int row_step, int column_step, int count, float* to, int stride) {
+  static index_t place(int pack_of, int of, int row, int column) { return index_t(row / pack_of) * pack_of * of + column * pack_of + row % pack_of; }
+  static void pick(const std::byte* from, int of, int row, int column, int row_step, int column_step, int count, float* to, int to_row, int to_column) {
     const storage* at = reinterpret_cast<const storage*>(from);
-    for (int i = 0; i < count; ++i, row += row_step, column += column_step)
-      to[i * stride] = static_cast<float>(at[row / pack * pack * of + column * pack + row % pack]) * (1 / step());
+    held* out = reinterpret_cast<held*>(to);
+    for (int i = 0; i < count; ++i, row += row_step, column += column_step, to_row += row_step, to_column += column_step)
+      out[place(cache_number_facts<held>::pack, of, to_row, to_column)] = held(static_cast<float>(at[place(pack, of, row, column)]) * (1 / step()));
   }
+  static constexpr const cache_numbers<Leaf>* becomes();
 };
 
 }  // namespace cache_detail
 
 /// The table of a number.
-template <class Leaf, class Number>
+template <class Leaf, class Number, bool Pairs = cache_detail::in_pairs<Leaf, typename cache_number_facts<Number>::storage>>
 inline constexpr cache_numbers<Leaf> numbers_of = {
     cache_number_facts<Number>::block,
-    cache_detail::number_functions<Leaf, Number>::step(),
-    cache_detail::number_functions<Leaf, Number>::wide,
+    cache_detail::number_functions<Leaf, Number, Pairs>::step(),
+    Pairs,
+    cache_detail::number_functions<Leaf, Number, Pairs>::becomes(),
     attention_products<Leaf>::template scores<typename cache_number_facts<Number>::storage>,
     attention_products<Leaf>::template weigh<typename cache_number_facts<Number>::storage>,
-    cache_detail::number_functions<Leaf, Number>::widen,
-    cache_detail::number_functions<Leaf, Number>::pick,
+    cache_detail::number_functions<Leaf, Number, Pairs>::widen,
+    cache_detail::number_functions<Leaf, Number, Pairs>::pick,
     nullptr};
-template <class Leaf, class Number>
+/// Such keys are always widened: to pairs where both their numbers become these exactly.
+template <class Leaf, class Number, bool Pairs>
   requires requires { typename Number::rotary; }
-inline constexpr cache_numbers<Leaf> numbers_of<Leaf, Number> = [] {
-  cache_numbers<Leaf> both = numbers_of<Leaf, typename Number::latent>;
+inline constexpr cache_numbers<Leaf> numbers_of<Leaf, Number, Pairs> = [] {
+  cache_numbers<Leaf> both = numbers_of<Leaf, typename Number::latent, Pairs && cache_detail::in_pairs<Leaf, typename Number::rotary>>;
   both.rotary = &numbers_of<Leaf, typename Number::rotary>;
   return both;
 }();
+
+template <class Leaf, class Number, bool Pairs>
+constexpr const cache_numbers<Leaf>* cache_detail::number_functions<Leaf, Number, Pairs>::becomes() {
+  if constexpr (as_it_lies)
+    return nullptr;
+  else
+    return &numbers_of<Leaf, held>;
+}
 
 /// One kv head of a cache: pages of `layout.keys` keys, `page_bytes` apart, in the order of `pages`; null: one page is all.
 template <class Leaf>
@@ -112,46 +136,62 @@ struct cache_block {
   int scaled;  ///< dims that share a scale; 0: no scales
   const cache_numbers<Leaf>*key_numbers, *value_numbers;
   const std::byte *keys[panels], *values[panels];
+  lines_ahead& ahead;
 };
 
-/// Reads blocks of keys into one thread's memory where they cannot be used as they lie: `wide_keys` [panel][dim][16],
-/// `wide_values` [key][dim_v]; scales always, to [dim / scaled][block_keys].
+/// Reads blocks of keys into one thread's memory where they cannot be used as they lie: `own_keys`, panels [dim][16] of floats or
+/// pairs, `own_values`, panels [16][dim_v]; scales always, to [dim / scaled][block_keys].
 template <class Leaf>
 struct cache_reader {
   static constexpr int panel = 16, block_keys = attention_products<Leaf>::block_keys;
   int dim, dim_v;  ///< dim_v padded
-  float *wide_keys, *wide_values, *key_scales, *value_scales;
+  float *own_keys, *own_values, *key_scales, *value_scales;
 
   static index_t floats(index_t dim, index_t dim_v) { return block_keys * (dim + dim_v + (dim + 31) / 32 + (dim_v + 31) / 32); }
   cache_reader(float* memory, int d, int v)
-      : dim(d), dim_v(v), wide_keys(memory), wide_values(wide_keys + block_keys * d), key_scales(wide_values + block_keys * v), value_scales(key_scales + block_keys * ((d + 31) / 32)) {}
+      : dim(d), dim_v(v), own_keys(memory), own_values(own_keys + block_keys * d), key_scales(own_values + block_keys * v), value_scales(key_scales + block_keys * ((d + 31) / 32)) {}
 
   /// Keys [key0, end) of `in`. `many`: several groups of rows will use them, so widening them pays.
-  cache_block<Leaf> read(const cache_source<Leaf>& in, int key0, int end, bool many) const {
-    cache_block<Leaf> out{key0, in.numbers->block, in.numbers, in.numbers, {}, {}};
+  cache_block<Leaf> read(const cache_source<Leaf>& in, int key0, int end, bool many, lines_ahead& ahead) const {
+    cache_block<Leaf> out{key0, in.numbers->block, in.numbers, in.numbers, {}, {}, ahead};
     const int count = (end - key0 + panel - 1) / panel;
-    const bool own_values = in.layout.dim_v != 0;
+    const bool has_values = in.layout.dim_v != 0;
     if (!in.has_panels()) {
       gather(in, key0, end, out);
     } else {
       find(in, count, out);
-      if ((many || !own_values) && !in.numbers->wide) widen_keys(out, count, in.layout);
-      if (many && own_values && !in.numbers->wide) widen_values(out, count);
+      if ((many || !has_values) && in.numbers->held != nullptr) widen_keys(out, count, in.layout);
+      if (many && has_values && in.numbers->held != nullptr) widen_values(out, count);
     }
-    if (!own_values) prefix_of_keys(out, count);
+    if (!has_values) prefix_of_keys(out, count);
     return out;
   }
-  /// Panels [from, count) of values become floats.
+  /// Panels [from, count) of values become what is held.
   void widen_values(cache_block<Leaf>& block, int count, int from = 0) const {
-    for (int p = from; p < count; ++p) {
-      float* to = wide_values + p * panel * dim_v;
-      block.value_numbers->widen(block.values[p], to, panel, dim_v);
-      block.values[p] = reinterpret_cast<const std::byte*>(to);
+    for (int p = from; p < count; ++p) block.values[p] = widened(*block.value_numbers, block.values[p], own_values + p * panel * dim_v, panel, dim_v);
+    block.value_numbers = block.value_numbers->held;
+  }
+  /// Adds the panels of keys [key0, end) to what is asked for ahead.
+  void ask(const cache_source<Leaf>& in, int key0, int end, lines_ahead& ahead) const {
+    if (!in.has_panels()) return;
+    const auto& layout = in.layout;
+    for (index_t key = key0; key < end; key += panel) {
+      index_t within = key;
+      const std::byte* page = in.page_of(within);
+      ahead.add(page + layout.key_panel(in.head, within), layout.key_panel_bytes());
     }
-    block.value_numbers = &numbers_of<Leaf, float>;
+    for (index_t key = key0; key < end && layout.dim_v != 0; key += panel) {
+      index_t within = key;
+      const std::byte* page = in.page_of(within);
+      ahead.add(page + layout.value_panel(in.head, within), layout.panel_bytes(layout.dim_v));
+    }
   }
 
  private:
+  static const std::byte* widened(const cache_numbers<Leaf>& numbers, const std::byte* from, float* to, int rows, int of) {
+    numbers.widen(from, to, rows, of);
+    return reinterpret_cast<const std::byte*>(to);
+  }
   // Panels [0, count) of a block, page by page.
   void find(const cache_source<Leaf>& in, int count, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
@@ -180,67 +220,79 @@ struct cache_reader {
   void widen_keys(cache_block<Leaf>& block, int count, const cpu_cache_layout& layout) const {
     const int own = dim - layout.rotary;
     for (int p = 0; p < count; ++p) {
-      float* to = wide_keys + p * panel * dim;
-      block.key_numbers->widen(block.keys[p], to, own, panel);
-      if (layout.rotary != 0) block.key_numbers->rotary->widen(block.keys[p] + layout.rotary_panel(), to + own * panel, layout.rotary, panel);
-      block.keys[p] = reinterpret_cast<const std::byte*>(to);
+      const std::byte* from = block.keys[p];
+      float* to = own_keys + p * panel * dim;
+      block.keys[p] = widened(*block.key_numbers, from, to, own, panel);
+      if (layout.rotary != 0) block.key_numbers->rotary->widen(from + layout.rotary_panel(), to + words(own, *block.key_numbers), layout.rotary, panel);
     }
-    block.key_numbers = &numbers_of<Leaf, float>;
+    block.key_numbers = block.key_numbers->held;
   }
+  // Words of `rows` rows of 16 in the form that numbers are held in.
+  static int words(int rows, const cache_numbers<Leaf>& numbers) { return rows * panel / (numbers.pairs ? 2 : 1); }
   // Pages of any size: key by key.
   void gather(const cache_source<Leaf>& in, int key0, int end, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
+    const auto& numbers = *in.numbers;
     const int count = (end - key0 + panel - 1) / panel, own = dim - layout.rotary;
-    for (int t = 0; t < count * panel; ++t) {
-      const int p = t / panel, lane = t % panel;
-      float *key_to = wide_keys + p * panel * dim + lane, *value_to = wide_values + index_t(t) * dim_v;
-      out.keys[p] = reinterpret_cast<const std::byte*>(wide_keys + p * panel * dim), out.values[p] = reinterpret_cast<const std::byte*>(wide_values + index_t(p) * panel * dim_v);
-      if (key0 + t >= end) {
-        for (int d = 0; d < dim; ++d) key_to[d * panel] = 0;
-        for (int c = 0; c < dim_v; ++c) value_to[c] = 0;
-        if (out.scaled != 0) {
+    for (int p = 0; p < count; ++p) {
+      float *keys_to = own_keys + p * panel * dim, *values_to = own_values + index_t(p) * panel * dim_v;
+      out.keys[p] = reinterpret_cast<const std::byte*>(keys_to), out.values[p] = reinterpret_cast<const std::byte*>(values_to);
+      const int there = end - key0 - p * panel < panel ? end - key0 - p * panel : panel;
+      if (there < panel) {
+        __builtin_memset(keys_to, 0, static_cast<std::size_t>(panel * dim) * sizeof(float));
+        __builtin_memset(values_to, 0, static_cast<std::size_t>(panel * dim_v) * sizeof(float));
+      }
+      for (int lane = 0; lane < panel; ++lane) {
+        const int t = p * panel + lane;
+        if (lane >= there) {
+          if (out.scaled == 0) continue;
           for (int d = 0; d < dim; d += out.scaled) key_scales[d / out.scaled * block_keys + t] = 1;
           for (int c = 0; c < dim_v; c += out.scaled) value_scales[c / out.scaled * block_keys + t] = 1;
+          continue;
         }
-        continue;
+        index_t key = key0 + t;
+        const std::byte* page = in.page_of(key);
+        const int from = static_cast<int>(key % panel);
+        const std::byte* key_at = page + layout.key_panel(in.head, key);
+        numbers.pick(key_at, panel, 0, from, 1, 0, own, keys_to, 0, lane);
+        if (layout.rotary != 0) numbers.rotary->pick(key_at + layout.rotary_panel(), panel, 0, from, 1, 0, layout.rotary, keys_to + words(own, numbers), 0, lane);
+        for (int d = own; d < dim && out.scaled != 0; d += out.scaled) key_scales[d / out.scaled * block_keys + t] = 1;
+        if (out.scaled != 0) gather_scales(page + layout.key_scales(in.head, key), own, from, numbers.step, out.scaled, key_scales + t);
+        if (layout.dim_v == 0) continue;
+        numbers.pick(page + layout.value_panel(in.head, key), dim_v, from, 0, 0, 1, dim_v, values_to, lane, 0);
+        if (out.scaled != 0) gather_scales(page + layout.value_scales(in.head, key), dim_v, from, numbers.step, out.scaled, value_scales + t);
       }
-      index_t key = key0 + t;
-      const std::byte* page = in.page_of(key);
-      const int from = static_cast<int>(key % panel);
-      const std::byte* key_at = page + layout.key_panel(in.head, key);
-      in.numbers->pick(key_at, panel, 0, from, 1, 0, own, key_to, panel);
-      if (layout.rotary != 0) in.numbers->rotary->pick(key_at + layout.rotary_panel(), panel, 0, from, 1, 0, layout.rotary, key_to + own * panel, panel);
-      for (int d = own; d < dim && out.scaled != 0; d += out.scaled) key_scales[d / out.scaled * block_keys + t] = 1;
-      if (out.scaled != 0) gather_scales(page + layout.key_scales(in.head, key), own, from, in.numbers->step, out.scaled, key_scales + t);
-      if (layout.dim_v == 0) continue;
-      in.numbers->pick(page + layout.value_panel(in.head, key), dim_v, from, 0, 0, 1, dim_v, value_to, 1);
-      if (out.scaled != 0) gather_scales(page + layout.value_scales(in.head, key), dim_v, from, in.numbers->step, out.scaled, value_scales + t);
     }
-    out.key_numbers = out.value_numbers = &numbers_of<Leaf, float>;
+    out.key_numbers = out.value_numbers = numbers.held != nullptr ? numbers.held : &numbers;
   }
   static void gather_scales(const std::byte* from, int width, int lane, float step, int scaled, float* to) {
     const float* at = reinterpret_cast<const float*>(from) + lane;
     for (int d = 0; d < width; d += scaled, at += panel, to += block_keys) *to = *at * step;
   }
-  // Values that are the first dims of the keys: panels [dim][16] of floats, turned.
+  // Values that are the first dims of the keys: their panels, turned.
   void prefix_of_keys(cache_block<Leaf>& block, int count) const {
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+    typedef std::int16_t pairs_of_four __attribute__((vector_size(16), may_alias));
+    const bool pairs = block.key_numbers->pairs;
+    const int rows = pairs ? panel / 2 : panel;  // of a panel of values, in words
     for (int p = 0; p < count; ++p) {
       const float* from = reinterpret_cast<const float*>(block.keys[p]);
-      float* to = wide_values + index_t(p) * panel * dim_v;
-      for (int c = 0; c < dim_v; c += 4)
-        for (int t = 0; t < panel; t += 4) {
-          const auto in = [&](int i) { return c + i < dim ? *reinterpret_cast<const four*>(from + (c + i) * panel + t) : four{}; };
-          const four a = in(0), b = in(1), d = in(2), e = in(3);
-          const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
-          const four cd = __builtin_shufflevector(a, b, 2, 6, 3, 7), fg = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-          const auto out = [&](int i, four x) { *reinterpret_cast<four*>(to + index_t(t + i) * dim_v + c) = x; };
-          out(0, __builtin_shufflevector(ab, de, 0, 1, 4, 5)), out(1, __builtin_shufflevector(ab, de, 2, 3, 6, 7));
-          out(2, __builtin_shufflevector(cd, fg, 0, 1, 4, 5)), out(3, __builtin_shufflevector(cd, fg, 2, 3, 6, 7));
+      float* to = own_values + index_t(p) * panel * dim_v;
+      for (int c = 0; c < dim_v; c += 4) {
+        alignas(16) float columns[4][panel] = {};  // dims c to c + 3 of all keys: a word is a float, or a pair of keys
+        for (int i = 0; i < 4 && c + i < dim; ++i) {
+          if (!pairs) __builtin_memcpy(columns[i], from + (c + i) * panel, sizeof(columns[i]));
+          if (!pairs || i % 2 != 0) continue;
+          for (int t = 0; t < panel; t += 4) {
+            const pairs_of_four x = *reinterpret_cast<const pairs_of_four*>(from + (c + i) / 2 * panel + t), y = __builtin_shufflevector(x, x, 0, 2, 4, 6, 1, 3, 5, 7);
+            __builtin_memcpy(columns[i] + t / 2, &y, 8);
+            __builtin_memcpy(columns[i + 1] + t / 2, reinterpret_cast<const std::byte*>(&y) + 8, 8);
+          }
         }
+        for (int t = 0; t < rows; t += 4) transpose_four(columns[0] + t, panel, to + index_t(t) * dim_v + c, dim_v);
+      }
       block.values[p] = reinterpret_cast<const std::byte*>(to);
     }
-    block.value_numbers = &numbers_of<Leaf, float>;
+    block.value_numbers = block.key_numbers;
     if (block.scaled != 0)
       for (int c = 0; c < dim_v; c += block.scaled)
         for (int t = 0; t < count * panel; ++t) value_scales[c / block.scaled * block_keys + t] = key_scales[c / block.scaled * block_keys + t];

@@ -13,6 +13,7 @@ namespace atoms {
 struct avx2_attention_leaf {
   using vector = __m256;
   static constexpr int lanes = 8, rows = 6, vectors = 2;
+  static constexpr bool bf16_pairs = false;  ///< products of bf16 pairs
 
   TENON_INLINE static vector load(const float* at) { return _mm256_loadu_ps(at); }
   TENON_INLINE static void store(float* at, vector x) { _mm256_storeu_ps(at, x); }

@@ -35,16 +35,53 @@ struct avx512_attention_leaf {
     return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
   }
 
-  /// 2^x to 1 ulp; 0 for -inf, NaN stays.
-  TENON_INLINE static vector exp2(vector x) {
-    x = _mm512_maskz_max_ps(every, _mm512_set1_ps(-151.0f), x);  // NaN in x stays
-    const vector n = _mm512_maskz_roundscale_ps(every, x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm512_sub_ps(x, n);
-    vector p = fill(exp2_coefficients[5]);
-#pragma GCC unroll 5
-    for (int i = 4; i >= 0; --i) p = fma(p, f, fill(exp2_coefficients[i]));
-    p = fma(p, f, fill(1.0f));
-    return _mm512_maskz_scalef_ps(every, p, n);
+  /// In stretches of 2 Width lanes, the first (Part 0) or second halves of a and b, side by side.
+  template <int Width, int Part>
+  TENON_INLINE static vector folds(vector a, vector b) {
+    if constexpr (Width == 8) return _mm512_maskz_shuffle_f32x4(every, a, b, Part == 0 ? 0x44 : 0xee);
+    if constexpr (Width == 4) return _mm512_maskz_shuffle_f32x4(every, a, b, Part == 0 ? 0x88 : 0xdd);
+    if constexpr (Width == 2 && Part == 0) return _mm512_castpd_ps(_mm512_maskz_unpacklo_pd(0xff, _mm512_castps_pd(a), _mm512_castps_pd(b)));
+    if constexpr (Width == 2 && Part == 1) return _mm512_castpd_ps(_mm512_maskz_unpackhi_pd(0xff, _mm512_castps_pd(a), _mm512_castps_pd(b)));
+    if constexpr (Width == 1) return _mm512_maskz_shuffle_ps(every, a, b, Part == 0 ? 0x88 : 0xdd);
   }
+
+  /// 2^x to 1 ulp; 0 below 2^-126, NaN stays. The power of two is added to the exponent: vscalefps takes twice as long as the rest
+  /// of its kind, and a NaN rounds to an integer whose low bits are 0.
+  TENON_INLINE static vector exp2(vector x) { return exp2(x, exp2_coefficients); }
+  /// The same to 3e-6, for weights that become bf16.
+  TENON_INLINE static vector rough_exp2(vector x) {
+    constexpr float coefficients[] = {0.6931241934f, 0.2402409861f, 0.05590642468f, 0.009582853038f};
+    return exp2(x, coefficients);
+  }
+  template <int Count>
+  TENON_INLINE static vector exp2(vector x, const float (&coefficients)[Count]) {
+    const __mmask16 normal = _mm512_cmp_ps_mask(x, fill(-126.0f), _CMP_NLT_UQ);
+    const __m512i n = _mm512_maskz_cvtps_epi32(every, x);
+    const vector f = _mm512_sub_ps(x, _mm512_maskz_cvtepi32_ps(every, n));
+    vector p = fill(coefficients[Count - 1]);
+#pragma GCC unroll 5
+    for (int i = Count - 2; i >= 0; --i) p = fma(p, f, fill(coefficients[i]));
+    p = fma(p, f, fill(1.0f));
+    return _mm512_castsi512_ps(_mm512_maskz_add_epi32(normal, _mm512_castps_si512(p), _mm512_maskz_slli_epi32(every, n, 23)));
+  }
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__) && !(defined(__AMX_INT8__) && defined(__AMX_BF16__))  // as TENON_ISA tells them apart
+  /// vdpbf16ps does twice the work of a multiply-add on Zen 4 and Zen 5, and half of it on processors that have AMX (Sapphire Rapids).
+  static constexpr bool bf16_pairs = true;
+  TENON_INLINE static vector load_pairs(const bf16* at) { return _mm512_loadu_ps(at); }
+  TENON_INLINE static vector dot(vector a, vector b, vector c) { return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b)); }
+  TENON_INLINE static vector rounded_pairs(vector first, vector second) { return _mm512_castsi512_ps(reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first))); }
+  template <class Byte>
+  TENON_INLINE static vector widen_pairs(const Byte* firsts, const Byte* seconds) {  // both are bf16 already: their low halves are 0
+    const __m512i low = _mm512_maskz_srli_epi32(every, _mm512_castps_si512(widen(firsts)), 16);
+    return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(widen(seconds))));
+  }
+  TENON_INLINE static vector keep_pairs(vector x, bool first, bool second) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(static_cast<int>((first ? 0xffffu : 0u) | (second ? 0xffff0000u : 0u)))));
+  }
+#else
+  static constexpr bool bf16_pairs = false;
+#endif
 
   TENON_INLINE static void widen(const bf16* from, vector& firsts, vector& seconds) {
     const __m512i pairs = _mm512_loadu_si512(from);

@@ -13,6 +13,7 @@ namespace atoms {
 struct neon_attention_leaf {
   using vector = float32x4_t;
   static constexpr int lanes = 4, rows = 4, vectors = 4;
+  static constexpr bool bf16_pairs = false;  ///< products of bf16 pairs
 
   TENON_INLINE static vector load(const float* at) { return vld1q_f32(at); }
   TENON_INLINE static void store(float* at, vector x) { vst1q_f32(at, x); }

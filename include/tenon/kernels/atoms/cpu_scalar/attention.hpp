@@ -9,6 +9,7 @@ namespace atoms {
 struct scalar_attention_leaf {
   using vector = float;
   static constexpr int lanes = 1, rows = 2, vectors = 4;
+  static constexpr bool bf16_pairs = false;  ///< products of bf16 pairs
 
   TENON_INLINE static float load(const float* at) { return *at; }
   TENON_INLINE static void store(float* at, float x) { *at = x; }
