@@ -38,6 +38,7 @@ struct attention_words {
   float *q, *o, *merged, *s, *t;
   float *tops, *totals;  ///< by lane (key mod 16), of each row: its greatest score in a block, the sum of its weights
   cache_reader<Leaf> reader;
+  mutable float score_factor = 1;  ///< of scores in pairs: q that is bf16 already is then held as it is
   mutable lines_ahead coming;  ///< what the caller will touch next, asked for during the first block of a walk
 
   /// Floats of the memory of one thread's tile.
@@ -94,12 +95,13 @@ struct attention_words {
   template <class State>
   TENON_INLINE static void finish(State&) {}
 
-  /// The held rows of a group, times `factor`, in the form that `in` is multiplied in; null for a row past the last.
+  /// The held rows of a group, for scores times `factor`, in the form that `in` is multiplied in; null for a row past the last.
   void hold(int group, float factor, const float* const (&from)[group_rows], const source& in) const {
     constexpr int most = 16;  // words at a time
     alignas(64) float words[group_rows][most];
     const bool pairs = in.numbers->pairs;
     const int all = pairs ? dim / 2 : dim;
+    score_factor = factor;
     for (int c = 0; c < all; c += most) {
       const int here = all - c < most ? all - c : most;
       float* to = held(group) + c * group_rows;
@@ -212,10 +214,9 @@ struct attention_words {
       __builtin_memcpy(room, from, static_cast<std::size_t>(numbers * count) * sizeof(float));
       from = room;
     }
-    const vector by = Leaf::fill(factor), first = Leaf::multiply(Leaf::load(from), by);
     if constexpr (Leaf::bf16_pairs)
-      if (pairs) return Leaf::rounded_pairs(first, Leaf::multiply(Leaf::load(from + group_rows), by));
-    return first;
+      if (pairs) return Leaf::rounded_pairs(Leaf::load(from), Leaf::load(from + group_rows));
+    return Leaf::multiply(Leaf::load(from), Leaf::fill(factor));
   }
   // Whether weights become bf16 before the values' scales are known to them.
   static bool narrow_weights(const block& keys) { return Leaf::bf16_pairs && keys.value_numbers->pairs && keys.scaled == 0; }
@@ -234,10 +235,10 @@ struct attention_words {
   }
 
   void scores(const float* left, const block& keys, int count, int lo, int hi) const {
-    if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi, tops, keys.ahead);
+    if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi, score_factor, tops, keys.ahead);
     for (int d = 0; d < dim; d += keys.scaled) {
       float* to = d == 0 ? s : t;
-      keys.key_numbers->scores(to, left, keys.keys, d, dim - d < keys.scaled ? dim - d : keys.scaled, count, lo, hi, totals, keys.ahead);  // tops of what is not scaled yet: nobody's
+      keys.key_numbers->scores(to, left, keys.keys, d, dim - d < keys.scaled ? dim - d : keys.scaled, count, lo, hi, score_factor, totals, keys.ahead);  // tops of what is not scaled yet: nobody's
       const float* scale = reader.key_scales + d / keys.scaled * block_keys;
       const bool last = dim - d <= keys.scaled;
       for (int r = 0; r < count; ++r) {

@@ -34,10 +34,10 @@ struct attention_products {
 
   /// s [16][block_keys], columns [lo, hi) of a block, = dims [dim, dim + depth) of q [dim][16] times those of key panels
   /// [dim / pack][16][pack]; rows [0, count). tops [16][16]: by lane, the greatest score of each row and what was there.
-  /// `ahead`: memory to ask for on the way.
+  /// factor: of scores in pairs; where floats are multiplied, q has it. `ahead`: memory to ask for on the way.
   template <class Storage>
-  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, float* tops, lines_ahead& ahead) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi, tops + r * panel, ahead); });
+  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, float factor, float* tops, lines_ahead& ahead) {
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi, factor, tops + r * panel, ahead); });
   }
   /// Columns [column, column + columns) of o [16][width] = fade o + w [16][block_keys] times value panels [16 / pack][width][pack],
   /// keys [lo, hi) of a block; rows [0, count). fade: one per row, or null: 1.
@@ -90,12 +90,12 @@ struct attention_products {
   static constexpr int parts = in_pairs<Storage> ? 1 : pack<Storage>;
 
   template <int Rows, class Storage>
-  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, float* tops, lines_ahead& ahead) {
+  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, float factor, float* tops, lines_ahead& ahead) {
     constexpr int widest = pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
     int c = lo;
-    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, tops, ahead);
+    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, factor, tops, ahead);
     if constexpr (widest > least)
-      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c, tops, ahead);
+      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c, factor, tops, ahead);
   }
   template <int Rows, class Storage>
   static void weigh_rows(float* out, const float* weights, const std::byte* const* values, int width, int column, int columns, int lo, int hi, const float* fade, lines_ahead& ahead) {
@@ -129,7 +129,7 @@ struct attention_products {
 
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors, class Storage>
-  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c, float* tops, lines_ahead& ahead) {
+  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c, [[maybe_unused]] float factor, float* tops, lines_ahead& ahead) {
     ahead.take();
     constexpr int numbers = pack<Storage>, step = taken<Storage>;
     vector sum[Rows][Vectors];
@@ -150,6 +150,11 @@ struct attention_products {
 #pragma GCC unroll 2
       for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, 1>(sum, left + i * group_rows, right, i);
     }
+    if constexpr (in_pairs<Storage>)
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+        for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(sum[r][v], Leaf::fill(factor));
     keep<Rows, Vectors>(sum, out + c, block_keys);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
