@@ -9,6 +9,7 @@
 
 #include "../support/gpu_backward_case.hpp"
 #include "attention_case.hpp"
+#include "machines.hpp"
 
 namespace tenon::testing {
 
@@ -21,11 +22,11 @@ template <class Problem>
 using backward_case = gpu_backward_case<Problem, named_array>;
 
 
-/// Registers the arrays and runs all kernels. Walks: the words of an architecture, that keep keys and that keep rows.
-template <class Walks, class Leaf, class Machine, class Problem>
-void run_backward(const Machine& machine, backward_case<Problem>& c, const attention_backward_arguments<Problem>& a, int less_shared = 0) {
-  using keys = typename Walks::template keys<Leaf, Problem>;
-  using rows = typename Walks::template rows<Leaf, Problem>;
+/// Registers the arrays and runs all kernels, over Leaf.
+template <class Leaf, class Arch, class Problem>
+void run_backward(const simulated<Arch>& machine, backward_case<Problem>& c, const attention_backward_arguments<Problem>& a, int less_shared = 0) {
+  using keys = typename kernels_of<Arch>::template backward_keys<Leaf, Problem>;
+  using rows = typename kernels_of<Arch>::template backward_rows<Leaf, Problem>;
   c.spoil();
   const auto readable = [&](const auto& array) { machine.readable(array.data(), array.bytes(), array.name); };
   const auto writable = [&](auto& array) { machine.writable(array.data(), array.bytes(), array.name); };
@@ -44,15 +45,14 @@ void run_backward(const Machine& machine, backward_case<Problem>& c, const atten
 
 /// Within `bound` of the reference (the rounding of operands, weights and results to bf16), without a fault, and with the same bits whatever the
 /// order of warps and of copies.
-template <class Arch, class Walks, class Problem>
+template <class Arch, class Problem>
 void check_backward(backward_case<Problem> c, double bound = 4e-3) {
   CAPTURE(c.of.queries);
   CAPTURE(c.of.keys);
   std::vector<typename Problem::gradient> first;
-  for (const simulation::options& how : {simulation::options{.schedule = simulation::schedule::reversed, .copies = simulation::copies::lazy},
-                                         simulation::options{.schedule = simulation::schedule::random, .seed = 11, .copies = simulation::copies::eager}}) {
-    const simulated<Arch> machine(how);
-    run_backward<Walks, typename simulated<Arch>::leaf>(machine, c, c.arguments());
+  for (const order& o : orders) {
+    const simulated<Arch> machine({.schedule = o.schedule, .seed = 11, .copies = o.copies});
+    run_backward<typename simulated<Arch>::leaf>(machine, c, c.arguments());
     const simulation::report& report = machine.report();
     CAPTURE(report.text());
     CHECK(report.clean());

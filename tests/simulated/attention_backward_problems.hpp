@@ -5,7 +5,7 @@
 
 #include "../gpu/attention_backward_problems.hpp"
 #include "attention_backward_case.hpp"
-#include "breaks.hpp"
+#include "attention_breaks.hpp"
 
 namespace tenon::testing {
 
@@ -35,11 +35,11 @@ struct own_64 : tenon_test::back_causal_64 {
   static constexpr int group = 3;
 };
 
-template <class Arch, class Walks>
+template <class Arch>
 void check_all_backward() {
   using namespace tenon_test;
   const auto check = [](auto problem, backward_sizes s, const auto& mask, const auto& score, const auto& weighting, std::vector<int> lengths = {}) {
-    check_backward<Arch, Walks>(backward_case<decltype(problem)>(s, mask, score, weighting, std::move(lengths)));
+    check_backward<Arch>(backward_case<decltype(problem)>(s, mask, score, weighting, std::move(lengths)));
   };
   // Whole tiles and ragged ones, few queries over many keys, more queries than keys.
   for (const backward_sizes s : {backward_sizes{1, 1, 1, 1, 1}, {2, 2, 2, 33, 65}, {1, 1, 1, 130, 130}, {1, 1, 1, 5, 200}, {1, 1, 1, 140, 64}}) check(back_causal_64{}, s, causal{}, scaled{}, softmax{});
@@ -48,7 +48,7 @@ void check_all_backward() {
   check(back_causal_64{}, {3, 1, 1, 40, 150}, causal{}, scaled{}, softmax{}, {150, 64, 41});
   check(back_causal_64{}, {1, 1, 1, 30, 70}, causal{}, scaled{.factor = -0.2f}, softmax{});
   // Scores of hundreds: one key takes all, and dw - out . d_out is what out's rounding to bf16 leaves of nearly nothing.
-  check_backward<Arch, Walks>(backward_case<back_causal_64>({1, 1, 1, 30, 70}, {}, {}, {}, {}, 100), 2e-2);
+  check_backward<Arch>(backward_case<back_causal_64>({1, 1, 1, 30, 70}, {}, {}, {}, {}, 100), 2e-2);
   // A window, a soft cap, sinks.
   const std::vector<float> logits{0.5f, -3.0f};
   for (const int width : {1, 40}) check(back_capped_128{}, {1, 2, 2, 50, 90}, causal{} & window{width}, scaled{} >> soft_cap{5}, sink{.logits = logits.data()});
@@ -64,11 +64,11 @@ void check_all_backward() {
 }
 
 /// The forward kernel's own output and log-sum-exp, then the gradients.
-template <class Arch, class Walks, template <class, class> class Forward>
+template <class Arch>
 void check_after_forward() {
   using problem = tenon_test::back_documents_64;
   using leaf = typename simulated<Arch>::leaf;
-  using words = Forward<leaf, problem>;
+  using words = typename kernels_of<Arch>::template attention<leaf, problem>;
   std::vector<std::int32_t> ids(90, 4);
   backward_case<problem> c({1, 4, 1, 50, 90}, causal{} & document{ids.data()}, scaled{} >> alibi{4});
   const simulated<Arch> machine;
@@ -81,58 +81,54 @@ void check_after_forward() {
   machine.launch({(c.of.queries + tile - 1) / tile, 1, 1}, {words::threads}, static_cast<std::size_t>(words::shared_bytes), [&] { attention_kernel<leaf, words>(a.call); });
   for (std::size_t i = 0; i < c.log_sum_exp.count; ++i) CHECK(c.log_sum_exp.all[i] == doctest::Approx(expected[i]).epsilon(1e-4));
   machine.forget(c.out.data()), machine.forget(c.log_sum_exp.data());
-  run_backward<Walks, leaf>(machine, c, a);
+  run_backward<leaf>(machine, c, a);
   CAPTURE(machine.report().text());
   CHECK(machine.report().clean());
   CHECK(c.distance() <= 4e-3);
 }
 
-/// Breaks of the leaf and of what the kernels are given: 40 queries of 150 keys, the last blocks ragged.
-template <class Arch, class Walks, class Leaf>
-struct backward_bench {
-  struct problem {
-    using mask = window;  // its width is an operand: one off is a mask one off
-    using score = scaled;
-    using weighting = softmax;
-    using out = bf16;
-    using gradient = bf16;
-    static constexpr int dim = 64, group = 1;
-  };
-  using arguments = attention_backward_arguments<problem>;
-  backward_case<problem> c{{1, 1, 1, 40, 150}, {.width = 70}};
+struct windowed_gradients : windowed_problem {
+  using gradient = bf16;
+};
 
-  template <class Change>
-  std::string run(slip wrong, int less_shared, Change&& change) {
+/// Breaks the gradients' kernels of an architecture in one place at a time, as attention_breaks.hpp does with the forward one. `own`: breaks
+/// that only this architecture can have.
+template <class Arch>
+void check_backward_breaks(std::span<const break_row> own) {
+  using arguments = attention_backward_arguments<windowed_gradients>;
+  backward_case<windowed_gradients> c{{1, 1, 1, 40, 150}, {.width = 70}};  // the last blocks ragged
+  const auto run = [&](slip wrong, int less_shared, auto&& change) {
     return caught_by<Arch>(wrong, [&](const auto& machine) {
-      auto a = c.arguments();
+      arguments a = c.arguments();
       change(a);
-      run_backward<Walks, Leaf>(machine, c, a, less_shared);
+      run_backward<typename kernels_of<Arch>::broken>(machine, c, a, less_shared);
       return c.distance();
     });
-  }
-  template <std::size_t Count>
-  void require_all_caught(const break_row (&slips)[Count]) {
-    REQUIRE(run({}, 0, [](auto&) {}).empty());
-    require_caught(slips, [&](const break_row& row) { return run(row.wrong, 0, [](auto&) {}); });
-    const struct {
-      const char* says;
-      int less_shared;
-      void (*change)(arguments&);
-    } changes[] = {
-        {"16 bytes of shared memory too few", 16, [](arguments&) {}},
-        {"a mask one key too wide", 0, [](arguments& a) { ++a.call.mask.width; }},
-        {"a mask one key too narrow", 0, [](arguments& a) { --a.call.mask.width; }},
-        {"a key too few", 0, [](arguments& a) { --a.call.length; }},
-        {"a key too many", 0, [](arguments& a) { ++a.call.length; }},
-        {"a query too many", 0, [](arguments& a) { ++a.call.queries; }},
-        {"the wrong stride of q", 0, [](arguments& a) { a.call.q_query += 8; }},
-        {"the wrong scale", 0, [](arguments& a) { a.call.score.factor = 0.12f; }},
-        {"facts of the neighbouring row", 0, [](arguments& a) { a.facts += 4; }},
-        {"d_out of the neighbouring row", 0, [](arguments& a) { a.d_out -= 64; }},
-        {"dk and dv exchanged", 0, [](arguments& a) { std::swap(a.dk, a.dv); }},
-    };
-    require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
-  }
-};
+  };
+  const auto same = [](arguments&) {};
+  REQUIRE(run({}, 0, same).empty());
+  const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
+  require_caught(slips_anywhere, caught);
+  require_caught(own, caught);
+
+  const struct {
+    const char* says;
+    int less_shared;
+    void (*change)(arguments&);
+  } changes[] = {
+      {"16 bytes of shared memory too few", 16, [](arguments&) {}},
+      {"a mask one key too wide", 0, [](arguments& a) { ++a.call.mask.width; }},
+      {"a mask one key too narrow", 0, [](arguments& a) { --a.call.mask.width; }},
+      {"a key too few", 0, [](arguments& a) { --a.call.length; }},
+      {"a key too many", 0, [](arguments& a) { ++a.call.length; }},
+      {"a query too many", 0, [](arguments& a) { ++a.call.queries; }},
+      {"the wrong stride of q", 0, [](arguments& a) { a.call.q_query += 8; }},
+      {"the wrong scale", 0, [](arguments& a) { a.call.score.factor = 0.12f; }},
+      {"facts of the neighbouring row", 0, [](arguments& a) { a.facts += 4; }},
+      {"d_out of the neighbouring row", 0, [](arguments& a) { a.d_out -= 64; }},
+      {"dk and dv exchanged", 0, [](arguments& a) { std::swap(a.dk, a.dv); }},
+  };
+  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
+}
 
 }  // namespace tenon::testing

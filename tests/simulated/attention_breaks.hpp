@@ -42,27 +42,15 @@ void check_attention_breaks(std::span<const break_row> own) {
   REQUIRE(run({}, 0, same).empty());
 
   const break_row slips[] = {
-      {"the 1st barrier left out", {drop_barrier, 0}},
-      {"the 2nd barrier left out", {drop_barrier, 1}},
-      {"the 3rd barrier left out", {drop_barrier, 2}},
-      {"a barrier left out by one warp", {drop_barrier_once, 1}},
-      {"a barrier too many in one warp", {extra_barrier, 2}},
-      {"the left operand's registers exchanged", {swap_left}},
-      {"the right operand's registers exchanged", {swap_right}},
       {"sums exchanged in a late product", {swap_sums, kernels::late_product}},
       {"sums begun anew in a late product", {first_for_all, kernels::late_product}},
       {"the shuffle left out", {skip_shuffle, kernels::shuffled}},
       {"the shuffle with the wrong lane", {wrong_shuffle, kernels::shuffled}},
-      {"a shuffle that one lane does not reach", {one_lane_leaves}},
-      {"weights packed the wrong way round", {swap_packed}},
-      {"e^x for 2^x", {wrong_exponent}},
-      {"results stored one access further", {store_elsewhere}},
-      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
-      {"loads from elsewhere in shared memory", {load_shared_elsewhere}},
-      {"a warp's number taken per lane", {own_uniform}},
   };
   const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
+  require_caught(slips_anywhere, caught);
   require_caught(slips, caught);
+  if constexpr (std::is_same_v<Arch, sm80>) require_caught(slips_of_copies, caught);
   require_caught(own, caught);
 
   const struct {

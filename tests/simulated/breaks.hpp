@@ -34,27 +34,40 @@ struct break_row {
   slip wrong;
 };
 
-/// What breaks every kernel of attention on sm_80.
-inline constexpr break_row slips_of_sm80[] = {
-    {"copies to the neighbouring chunk", {mutation::copy_elsewhere}},
-    {"copies from one number further", {mutation::copy_shifted}},
-    {"copies from the next row", {mutation::copy_next_row}},
+/// What breaks every kernel of attention, and its gradients'.
+inline constexpr break_row slips_anywhere[] = {
+    {"the 1st barrier left out", {mutation::drop_barrier, 0}},
+    {"the 2nd barrier left out", {mutation::drop_barrier, 1}},
+    {"the 3rd barrier left out", {mutation::drop_barrier, 2}},
+    {"a barrier left out by one warp", {mutation::drop_barrier_once, 1}},
+    {"a barrier too many in one warp", {mutation::extra_barrier, 2}},
     {"the left operand's registers exchanged", {mutation::swap_left}},
     {"the right operand's registers exchanged", {mutation::swap_right}},
-    {"the registers of matrix loads exchanged", {mutation::swap_loaded}},
-    {"transposed loads for straight ones", {mutation::transpose_loaded}},
-    {"the wrong swizzle in loads", {mutation::wrong_swizzle}},
-    {"no swizzle", {mutation::no_swizzle}},
-    {"the shuffle of 1 left out", {mutation::skip_shuffle, 1}},
-    {"the shuffle of 2 left out", {mutation::skip_shuffle, 2}},
-    {"the shuffle of 1 with the wrong lane", {mutation::wrong_shuffle, 1}},
     {"a shuffle that one lane does not reach", {mutation::one_lane_leaves}},
     {"weights packed the wrong way round", {mutation::swap_packed}},
     {"e^x for 2^x", {mutation::wrong_exponent}},
     {"results stored one access further", {mutation::store_elsewhere}},
-    {"results stored elsewhere in shared memory", {mutation::store_shared_elsewhere}},
-    {"results loaded from elsewhere in shared memory", {mutation::load_shared_elsewhere}},
+    {"stores elsewhere in shared memory", {mutation::store_shared_elsewhere}},
+    {"loads from elsewhere in shared memory", {mutation::load_shared_elsewhere}},
     {"a warp's number taken per lane", {mutation::own_uniform}},
+};
+/// And where rows are copied beside the threads, for ldmatrix.
+inline constexpr break_row slips_of_copies[] = {
+    {"the 1st wait left out", {mutation::drop_wait, 0}},
+    {"the 2nd wait left out", {mutation::drop_wait, 1}},
+    {"the 3rd wait left out", {mutation::drop_wait, 2}},
+    {"waits that leave one group more", {mutation::wait_early}},
+    {"the 1st commit left out", {mutation::drop_commit, 0}},
+    {"the 1st copy left out", {mutation::drop_copy, 0}},
+    {"copies to the neighbouring chunk", {mutation::copy_elsewhere}},
+    {"copies from one number further", {mutation::copy_shifted}},
+    {"copies from the next row", {mutation::copy_next_row}},
+    {"the registers of matrix loads exchanged", {mutation::swap_loaded}},
+    {"transposed loads for straight ones", {mutation::transpose_loaded}},
+    {"the wrong swizzle in loads", {mutation::wrong_swizzle}},
+    {"no swizzle", {mutation::no_swizzle}},
+    {"the shuffle of 2 left out", {mutation::skip_shuffle, 2}},
+    {"the synchronisation between a warp's stores and loads left out", {mutation::drop_sync_warp, 1}},
 };
 
 /// Requires that each row is caught, and prints by what.

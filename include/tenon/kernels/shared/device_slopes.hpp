@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include <tenon/core/view.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/math.hpp>
 #include <tenon/kernels/shared/meaning.hpp>
@@ -15,6 +16,23 @@ TENON_KERNELS_BEGIN
 enum class gradients_of : unsigned char {
   keys,  ///< and of values: one block of keys stays, rows go by
   rows   ///< of queries: one tile of rows stays, keys go by
+};
+
+/// What the words of a GPU walk over: keys and values of one kv head, row-major, dense, from `head` on, of which `length` exist; the rows of its
+/// group; and of each row its reference and agreement, side by side, also of rows that fill up the last tile.
+template <class Number, class Rows>
+struct backward_source {
+  const Number *keys, *values;
+  index_t head;
+  int length;
+  Rows q, d_out;
+  const float* facts;
+};
+/// The keys from key0 on.
+template <class Number, class Rows>
+struct backward_block {
+  int key0;
+  const backward_source<Number, Rows>& in;
 };
 
 /// The reference of a row without weights: everything that a mask hides, or a row beyond the last.

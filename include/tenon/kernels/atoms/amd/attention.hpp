@@ -10,7 +10,7 @@
 #include <limits>
 
 #include <tenon/core/number.hpp>
-#include <tenon/kernels/atoms/amd/matrices.hpp>
+#include <tenon/kernels/atoms/amd/lane_tile.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
@@ -23,19 +23,18 @@ namespace atoms::amd {
 /// Number: bf16 or f16, of q, keys, values and, rounded, of weights.
 template <class Leaf, int Dim, int Warps, int Keys, class Number = bf16>
 struct attention_words {
-  static constexpr int lanes = Leaf::lanes, side = Leaf::side, threads = lanes * Warps, group_rows = side, block_rows = Warps * group_rows, block_keys = Keys;
+  using tile = lane_tile<Leaf, Dim, Number>;
+  static constexpr int lanes = Leaf::lanes, side = Leaf::side, per_tile = tile::per_tile, threads = lanes * Warps, group_rows = side, block_rows = Warps * group_rows, block_keys = Keys;
   static constexpr float nothing = -std::numeric_limits<float>::infinity();
   static constexpr int lane_rows = 1;
   using rows = row_values<lane_rows>;
   using address = typename Leaf::address;
   using place = typename Leaf::place;
   using operand = typename Leaf::operand;
-  using chunk_words = fragments::amd::chunk_words;
-  using lane_sums = typename Leaf::template sums<Number>;
+  using lane_sums = typename tile::sums;
 
-  // Keys: rows of Dim numbers and 16 bytes more, so that neighbours begin in different banks, in the order of their lanes. Values: for each
-  // 16 keys and half of the wave the 8 keys whose weights its lanes hold, [Dim][8].
-  static constexpr address key_bytes = Dim * 2 + 16, values_at = Keys * key_bytes;
+  // Keys straight, values crossed.
+  static constexpr address values_at = Keys * tile::row_bytes;
   static constexpr int shared_bytes = static_cast<int>(values_at) + Keys * Dim * 2;
   // A thread's share of a copy: chunks of 16 bytes of keys; `wide` dims of 8 keys of values.
   static constexpr int chunks = Dim / 8, key_steps = Keys * chunks / threads, wide = Keys * Dim / 8 / threads;
@@ -76,19 +75,16 @@ struct attention_words {
   TENON_BOTH TENON_INLINE int held(int) const { return 0; }
   TENON_BOTH TENON_INLINE auto& sums(int) { return o; }
   TENON_BOTH TENON_INLINE void clear(lane_sums (&sums)[Dim / side]) const {
-    TENON_UNROLL for (lane_sums& tile : sums) tile = lane_sums{};
+    TENON_UNROLL for (lane_sums& each : sums) each = lane_sums{};
   }
 
   /// q, or -q, of this lane's row; zeros from `count` on.
   template <class Rows>
   TENON_BOTH TENON_INLINE void hold(const Rows& from, int count, bool negative) {
     const int row = first_row + lane() % side;
-    const Number* const at = from(row < count ? row : 0) + first_chunk() * 8;
-    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
-      TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) {
-        const chunk_words eight = row < count ? Leaf::load(reinterpret_cast<const chunk_words*>(at + 16 * step + 8 * c)) : chunk_words{};
-        q[step].chunk[c] = eight ^ (negative ? 0x80008000u : 0u);
-      }
+    tile::hold(q, from(row < count ? row : 0), row < count);
+    TENON_UNROLL for (operand& step : q)
+      TENON_UNROLL for (auto& chunk : step.chunk) chunk ^= negative ? 0x80008000u : 0u;
   }
 
   /// Calls body(block, end) for each block on the path.
@@ -112,8 +108,8 @@ struct attention_words {
   TENON_BOTH TENON_INLINE void await_keys(const block& keys) {
     const int thread = Leaf::thread();
     TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
-      const int key = thread / chunks + i * (threads / chunks), row = key / side * side + Leaf::lane_of(key % side);
-      Leaf::store_shared(Leaf::shared() + static_cast<address>(row * static_cast<int>(key_bytes) + thread % chunks * 16), coming_keys[i]);
+      const int key = thread / chunks + i * (threads / chunks);
+      Leaf::store_shared(Leaf::shared() + tile::straight_place(key) + static_cast<address>(thread % chunks * 16), coming_keys[i]);
     }
     Leaf::barrier();
     fetch_values(keys.key0);
@@ -126,7 +122,7 @@ struct attention_words {
         const std::uint32_t even = coming_values[2 * i][d / 2], odd = coming_values[2 * i + 1][d / 2];
         column.word[i] = d % 2 == 0 ? (even & 0xffffu) | odd << 16 : even >> 16 | (odd & 0xffff0000u);
       }
-      Leaf::store_shared(Leaf::shared() + values_at + value_place(group, first + d), column);
+      Leaf::store_shared(Leaf::shared() + values_at + tile::crossed_place(group, first + d), column);
     }
     Leaf::barrier();
     if (keys.next < to) fetch_keys(keys.next);
@@ -135,13 +131,7 @@ struct attention_words {
   /// s^T = k q^T, then the score, then the mask.
   template <class Meaning>
   TENON_BOTH TENON_INLINE void multiply(int, block& keys, view_of_block live, int row0, int count, const Meaning& mean) const {
-    const address at = Leaf::shared() + static_cast<address>(lane() % side * static_cast<int>(key_bytes) + first_chunk() * 16);
-    TENON_UNROLL for (lane_sums& tile : keys.s) tile = lane_sums{};
-    TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
-      Leaf::in_steps();
-      TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
-        Leaf::template multiply<Number>(keys.s[n], take<16>(at + static_cast<address>(n * side * static_cast<int>(key_bytes) + step * 32)), q[step]);
-    }
+    tile::multiply_rows(keys.s, Leaf::shared(), q);
     const int row = lane() % side;
     const position p = mean.at(row0 + (row < count ? row : count - 1), 0);
     if constexpr (!Meaning::plain)
@@ -177,15 +167,8 @@ struct attention_words {
   template <class Meaning>
   TENON_BOTH TENON_INLINE void accumulate(lane_sums (&sums)[Dim / side], const rows& fade, bool moved, const block& keys, view_of_block, int, int, const Meaning&) const {
     if (moved)
-      TENON_UNROLL for (lane_sums& tile : sums) tile *= fade.at[0];
-    address at[32 / side];  // dims further on in steps of 32: the permutation of places repeats there
-    TENON_UNROLL for (int i = 0; i < 32 / side; ++i)
-      at[i] = Leaf::shared() + values_at + value_place(first_chunk(), Leaf::row_of(lane() % side) + i * side);
-    TENON_UNROLL for (int n = 0; n < Keys / 16; ++n) {
-      const operand weights = gathered(keys.p[n]);
-      TENON_UNROLL for (int d = 0; d < Dim / side; ++d)
-        Leaf::template multiply<Number>(sums[d], take<Dim * 16>(at[d % (32 / side)] + static_cast<address>((2 * n * Dim + d / (32 / side) * 32) * 16)), weights);
-    }
+      TENON_UNROLL for (lane_sums& each : sums) each *= fade.at[0];
+    tile::add_product(sums, Leaf::shared() + values_at, keys.p);
   }
 
   /// A total is spread over the two lanes of its row.
@@ -202,59 +185,11 @@ struct attention_words {
   /// Rows [0, count) of the block's tile = factor o; where factor is 0, 0.
   template <class Rows>
   TENON_BOTH TENON_INLINE void store(const Rows& rows_out, int count, const rows& by) const {
-    using number = std::remove_cvref_t<decltype(*rows_out(0))>;
     const int row = row_of(lane(), 0);
-    if (row >= count) return;
-    number* const to_row = rows_out(row) + place::at(lane(), 0).row;
-    TENON_UNROLL for (int d = 0; d < Dim / side; ++d)
-      TENON_UNROLL for (int e = 0; e < per_tile; e += 4) {
-        float v[4];
-        TENON_UNROLL for (int i = 0; i < 4; ++i) v[i] = by.at[0] == 0 ? 0.0f : o[d][e + i] * by.at[0];
-        number* const at = to_row + side * d + place::at(0, e).row;
-        if constexpr (sizeof(number) == 4)
-          Leaf::store(reinterpret_cast<bits128*>(at), bits128{{bit_cast<std::uint32_t>(v[0]), bit_cast<std::uint32_t>(v[1]), bit_cast<std::uint32_t>(v[2]), bit_cast<std::uint32_t>(v[3])}});
-        else
-          Leaf::store(reinterpret_cast<bits64*>(at), bits64{{Leaf::template pack<number>(v[0], v[1]), Leaf::template pack<number>(v[2], v[3])}});
-      }
+    if (row < count) tile::store(rows_out(row), o, by.at[0]);
   }
 
  private:
-  static constexpr int per_tile = side * side / lanes;  // sums of a lane
-
-  // The chunk of an operand that a lane's first 16 bytes are.
-  TENON_BOTH TENON_INLINE static int first_chunk() { return Leaf::chunks == 1 ? lane() / side : 0; }
-  // A lane's share of an operand in shared memory, whose chunks are Apart bytes apart.
-  template <int Apart>
-  TENON_BOTH TENON_INLINE static operand take(address at) {
-    operand out;
-    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<chunk_words>(at + static_cast<address>(c * Apart));
-    return out;
-  }
-  // The weights of 16 keys as an operand: this half's 8 keys, where lanes hold both chunks with those of the other half.
-  TENON_BOTH TENON_INLINE static operand gathered(const bits128& own) {
-    if constexpr (Leaf::chunks == 1) {
-      return {{bit_cast<chunk_words>(own)}};
-    } else {
-      operand out;
-      const bool upper = lane() >= side;
-      TENON_UNROLL for (int i = 0; i < 4; ++i) {
-        const std::uint32_t other = Leaf::shuffle_xor(own.word[i], side);
-        out.chunk[0][i] = upper ? other : own.word[i];
-        out.chunk[1][i] = upper ? own.word[i] : other;
-      }
-      return out;
-    }
-  }
-
-  // Where the 8 keys of `group` (16 keys and a half of the wave) of one dim lie: permuted, so that threads that write and read them meet all
-  // banks, those of row_of's order too.
-  TENON_BOTH TENON_INLINE static constexpr address value_place(int group, int dim) {
-    const int eight = dim / 8;
-    return static_cast<address>((group * Dim + (dim ^ (eight % 4 | eight % 2 * 4))) * 16);
-  }
-  // Key i of the 8 of a group.
-  TENON_BOTH TENON_INLINE static constexpr int key_of(int group, int i) { return group / 2 * 16 + place::at(group % 2 * side, i).row; }
-
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
     const Number* const from = in.keys + (in.head + index_t{first} * Dim + thread % chunks * 8);
@@ -267,15 +202,15 @@ struct attention_words {
   }
   TENON_BOTH TENON_INLINE void fetch_values(int key) {
     const int thread = Leaf::thread(), first = thread % (Dim / wide) * wide, group = thread / (Dim / wide);
-    const Number* const from = in.values + (in.head + index_t{key + key_of(group, 0)} * Dim + first);
+    const Number* const from = in.values + (in.head + index_t{key + tile::row_of_group(group, 0)} * Dim + first);
     if (key + Keys <= in.length)
       TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, true);
     else
-      TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, key + key_of(group, i) < in.length);
+      TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, key + tile::row_of_group(group, i) < in.length);
   }
   // `wide` dims of key i of the 8 that begin at `from`; 0 where it is not there.
   TENON_BOTH TENON_INLINE void fetch_value(int i, const Number* from, bool there) {
-    from += key_of(0, i) * Dim;
+    from += tile::row_of_group(0, i) * Dim;
     if constexpr (wide == 4) {
       const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};
       coming_values[i][0] = four.word[0], coming_values[i][1] = four.word[1];

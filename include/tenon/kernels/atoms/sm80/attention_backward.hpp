@@ -31,21 +31,10 @@ struct attention_backward_words {
   static constexpr int shared_bytes = static_cast<int>(2 * kept_bytes + 2 * stage_bytes);
   static_assert(stage_bytes % 128 == 0);
 
-  /// Keys and values of one kv head, row-major [key][Dim] from `head` on, of which `length` exist; the rows of its group; and of each row its
-  /// reference and agreement, side by side, also of rows that fill up the last `Across`.
   template <class Rows>
-  struct source {
-    const Number *keys, *values;
-    index_t head;
-    int length;
-    Rows q, d_out;
-    const float* facts;
-  };
+  using source = backward_source<Number, Rows>;
   template <class Rows>
-  struct block {
-    int key0;
-    const source<Rows>& in;
-  };
+  using block = backward_block<Number, Rows>;
   /// Rows [row0, end) of what this warp sees: x and dw, then w and dx, then both as left operands.
   struct tile {
     int row0, end;

@@ -12,11 +12,11 @@ template <class Leaf, class Problem>
 using nvidia_attention_backward_keys =
     atoms::sm80::attention_backward_words<Leaf, gradients_of::keys, Problem::dim, tuning::sm80::attention_backward_keys(Problem::dim).warps,
                                           tuning::sm80::attention_backward_keys(Problem::dim).row_tiles, tuning::sm80::attention_backward_keys(Problem::dim).across,
-                                          typename attention_number<Problem>::type>;
+                                          problem_number<Problem>>;
 template <class Leaf, class Problem>
 using nvidia_attention_backward_rows =
     atoms::sm80::attention_backward_words<Leaf, gradients_of::rows, Problem::dim, tuning::sm80::attention_backward_rows(Problem::dim).warps,
                                           tuning::sm80::attention_backward_rows(Problem::dim).row_tiles, tuning::sm80::attention_backward_rows(Problem::dim).across,
-                                          typename attention_number<Problem>::type>;
+                                          problem_number<Problem>>;
 
 TENON_KERNELS_END
