@@ -38,6 +38,7 @@ class own_memory {
   }
   void truncate(index_t) {}
   states& held() { return states_; }
+  const states& held() const { return states_; }
 
  private:
   using facts = typename Decoder::facts;

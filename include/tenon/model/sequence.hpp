@@ -9,6 +9,7 @@
 
 #include <tenon/core/memory.hpp>
 #include <tenon/kernels/launch/embed.hpp>
+#include <tenon/model/attention/skipped.hpp>
 #include <tenon/model/own_memory.hpp>
 
 namespace tenon {
@@ -32,6 +33,18 @@ class sequence {
   index_t capacity() const { return memory_.capacity(length_); }
   /// Bytes of the cache and of the arena, for reports.
   std::size_t memory() const { return memory_.bytes() + arena_.size(); }
+
+  /// What the layers that skip work have not done so far, all layers together.
+  skipped_work skipped() const {
+    skipped_work total;
+    const auto add = [&](const auto& state) {
+      if constexpr (requires { state.skipped; }) total += state.skipped;
+    };
+    facts::each_block([&]<class, std::size_t Run>(index_t i, index_t) {
+      std::apply([&](const auto&... state) { (add(state), ...); }, std::get<Run>(memory_.held())[static_cast<std::size_t>(i)]);
+    });
+    return total;
+  }
 
   /// Reads `tokens` after what was read before; returns the logits [vocabulary] of the last one, valid until the next call.
   /// Throws tenon::error for no tokens, a token outside the vocabulary, or more tokens than the cache has room for.

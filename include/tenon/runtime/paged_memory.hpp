@@ -87,6 +87,7 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
     each_cache([&](cache_view<Number>& cache) { cache = pages_.view(layer++); });
   }
   states& held() { return states_; }
+  const states& held() const { return states_; }
   void truncate(index_t length) { pages_.truncate(length); }
   paged_memory fork(index_t length) const { return paged_memory(*machine_, *pool_, pages_.fork(length)); }
 

@@ -14,6 +14,13 @@ struct skipped_work {
   index_t keys = 0;                     ///< keys that were decided
   index_t keys_skipped = 0;             ///< of these: neither stored nor attended
   std::size_t cache_bytes_saved = 0;  ///< that the skipped keys and their values would have taken
+
+  constexpr skipped_work& operator+=(const skipped_work& more) {
+    heads += more.heads, heads_skipped += more.heads_skipped;
+    keys += more.keys, keys_skipped += more.keys_skipped;
+    cache_bytes_saved += more.cache_bytes_saved;
+    return *this;
+  }
 };
 
 }  // namespace tenon
