@@ -8,4 +8,5 @@
 #include <tenon/kernels/launch/gpu/norm.hpp>
 #include <tenon/kernels/launch/gpu/products.hpp>
 #include <tenon/kernels/launch/gpu/rotary.hpp>
+#include <tenon/kernels/launch/gpu/sample.hpp>
 #include <tenon/kernels/launch/gpu/step.hpp>

@@ -31,23 +31,47 @@ TENON_BOTH TENON_INLINE void store_four(float* to, bool wide, int left, const fl
   }
 }
 
-/// Bytes of shared memory, from its start, that a reduction over a block of `Threads` takes.
+/// Bytes of shared memory that a reduction over a block of `Threads` takes.
 template <class Leaf, int Threads>
 inline constexpr int reduction_bytes = Threads / Leaf::lanes * 4;
 
-/// The values of all threads combined, the same bits in each: halves of a warp first, then warps in order. Reached by all threads, once
-/// per kernel.
+/// The values of all threads combined, the same bits in each: halves of a warp first, then warps in order. Reached by all threads. `place`: byte
+/// of shared memory; two reductions may share theirs if another lies between them.
 template <class Leaf, int Threads, class T, class Combine>
-TENON_BOTH TENON_INLINE T reduce_block(T value, const Combine& combine) {
+TENON_BOTH TENON_INLINE T reduce_block(T value, const Combine& combine, int place = 0) {
   static_assert(Threads % Leaf::lanes == 0);
   for (int mask = Leaf::lanes / 2; mask > 0; mask /= 2) value = combine(value, Leaf::shuffle_xor(value, mask));
   const int warp = Leaf::thread() / Leaf::lanes;
   using address = typename Leaf::address;
-  if (Leaf::thread() % Leaf::lanes == 0) Leaf::store_shared(Leaf::shared() + static_cast<address>(4 * warp), value);
+  const address first = Leaf::shared() + static_cast<address>(place);
+  if (Leaf::thread() % Leaf::lanes == 0) Leaf::store_shared(first + static_cast<address>(4 * warp), value);
   Leaf::barrier();
-  T all = Leaf::template load_shared<T>(Leaf::shared());
-  for (int w = 1; w < Threads / Leaf::lanes; ++w) all = combine(all, Leaf::template load_shared<T>(Leaf::shared() + static_cast<address>(4 * w)));
+  T all = Leaf::template load_shared<T>(first);
+  for (int w = 1; w < Threads / Leaf::lanes; ++w) all = combine(all, Leaf::template load_shared<T>(first + static_cast<address>(4 * w)));
   return all;
+}
+
+/// The sum over the threads before this one, and the sum over all. As above.
+template <class Leaf, int Threads>
+TENON_BOTH TENON_INLINE std::uint32_t sum_before(std::uint32_t value, std::uint32_t& all, int place) {
+  using address = typename Leaf::address;
+  const address first = Leaf::shared() + static_cast<address>(place);
+  const int lane = Leaf::thread() % Leaf::lanes, warp = Leaf::thread() / Leaf::lanes;
+  std::uint32_t before = 0, here = value;  // of the lanes that differ from this one in the bits looked at so far
+  for (int mask = 1; mask < Leaf::lanes; mask *= 2) {
+    const std::uint32_t others = Leaf::shuffle_xor(here, mask);
+    if ((lane & mask) != 0) before += others;
+    here += others;
+  }
+  if (lane == 0) Leaf::store_shared(first + static_cast<address>(4 * warp), here);
+  Leaf::barrier();
+  all = 0;
+  for (int w = 0; w < Threads / Leaf::lanes; ++w) {
+    const auto of_warp = Leaf::template load_shared<std::uint32_t>(first + static_cast<address>(4 * w));
+    if (w < warp) before += of_warp;
+    all += of_warp;
+  }
+  return before;
 }
 
 TENON_KERNELS_END
