@@ -2,8 +2,6 @@
 // The ends of a decoding step on a GPU: the most probable token, and the k largest logits, with which the host goes on sampling without
 // reading the others. A block per row of logits, which it reads once, or some 34 times from cache. Reference: std::max_element, std::sort.
 
-#include <limits>
-
 #include <tenon/core/fault.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/shared/device_block.hpp>
@@ -22,7 +20,7 @@ struct argmax_body {
   std::int32_t* out;
 
   TENON_BOTH void operator()() const {
-    constexpr float infinity = std::numeric_limits<float>::infinity();
+    constexpr float infinity = __builtin_inff();
     const index_t row = Leaf::block_x();
     float top = -infinity;
     std::uint32_t at = ~0u;
@@ -65,7 +63,7 @@ struct largest_body {
       for (int i = Leaf::thread(); i < count; i += threads) {
         const std::uint32_t key = key_of(Leaf::load(row + i));
         reach += key >= asked ? 1 : 0;
-        damaged |= key >= key_of(std::numeric_limits<float>::infinity()) ? 1 : 0;
+        damaged |= key >= key_of(__builtin_inff()) ? 1 : 0;
       }
       if (reduce_block<Leaf, threads>(reach, add, bit % 2 * one) >= static_cast<std::uint32_t>(k)) least = asked;
     }

@@ -1,0 +1,54 @@
+#pragma once
+// The PTX executor as a machine: launch functions, called as models call them, start the PTX that nvcc made of their bodies.
+
+#include "ptx_launch.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <tenon/kernels/launch/nvidia/words.hpp>
+
+namespace tenon_test {
+
+/// What the host needs of a leaf.
+struct ptx_leaf : absent_leaf {
+  static constexpr int lanes = 32;
+};
+
+/// The name of a body's kernel in the module: specialised by TENON_TEST_NAME.
+template <class Body>
+inline constexpr const char* ptx_name = nullptr;
+
+/// Runs each launch in one of the ways of ptx_ways(); every launch must end without a fault.
+class ptx_machine {
+ public:
+  using arch = tenon::sm80;
+  using leaf = ptx_leaf;
+  struct extent {
+    int x = 1, y = 1, z = 1;
+  };
+
+  ptx_machine(ptx::Module& module, const ptx::Options& way) : module_(&module), way_(way) {}
+  template <class Body>
+  void launch(extent grid, extent block, std::size_t shared_bytes, const Body& body) const {
+    static_assert(ptx_name<Body> != nullptr, "a body that the module has no kernel of");
+    const auto size = [](int n) { return static_cast<unsigned>(n); };
+    launch_clean(*module_, ptx_name<Body>, {size(grid.x), size(grid.y), size(grid.z)}, size(block.x), ptx::Args(body), size(static_cast<int>(shared_bytes)), way_);
+  }
+
+ private:
+  ptx::Module* module_;
+  ptx::Options way_;
+};
+
+/// Memory of the executor that holds these numbers.
+template <class T>
+struct on_ptx : ptx::Buffer<T> {
+  on_ptx(const std::vector<T>& of, const char* called) : ptx::Buffer<T>(of.size(), called) { std::copy(of.begin(), of.end(), this->data()); }
+};
+
+}  // namespace tenon_test
+
+#define TENON_TEST_NAME(name, body) \
+  template <>                       \
+  inline constexpr const char* tenon_test::ptx_name<body> = #name;
