@@ -2,7 +2,7 @@
 # Kernels compile for one of AMD's GPUs without a warning, use its matrix instructions, and neither spill vector registers nor touch scratch memory;
 # says what each takes. (Scalar registers that do not fit lie in lanes of vector registers, not in memory.) No ROCm is needed: nothing of it is included.
 # Usage: check_amd.sh ARCH SOURCE INCLUDE WORK CLANG INSTRUCTION... (each at least 16 times in the object, and as often 16 bytes are read at once from
-# shared memory: compilers like to take these apart)
+# shared memory: compilers like to take these apart). Kernels without matrices have none.
 set -eu
 arch=$1 source=$2 include=$3 work=$4 clang=$5
 shift 5
@@ -14,7 +14,8 @@ mkdir -p "$work"
 notes=$("$tools/llvm-readelf" --notes "$object")
 echo "$notes" | grep -E "^ +\.(symbol|agpr_count|vgpr_count|sgpr_count|[vs]gpr_spill_count|private_segment_fixed_size):|^ +- \.agpr_count" | sed 's/^[- ]*//'
 text=$("$tools/llvm-objdump" -d "$object")
-for instruction in "$@" "ds_\(read\|load\)_b128"; do
+[ $# -eq 0 ] || set -- "$@" "ds_\(read\|load\)_b128"
+for instruction; do
   products=$(echo "$text" | grep -c "$instruction" || true)
   echo "$instruction: $products"
   [ "$products" -ge 16 ] || { echo "too few of them: the words are not what they were written to be"; exit 1; }

@@ -53,8 +53,13 @@ class sequence {
     for (std::size_t done = 0; done < tokens.size();) {
       const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
       done += part.size();
-      const view<float, 2> x = run(part);
-      if (done == tokens.size()) project(x.rows(x.extent[0] - 1, 1), logits());
+      const auto logits_of_last = [this](const Machine& machine, view<float, 2> x) { project(machine, x.rows(x.extent[0] - 1, 1), logits()); };
+      if (done < tokens.size())
+        walk(part, once, [](const Machine&, view<float, 2>) {});
+      else if (part.size() == 1)
+        walk(part, step_, logits_of_last);
+      else
+        walk(part, once, logits_of_last);
     }
     await(model_->machine);
     return {logits().data, static_cast<std::size_t>(Decoder::shape.vocabulary)};
@@ -68,7 +73,7 @@ class sequence {
     for (std::size_t done = 0; done < tokens.size();) {
       const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
       const results_on<Machine> to(model_->machine, out.rows(static_cast<index_t>(done), static_cast<index_t>(part.size())));
-      project(run(part), to.rows);
+      walk(part, once, [&](const Machine& machine, view<float, 2> x) { project(machine, x, to.rows); });
       to.collect();
       done += part.size();
     }
@@ -117,30 +122,35 @@ class sequence {
     memory_.extend(length_, static_cast<index_t>(tokens.size()));
   }
 
-  // The residual stream after all blocks, for one block of tokens.
-  view<float, 2> run(std::span<const std::int32_t> tokens) {
-    const auto& [machine, weights] = std::tie(model_->machine, model_->weights);
-    float* arena = reinterpret_cast<float*>(arena_.data());
-    const auto count = static_cast<index_t>(tokens.size());
-    const view<float, 2> x = Decoder::activations.in(arena, Decoder::stream, count), normed = Decoder::activations.in(arena, Decoder::normed, count);
-    auto& states = memory_.held();
-    const announcement<Machine> told = announce(machine, tokens.data(), count, length_, told_);
-    const pass<Machine> now{.machine = machine, .first = told.first, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
+  static constexpr auto once = [](const Machine& machine, index_t, auto&& f) { f(machine); };
 
-    embed(machine, weights.embedding, told.tokens, x);
-    facts::each_block([&]<class Block, std::size_t Run>(index_t i, index_t) {
-      const auto at = static_cast<std::size_t>(i);
-      Block::forward(now, std::get<Run>(weights.blocks)[at], std::get<Run>(states)[at], normed, x, Decoder::shape.epsilon);
+  // One block of tokens through all layers, then finish(machine, the residual stream). how(machine, reach, f) calls f(machine), or repeats what
+  // f did when it was called last: launches over the same memory, which do not depend on the tokens or on how many there are up to `reach`.
+  template <class How, class Finish>
+  void walk(std::span<const std::int32_t> tokens, How&& how, Finish&& finish) {
+    const auto count = static_cast<index_t>(tokens.size());
+    auto& states = memory_.held();
+    const announcement<Machine> told = announce(model_->machine, tokens.data(), count, length_, told_);
+    how(model_->machine, reach_on(model_->machine, length_ + count, memory_.most()), [&](const Machine& machine) {
+      const auto& weights = model_->weights;
+      float* arena = reinterpret_cast<float*>(arena_.data());
+      const view<float, 2> x = Decoder::activations.in(arena, Decoder::stream, count), normed = Decoder::activations.in(arena, Decoder::normed, count);
+      const pass<Machine> now{.machine = machine, .first = told.first, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
+      embed(machine, weights.embedding, told.tokens, x);
+      facts::each_block([&]<class Block, std::size_t Run>(index_t i, index_t) {
+        const auto at = static_cast<std::size_t>(i);
+        Block::forward(now, std::get<Run>(weights.blocks)[at], std::get<Run>(states)[at], normed, x, Decoder::shape.epsilon);
+      });
+      finish(machine, x);
     });
     length_ += count;
-    return x;
   }
 
-  void project(view<float, 2> x, view<float, 2> out) {
+  void project(const Machine& machine, view<float, 2> x, view<float, 2> out) {
     const auto& weights = model_->weights;
-    rms_norm(model_->machine, x, weights.final_gain.data, Decoder::shape.epsilon, x);
+    rms_norm(machine, x, weights.final_gain.data, Decoder::shape.epsilon, x);
     const product head[] = {{.weights = weights.head, .out = out}};
-    matmul<Decoder::forms>(model_->machine, x, head, scratch_);
+    matmul<Decoder::forms>(machine, x, head, scratch_);
   }
 
   view<float, 2> logits() { return {reinterpret_cast<float*>(arena_.data()) + Decoder::logits_offset, 1, Decoder::shape.vocabulary}; }
@@ -150,6 +160,7 @@ class sequence {
   Memory memory_;
   typename memory_on<Machine>::type arena_;
   std::byte *told_ = nullptr, *scratch_ = nullptr;
+  repeated_on<Machine> step_;
 };
 
 }  // namespace tenon

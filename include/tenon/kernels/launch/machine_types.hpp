@@ -77,6 +77,20 @@ announcement<Machine> announce(const Machine&, const std::int32_t* tokens, index
   return {tokens, first};
 }
 
+/// Runs f(machine) each time it is called; a GPU that records runs what f launched the first time, until `reach` changes.
+template <class Machine>
+struct repeated_on {
+  template <class F>
+  void operator()(const Machine& machine, index_t, F&& f) {
+    f(machine);
+  }
+};
+/// The tokens of a sequence up to which launches over its cache are the same, for the next one to come to `length`.
+template <class Machine>
+index_t reach_on(const Machine&, index_t, index_t capacity) {
+  return capacity;
+}
+
 /// The table that `embed` looks up in: `stored` as it is. `head` is the packed matrix of the same rows, if there is one, else null.
 template <class Machine>
 std::size_t lookup_bytes(const Machine&, const stored_matrix&, const packed_matrix*) {

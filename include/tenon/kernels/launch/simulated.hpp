@@ -104,8 +104,10 @@ class simulated {
   /// Bytes of the host to memory of the machine, in order with the launches.
   void copy(void* to, const void* from, std::size_t bytes) const {
     std::memcpy(to, from, bytes);
-    device_->memory().written(to, bytes);
+    written(to, bytes);
   }
+  /// The host has written there.
+  void written(const void* data, std::size_t bytes) const { device_->memory().written(data, bytes); }
 
   /// What the launches so far did and did wrong.
   const simulation::report& report() const { return device_->report(); }

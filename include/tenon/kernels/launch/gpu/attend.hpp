@@ -22,13 +22,6 @@ struct device_attention {
   static constexpr int dim = Dim, group = Group;
 };
 
-/// Keys that launches over a cache of `length` keys are good for: those that are there, and up to twice as many.
-TENON_INLINE constexpr index_t reach_of(index_t length, index_t capacity) {
-  index_t reach = 512;
-  while (reach < length) reach *= 2;
-  return reach < capacity ? reach : capacity;
-}
-
 namespace kernel_detail {
 
 // Partial results of a call lie in no more memory than this; more queries than fit are taken in turn.

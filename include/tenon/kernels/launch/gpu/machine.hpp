@@ -32,6 +32,13 @@ struct device_place {
   const std::int32_t* at = nullptr;  ///< memory of the machine: at[0] = first, at[1] = the position after the last token
 };
 
+/// Keys that launches over a cache of `length` keys are good for: those that are there, and up to twice as many.
+TENON_INLINE constexpr index_t reach_of(index_t length, index_t capacity) {
+  index_t reach = 512;
+  while (reach < length) reach *= 2;
+  return reach < capacity ? reach : capacity;
+}
+
 namespace kernel_detail {
 
 /// Rows of floats for a body that takes four at a time.

@@ -2,7 +2,11 @@
 // What the kernels of a GPU are told about a block of tokens: memory [first, length, tokens...], written before they start. Launches of the
 // next block are the same launches, so that they can be recorded once and replayed.
 
+#include <cstring>
+#include <optional>
+
 #include <tenon/core/fault.hpp>
+#include <tenon/kernels/launch/gpu/graph.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
 
@@ -35,14 +39,44 @@ template <device_machine Machine>
 std::size_t announcement_bytes(const Machine&, index_t tokens) {
   return round_up(static_cast<std::size_t>(tokens + 2) * sizeof(std::int32_t), 64);
 }
-/// Machine::copy(to, from, bytes) copies to its memory in order with its kernels; `from` may change as soon as it returns.
+/// Waits for the kernels of the block before, which read the same memory.
 template <device_machine Machine>
 announcement<Machine> announce(const Machine& machine, const std::int32_t* tokens, index_t count, index_t first, std::byte* memory) {
-  const std::int32_t place[2] = {static_cast<std::int32_t>(first), static_cast<std::int32_t>(first + count)};
-  machine.copy(memory, place, sizeof place);
-  machine.copy(memory + sizeof place, tokens, static_cast<std::size_t>(count) * sizeof(std::int32_t));
-  const auto* at = reinterpret_cast<const std::int32_t*>(memory);
+  auto* const at = reinterpret_cast<std::int32_t*>(memory);
+  await(machine);
+  at[0] = static_cast<std::int32_t>(first), at[1] = static_cast<std::int32_t>(first + count);
+  std::memcpy(at + 2, tokens, static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(memory, static_cast<std::size_t>(count + 2) * sizeof(std::int32_t));
   return {at + 2, {first, at}};
+}
+
+/// A graph of what f launches. f is told to a recorder when it is first called and when `reach` changes, and forgotten then.
+template <device_machine Machine>
+  requires gpu_recorder<Machine>
+class repeated_on<Machine> {
+ public:
+  template <class F>
+  void operator()(const Machine& machine, index_t reach, F&& f) {
+    if (!recorded_ || reach != reach_) {
+      recorded_.reset();
+      recorded_.emplace(machine, call{&f, [](const void* of, const Machine& on) { (*static_cast<const std::remove_reference_t<F>*>(of))(on); }});
+      reach_ = reach;
+    }
+    recorded_->replay();
+  }
+
+ private:
+  struct call {
+    const void* f;
+    void (*run)(const void*, const Machine&);
+    void operator()(const Machine& on) const { run(f, on); }
+  };
+  std::optional<recording<Machine, call>> recorded_;
+  index_t reach_ = 0;
+};
+template <device_machine Machine>
+index_t reach_on(const Machine&, index_t length, index_t capacity) {
+  return reach_of(length, capacity);
 }
 
 TENON_KERNELS_END
