@@ -12,6 +12,7 @@
 
 #include <tenon/kernels/launch/cpu.hpp>
 #include <tenon/kernels/launch/gpu/graph.hpp>
+#include <tenon/kernels/launch/gpu/step.hpp>
 
 #include "fake_gpus.hpp"
 
@@ -285,6 +286,30 @@ TEST_CASE("a recording of other kernels than before is made anew") {
   }
   CHECK(fake::now().ready.empty());
   CHECK(fake::now().streams.empty());
+}
+
+TEST_CASE("what is repeated is recorded once, and anew where it reaches further") {
+  one_gpu();
+  const auto gpu = machine();
+  auto number = gpu.array<int>(1);
+  repeated_on<std::remove_const_t<decltype(gpu)>> step;
+  int told = 0;
+  const auto once_more = [&](int by, index_t reach) {
+    step(gpu, reach, [&](const auto& on) {
+      ++told;
+      on.launch({1, 1, 1}, {32}, 0, adds{number.data(), by});
+    });
+    return read(gpu, number.data());
+  };
+  CHECK(once_more(5, 512) == 5);
+  CHECK(once_more(7, 512) == 10);  // what was launched the first time
+  CHECK(told == 1);
+  CHECK(once_more(7, 1024) == 17);
+  CHECK(told == 2);
+  auto moved = std::move(step);
+  moved(gpu, 1024, [](const auto&) { CHECK(false); });
+  CHECK(read(gpu, number.data()) == 24);
+  CHECK(fake::now().times(call("GraphInstantiate")) == 2);
 }
 
 TEST_CASE("what cannot be recorded is refused, and the recording ends") {
