@@ -1,6 +1,6 @@
 # What stands between a kernel and a GPU. The runtimes of CUDA and HIP are played by device/fake_*.cpp, so that these run everywhere, under
-# sanitizers too. device/parity.cu and .hip run on a real GPU, or are skipped and say so; where TENON_PTXRUN names the executor of PTX, the
-# object of parity.cu is also linked with the runtime that is played, and executed. Needs compile_checks.cmake and gpu.cmake, but for the first.
+# sanitizers too. Of device/, .cu and .hip run on a real GPU, or are skipped and say so; where TENON_PTXRUN names the executor of PTX, objects of
+# nvcc are also linked with the runtime that is played, and executed. Those for AMD are compiled with TENON_EXHAUSTIVE. Needs compile_checks.cmake and gpu.cmake, but for the first.
 
 # add_played(VENDOR TARGET MISSING): device/VENDOR.cpp over a runtime that is played, with the vendor's headers.
 function(add_played vendor runtime)
@@ -39,31 +39,43 @@ function(add_device_program target object)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
 endfunction()
 
-if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
-  set(object ${scratch}/device/parity_nvidia.o)
-  add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/parity.cu COMMENT "nvcc parity.cu"
+# add_nvcc(NAME INCLUDING): device/NAME.cu on a real GPU, and as PTX. INCLUDING: -I, or -isystem as a user's build has it.
+function(add_nvcc name including)
+  set(object ${scratch}/device/${name}.o)
+  add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/${name}.cu COMMENT "nvcc ${name}.cu"
     COMMAND ${CMAKE_COMMAND} -E make_directory ${scratch}/device
-    COMMAND ${TENON_NVCC} -std=c++20 -O2 -ccbin ${TENON_GXX} -gencode arch=compute_80,code=[sm_80,compute_80] --no-compress -Werror all-warnings -Xptxas -warn-spills,-Werror
-            -Xcompiler -Wall,-Wextra -I${include} -MD -MF ${object}.d -c ${here}/device/parity.cu -o ${object} VERBATIM)
-  add_device_program(test_device_parity_nvidia ${object})
-  target_link_libraries(test_device_parity_nvidia PRIVATE tenon::cuda)
-  add_test(NAME device/parity/nvidia COMMAND test_device_parity_nvidia)
-  set_tests_properties(device/parity/nvidia PROPERTIES SKIP_RETURN_CODE 77 LABELS device TIMEOUT ${timeout})
-  if(TENON_PTXRUN)
-    add_device_program(test_device_executed ${object} device/fake_cuda.cpp device/fake_cuda_kernels.cpp)
-    target_include_directories(test_device_executed SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${TENON_PTXRUN})
-    target_link_libraries(test_device_executed PRIVATE ${TENON_PTXRUN}/libptxrun.a)
-    foreach(way IN ITEMS late early)
-      add_test(NAME device/executed/${way} COMMAND test_device_executed)
-      set_tests_properties(device/executed/${way} PROPERTIES LABELS device TIMEOUT ${timeout} ENVIRONMENT TENON_FAKE_COPIES=${way})
-    endforeach()
-  else()
-    add_skip(device/executed "TENON_PTXRUN is not set")
+    COMMAND ${TENON_NVCC} -std=c++20 -ccbin ${TENON_GXX} -gencode arch=compute_80,code=compute_80 --no-compress -Werror all-warnings -Xcompiler -Wall,-Wextra
+            -DTENON_TEST_DATA="" ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.cu -o ${object} VERBATIM)
+  add_device_program(test_device_${name} ${object})
+  target_link_libraries(test_device_${name} PRIVATE tenon::cuda)
+  add_test(NAME device/${name} COMMAND test_device_${name})
+  set_tests_properties(device/${name} PROPERTIES SKIP_RETURN_CODE 77 LABELS device TIMEOUT ${timeout})
+  if(NOT TENON_PTXRUN)
+    add_skip(device/executed/${name} "TENON_PTXRUN is not set")
+    return()
   endif()
+  add_device_program(test_device_executed_${name} ${object} $<TARGET_OBJECTS:tenon_fake_cuda>)
+  target_link_libraries(test_device_executed_${name} PRIVATE ${TENON_PTXRUN}/libptxrun.a)
+  foreach(way IN ITEMS late early)
+    add_test(NAME device/executed/${name}/${way} COMMAND test_device_executed_${name})
+    set_tests_properties(device/executed/${name}/${way} PROPERTIES LABELS device TIMEOUT ${timeout} ENVIRONMENT TENON_FAKE_COPIES=${way})
+  endforeach()
+endfunction()
+if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
+  if(TENON_PTXRUN)
+    add_library(tenon_fake_cuda OBJECT device/fake_cuda.cpp device/fake_cuda_kernels.cpp)
+    target_include_directories(tenon_fake_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${TENON_PTXRUN})
+    target_link_libraries(tenon_fake_cuda PRIVATE tenon_development tenon::tenon)
+  endif()
+  add_nvcc(parity -I)
+  add_nvcc(model -isystem)
 else()
-  add_skip(device/parity/nvidia "nvcc, a CUDA toolkit or Boost.Context is not found")
+  add_skip(device/parity "nvcc, a CUDA toolkit or Boost.Context is not found")
 endif()
 
+if(NOT TENON_EXHAUSTIVE)
+  return()
+endif()
 if(TARGET tenon::hip AND TENON_CLANG AND TARGET tenon::simulated)
   set(object ${scratch}/device/parity_amd.o)
   add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/parity.hip COMMENT "clang parity.hip"
@@ -72,8 +84,8 @@ if(TARGET tenon::hip AND TENON_CLANG AND TARGET tenon::simulated)
             -idirafter ${TENON_HIP_INCLUDE} -I${include} -MD -MF ${object}.d -c ${here}/device/parity.hip -o ${object} VERBATIM)
   add_device_program(test_device_parity_amd ${object})
   target_link_libraries(test_device_parity_amd PRIVATE tenon::hip)
-  add_test(NAME device/parity/amd COMMAND test_device_parity_amd)
-  set_tests_properties(device/parity/amd PROPERTIES SKIP_RETURN_CODE 77 LABELS device TIMEOUT ${timeout})
+  add_test(NAME device/parity_amd COMMAND test_device_parity_amd)
+  set_tests_properties(device/parity_amd PROPERTIES SKIP_RETURN_CODE 77 LABELS device TIMEOUT ${timeout})
 else()
-  add_skip(device/parity/amd "clang 19, HIP or Boost.Context is not found")
+  add_skip(device/parity_amd "clang 19, HIP or Boost.Context is not found")
 endif()

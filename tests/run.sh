@@ -103,7 +103,7 @@ run_fuzzers() {
 # What needs a GPU, and nothing else. What is skipped, or has no compiler here, says so.
 run_on_device() {
   code=0
-  step "device: configure" cmake -S "$root" --preset cpu -B "$builds/cpu" -DTENON_WERROR=ON
+  step "device: configure" cmake -S "$root" --preset cpu -B "$builds/cpu" -DTENON_WERROR=ON -DTENON_EXHAUSTIVE=ON
   grep -E 'tenon::(cuda|hip): no|GPUs left out' "$builds/last.log" || true
   for target in $(cmake --build "$builds/cpu" --target help | sed -nE 's/^(test_device_[a-z_]*|bench_gpu): phony$/\1/p'); do
     step "device: build $target" cmake --build "$builds/cpu" -j "$jobs" --target "$target"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds the program of a user with a GPU kernel, by find_package and by add_subdirectory, and runs it: right where a GPU is, else one sentence
-# and exit code 2. Usage: check_gpu.sh cuda|hip SOURCE WORK_FOLDER COMPILER GPU_COMPILER
+# Builds the program of a user with a GPU kernel, by each of WAYS, and runs it: right where a GPU is, else one sentence and exit code 2.
+# Usage: check_gpu.sh cuda|hip SOURCE WORK_FOLDER COMPILER GPU_COMPILER WAYS; WAYS: "package", "subdirectory" or both
 set -eu
-part=$1 source=$2 work=$3 compiler=$4 gpu_compiler=$5
+part=$1 source=$2 work=$3 compiler=$4 gpu_compiler=$5 ways=$6
 rm -rf "$work"
 mkdir -p "$work"
 case $part in
@@ -18,7 +18,7 @@ case $part in
 esac
 cmake -S "$source" -B "$work/tenon" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DTENON_TESTS=OFF -DTENON_BENCHES=OFF -DTENON_EXAMPLES=OFF
 cmake --install "$work/tenon" --prefix "$work/prefix"
-for way in package subdirectory; do
+for way in $ways; do
   from=''
   [ $way = package ] || from=$source
   cmake -S "$source/tests/consumers/gpu" -B "$work/$way" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$work/prefix" -DPART=$part -DTENON_SOURCE="$from" "$@"

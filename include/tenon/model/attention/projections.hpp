@@ -22,7 +22,7 @@ struct attention_projections {
   static constexpr attention_spec spec = Spec::attention;
   static constexpr index_t width = Spec::shape.width, context_width = ContextWidth;
   static constexpr index_t query_width = spec.query_heads * spec.head_dim, kv_width = spec.kv_heads * spec.head_dim;
-  static constexpr heads shape{.query = spec.query_heads, .kv = spec.kv_heads, .dim = spec.head_dim, .dim_v = spec.head_dim};
+  static constexpr heads shape{.query = static_cast<int>(spec.query_heads), .kv = static_cast<int>(spec.kv_heads), .dim = static_cast<int>(spec.head_dim), .dim_v = static_cast<int>(spec.head_dim)};
   static constexpr form_set forms = forms_of(Spec::precision);
   /// The spec's score; what YaRN asks of the softmax's scale is in its factor.
   static constexpr auto score = [] {

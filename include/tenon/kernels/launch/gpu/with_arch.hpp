@@ -7,6 +7,7 @@
 
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/device.hpp>
+#include <tenon/kernels/launch/machine_types.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -38,6 +39,15 @@ class gpu_machine : public gpu_device<Runtime> {
   using leaf = typename Arch::leaf;
 
   explicit gpu_machine(const gpu_device<Runtime>& device) : gpu_device<Runtime>(device) {}
+
+  /// Memory of a model on this machine (launch/machine_types.hpp): unified, since the host packs weights into it and reads logits from it.
+  class device_memory : public gpu_memory<Runtime> {
+   public:
+    device_memory() = default;
+    device_memory(const gpu_machine& machine, std::size_t bytes, const char* what, memory_use) : gpu_memory<Runtime>(machine.index(), bytes, placed::unified, what) {}
+  };
+  /// Until all work has ended.
+  void wait() const { this->synchronize(); }
 
   /// Runs body() as every thread of grid x block, in order of work; returns before it has ended. As simulated<Arch>::launch.
   /// Body: trivially copyable, `threads` threads to a block. Throws tenon::error for what no device of this architecture could begin.
