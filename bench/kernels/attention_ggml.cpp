@@ -23,6 +23,21 @@ struct shape {
   int heads, kv_heads, dim, queries, keys;
 };
 
+// ik_llama.cpp's functions have other parameters at their ends.
+void narrow(auto type, const std::vector<float>& from, void* to, int dim) {
+  const auto rows = static_cast<std::int64_t>(from.size()) / dim;
+  if constexpr (requires { ggml_quantize_chunk(type, from.data(), to, 0, rows, dim, nullptr); })
+    ggml_quantize_chunk(type, from.data(), to, 0, rows, dim, nullptr);
+  else
+    ggml_quantize_chunk(type, from.data(), to, 0, rows, dim, nullptr, nullptr);
+}
+auto plan(auto* graph, int threads) {
+  if constexpr (requires { ggml_graph_plan(graph, threads, nullptr); })
+    return ggml_graph_plan(graph, threads, nullptr);
+  else
+    return ggml_graph_plan(graph, threads);
+}
+
 /// One operator over several copies of keys and values, so that decode reads from memory.
 class operators {
  public:
@@ -47,7 +62,7 @@ class operators {
       for (ggml_tensor*& each : both) {
         each = ggml_new_tensor_4d(context_.get(), type, s.dim, s.keys, s.kv_heads, 1);
         for (float& x : floats) x = value();
-        ggml_quantize_chunk(type, floats.data(), each->data, 0, static_cast<std::int64_t>(rows), s.dim, nullptr);
+        narrow(type, floats, each->data, s.dim);
       }
       ggml_tensor* const out = ggml_flash_attn_ext(context_.get(), query, both[0], both[1], mask, 1.0f / std::sqrt(static_cast<float>(s.dim)), 0.0f, 0.0f);
       graphs_.push_back(ggml_new_graph(context_.get()));
@@ -55,14 +70,8 @@ class operators {
     }
   }
   void run(int threads) {
-    const auto plan = [&](auto* graph) {
-      if constexpr (requires { ggml_graph_plan(graph, threads, nullptr); })
-        return ggml_graph_plan(graph, threads, nullptr);
-      else
-        return ggml_graph_plan(graph, threads);
-    };
     next_ = (next_ + 1) % graphs_.size();
-    auto how = plan(graphs_[next_]);
+    auto how = plan(graphs_[next_], threads);
     if (work_.size() < how.work_size) work_.resize(how.work_size);
     how.work_data = work_.data();
     ggml_graph_compute(graphs_[next_], &how);
