@@ -7,6 +7,7 @@
 #include <tenon/kernels/launch/gpu/gate.hpp>
 #include <tenon/kernels/launch/gpu/norm.hpp>
 #include <tenon/kernels/launch/gpu/products.hpp>
+#include <tenon/kernels/launch/gpu/quantise.hpp>
 #include <tenon/kernels/launch/gpu/rotary.hpp>
 #include <tenon/kernels/launch/gpu/sample.hpp>
 #include <tenon/kernels/launch/gpu/step.hpp>
