@@ -2,18 +2,11 @@
 // Linear attention on a processor: prompts in chunks, decoding from a state of constant size, and gradients.
 
 #include <tenon/kernels/launch/linear_attention_call.hpp>
+#include <tenon/kernels/shared/linear_rules.hpp>
 
 TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
-/// The rules of linear weights: one sentence each, and nothing else is looked at where one is broken.
-template <class Mask, class Score>
-constexpr bool linear_assembles() {
-  constexpr bool mask = causal_and_free<Mask> || position_free<Mask>, score = plain_score<Score>;
-  static_assert(mask, "[mask] linear weights know causal, full, prefix and padding, joined by '&': they never see pairs. Fix: softmax.");
-  static_assert(score, "[score] linear weights have no score: features take its place. Fix: scaled{}, or softmax, or features with_waves.");
-  return mask && score;
-}
 inline readable<4> read_only(const writable<4>& from) {
   readable<4> to;
   to.data = from.data, to.kind = from.kind;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <tenon/core/bit_cast.hpp>
 #include <tenon/core/config.hpp>
 
 namespace tenon {
@@ -16,5 +17,11 @@ struct alignas(8) bits64 {
 struct alignas(16) bits128 {
   std::uint32_t word[4];
 };
+
+/// Two packed numbers, the low half first.
+template <class Number>
+TENON_BOTH TENON_INLINE void unpack_two(std::uint32_t pair, float (&to)[2]) {
+  to[0] = static_cast<float>(bit_cast<Number>(static_cast<std::uint16_t>(pair))), to[1] = static_cast<float>(bit_cast<Number>(static_cast<std::uint16_t>(pair >> 16)));
+}
 
 }  // namespace tenon

@@ -17,7 +17,7 @@ struct scan_extent {
 
 /// Continues from the state that m holds, and leaves there that of all keys.
 template <class M, class Source>
-void linear_attention(const M& m, const Source& in, const scan_extent& extent) {
+TENON_BOTH void linear_attention(M& m, const Source& in, const scan_extent& extent) {
   const auto clamp = [](int x, int most) { return x < 0 ? 0 : x < most ? x : most; };
   const int last = extent.first + extent.queries > extent.keys ? extent.first + extent.queries : extent.keys;
   for (int from = 0; from < extent.keys && !extent.causal; from += M::chunk) {

@@ -83,8 +83,7 @@ TENON_BOTH TENON_INLINE void load_two(const Number* from, float (&to)[2]) {
     const bits64 two = Leaf::load(reinterpret_cast<const bits64*>(from));
     to[0] = bit_cast<float>(two.word[0]), to[1] = bit_cast<float>(two.word[1]);
   } else {
-    const std::uint32_t two = Leaf::load(reinterpret_cast<const std::uint32_t*>(from));
-    to[0] = static_cast<float>(bit_cast<Number>(static_cast<std::uint16_t>(two))), to[1] = static_cast<float>(bit_cast<Number>(static_cast<std::uint16_t>(two >> 16)));
+    unpack_two<Number>(Leaf::load(reinterpret_cast<const std::uint32_t*>(from)), to);
   }
 }
 /// The sum of a[i] b[i] over 8 numbers.
