@@ -26,6 +26,10 @@ struct half_128 : causal_128 {
   using out = tenon::f16;
 };
 
+struct half_64 : half_128 {
+  static constexpr int dim = 64;
+};
+
 /// The scores of a soft cap, a window, a sink per head, and sums that are not rounded.
 struct capped_128 : causal_128 {
   using mask = tenon::both<tenon::causal, tenon::window>;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <tenon/core/number.hpp>
+#include <tenon/kernels/shared/matrix_number.hpp>
 
 namespace tenon_test {
 
@@ -15,6 +16,9 @@ struct to_float {
 };
 struct of_f16 : to_float {
   using number = tenon::f16;
+};
+struct of_tf32 : to_float {
+  using number = tenon::tf32;
 };
 struct of_int8 : to_bf16 {
   using number = std::int8_t;

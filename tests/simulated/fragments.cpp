@@ -34,6 +34,41 @@ TEST_CASE("mma.m16n8k16: the executor's table has the published values") {
   for (const place& p : published_d) CHECK((mma::row_d(p.lane, p.element) == p.row && mma::column_d(p.lane, p.element) == p.column));
 }
 
+// The kernels' table of one operand says the same as the executor's.
+template <class Kernels, class Row, class Column>
+void same(Row&& row, Column&& column) {
+  int wrong = 0;
+  for (int lane = 0; lane < Kernels::lanes; ++lane)
+    for (int e = 0; e < Kernels::elements; ++e) {
+      const fragment_place p = Kernels::at(lane, e);
+      wrong += p.row != row(lane, e) || p.column != column(lane, e);
+    }
+  CHECK(wrong == 0);
+}
+
+// The same of the figures for other numbers: mma.m16n8k8 .f16, mma.m16n8k8 .tf32, mma.m16n8k32 .s8 and .e4m3.
+template <class Map, std::size_t As, std::size_t Bs>
+void check_published(const place (&a)[As], const place (&b)[Bs]) {
+  for (const place& p : a) CHECK((Map::row_a(p.lane, p.element) == p.row && Map::column_a(p.lane, p.element) == p.column));
+  for (const place& p : b) CHECK((Map::row_b(p.lane, p.element) == p.row && Map::column_b(p.lane, p.element) == p.column));
+  for (const place& p : published_d) CHECK((Map::row_d(p.lane, p.element) == p.row && Map::column_d(p.lane, p.element) == p.column));
+}
+
+TEST_CASE("mma of other numbers: the executor's tables have the published values, and the kernels' say the same") {
+  check_published<simulation::mma_m16n8k8_half>({{0, 0, 0, 0}, {0, 1, 0, 1}, {3, 1, 0, 7}, {4, 0, 1, 0}, {31, 1, 7, 7}, {0, 2, 8, 0}, {3, 3, 8, 7}, {31, 3, 15, 7}},
+                                                {{0, 0, 0, 0}, {0, 1, 1, 0}, {3, 1, 7, 0}, {4, 0, 0, 1}, {28, 0, 0, 7}, {31, 1, 7, 7}});
+  check_published<simulation::mma_m16n8<4>>({{0, 0, 0, 0}, {3, 0, 0, 3}, {4, 0, 1, 0}, {31, 0, 7, 3}, {0, 1, 8, 0}, {31, 1, 15, 3}, {0, 2, 0, 4}, {3, 2, 0, 7}, {0, 3, 8, 4}, {31, 3, 15, 7}},
+                                            {{0, 0, 0, 0}, {3, 0, 3, 0}, {4, 0, 0, 1}, {31, 0, 3, 7}, {0, 1, 4, 0}, {3, 1, 7, 0}, {31, 1, 7, 7}});
+  check_published<simulation::mma_m16n8<1>>({{0, 0, 0, 0}, {0, 3, 0, 3}, {3, 3, 0, 15}, {4, 0, 1, 0}, {31, 3, 7, 15}, {0, 4, 8, 0}, {3, 7, 8, 15}, {0, 8, 0, 16}, {3, 11, 0, 31}, {0, 12, 8, 16}, {31, 15, 15, 31}},
+                                            {{0, 0, 0, 0}, {0, 3, 3, 0}, {3, 3, 15, 0}, {4, 0, 0, 1}, {0, 4, 16, 0}, {3, 7, 31, 0}, {28, 0, 0, 7}, {31, 7, 31, 7}});
+  same<fragments::sm80::mma_left<2, 2>>(simulation::mma_m16n8k8_half::row_a, simulation::mma_m16n8k8_half::column_a);
+  same<fragments::sm80::mma_right<2, 1>>(simulation::mma_m16n8k8_half::row_b, simulation::mma_m16n8k8_half::column_b);
+  same<fragments::sm80::mma_left<4>>(simulation::mma_m16n8<4>::row_a, simulation::mma_m16n8<4>::column_a);
+  same<fragments::sm80::mma_right<4>>(simulation::mma_m16n8<4>::row_b, simulation::mma_m16n8<4>::column_b);
+  same<fragments::sm80::mma_left<1>>(simulation::mma_m16n8<1>::row_a, simulation::mma_m16n8<1>::column_a);
+  same<fragments::sm80::mma_right<1>>(simulation::mma_m16n8<1>::row_b, simulation::mma_m16n8<1>::column_b);
+}
+
 // Figures of wgmma.mma_async.m64nNk16, 'WGMMA .m64nNk16 register fragment layout' for matrix A and matrix D, rows of the first warp: the other three
 // are 16 rows further each.
 constexpr place published_wgmma_a[] = {{0, 0, 0, 0},  {0, 1, 0, 1}, {3, 1, 0, 7},  {4, 0, 1, 0},   {31, 1, 7, 7},  {0, 2, 8, 0},
@@ -69,18 +104,6 @@ TEST_CASE("chunks of 16 bytes lie where the published figure of 128-byte swizzli
       CHECK(simulation::permuted_128(row * 128 + chunk * 16) == row * 128 + figure[row % 8][chunk] * 16);
       CHECK(atoms::sm90a::panel_offset<std::uint32_t>(24, static_cast<int>(row), static_cast<int>(chunk)) == row * 128 + figure[row % 8][chunk] * 16);
     }
-}
-
-// The kernels' table of one operand says the same as the executor's.
-template <class Kernels, class Row, class Column>
-void same(Row&& row, Column&& column) {
-  int wrong = 0;
-  for (int lane = 0; lane < Kernels::lanes; ++lane)
-    for (int e = 0; e < Kernels::elements; ++e) {
-      const fragment_place p = Kernels::at(lane, e);
-      wrong += p.row != row(lane, e) || p.column != column(lane, e);
-    }
-  CHECK(wrong == 0);
 }
 
 TEST_CASE("the kernels' tables say the same") {

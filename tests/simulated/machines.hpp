@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/amd/attention_backward.hpp>
 #include <tenon/kernels/launch/amd/words.hpp>
 #include <tenon/kernels/launch/nvidia/attention_backward.hpp>
+#include <tenon/kernels/launch/nvidia/sm75.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "mutating_leaf.hpp"
@@ -34,11 +35,20 @@ struct kernels_of<sm80> : words_of<sm80> {
   using backward_keys = nvidia_attention_backward_keys<Leaf, Problem>;
   template <class Leaf, class Problem>
   using backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
-  template <class Leaf, class>
-  using matmul = nvidia_matmul<Leaf>;
+  template <class Leaf, class Problem>
+  using matmul = nvidia_matmul<Leaf, problem_number<Problem>>;
   static constexpr int read_at_once = 1;
   static constexpr int late_product = 61;
   static constexpr int shuffled = 1;
+};
+
+template <>
+struct kernels_of<sm75> : kernels_of<sm80> {
+  using leaf = simulated<sm75>::leaf;
+  template <class Leaf, class Problem>
+  using attention = sm75_attention<Leaf, Problem>;
+  template <class Leaf, class>
+  using matmul = sm75_matmul<Leaf>;
 };
 
 /// Two ways in which warps and copies may follow one another.

@@ -8,6 +8,8 @@ using enum mutation;
 
 TEST_CASE("products, ragged in every direction") { check_ragged_matmul<tenon::sm80>(); }
 
+TEST_CASE("numbers of 8, 16 and 32 bits") { check_matmul_of_numbers<tenon::sm80, tenon::f16, tenon::tf32, std::int8_t, tenon::e4m3>(); }
+
 TEST_CASE("every break of the product kernel shows") {
   const break_row own[] = {
       {"the 1st wait left out", {drop_wait, 0}},

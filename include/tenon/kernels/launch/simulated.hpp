@@ -12,6 +12,7 @@
 #include <tenon/kernels/atoms/gfx90a/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/sm75/leaf_simulated.hpp>
 #include <tenon/kernels/atoms/sm90a/leaf_simulated.hpp>
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>

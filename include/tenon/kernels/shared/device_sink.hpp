@@ -21,7 +21,7 @@ struct added {
 };
 
 /// out [token, row] = open(previous[token, row], sum + bias[row]) by `Join`: `added` or a gate. bias and previous may be null, then there is
-/// none; Out: float or bf16. The first elements of out and previous are aligned to four elements.
+/// none; Out: float, bf16 or f16. The first elements of out and previous are aligned to four elements.
 template <class Leaf, class Out, class Join = added>
 struct device_sink {
   using bits = std::conditional_t<sizeof(Out) == 4, std::uint32_t, std::uint16_t>;  // of one number
@@ -76,13 +76,13 @@ struct device_sink {
   static constexpr int per_word = 4 / static_cast<int>(sizeof(Out));
 
   TENON_BOTH TENON_INLINE static float number(std::uint32_t bits_of) { return bit_cast<float>(bits_of); }
-  TENON_BOTH TENON_INLINE static float number(std::uint16_t bits_of) { return bit_cast<float>(static_cast<std::uint32_t>(bits_of) << 16); }
+  TENON_BOTH TENON_INLINE static float number(std::uint16_t bits_of) { return static_cast<float>(Out::from_bits(bits_of)); }
   TENON_BOTH TENON_INLINE static bits part(const four& of, int e) { return static_cast<bits>(of.word[e / per_word] >> (e % per_word * 16)); }
   TENON_BOTH TENON_INLINE static four pack(const float (&value)[4]) {
     if constexpr (sizeof(Out) == 4)
       return {{bit_cast<std::uint32_t>(value[0]), bit_cast<std::uint32_t>(value[1]), bit_cast<std::uint32_t>(value[2]), bit_cast<std::uint32_t>(value[3])}};
     else
-      return {{Leaf::pack_bf16(value[0], value[1]), Leaf::pack_bf16(value[2], value[3])}};
+      return {{Leaf::template pack<Out>(value[0], value[1]), Leaf::template pack<Out>(value[2], value[3])}};
   }
 };
 

@@ -50,6 +50,15 @@ struct mma_m16n8<1> : mma_m16n8<2> {
   static constexpr int row_b(int lane, int i) { return in_group(lane) * 4 + (i & 0x3) + (i >= 4 ? 16 : 0); }
 };
 
+/// mma.m16n8k8 of 16-bit numbers, 'Matrix Fragments for mma.m16n8k8', .f16: two registers of A, one of B.
+struct mma_m16n8k8_half : mma_m16n8<2> {
+  // row = groupID for a0 and a1, groupID + 8 for a2 and a3; col = threadID_in_group * 2 + (i & 1)
+  static constexpr int row_a(int lane, int i) { return i < 2 ? group(lane) : group(lane) + 8; }
+  static constexpr int column_a(int lane, int i) { return in_group(lane) * 2 + (i & 1); }
+  // row = (threadID_in_group * 2) + i; col = groupID
+  static constexpr int row_b(int lane, int i) { return in_group(lane) * 2 + i; }
+};
+
 /// wgmma.mma_async of 16-bit numbers, the 16 rows of one warp of the four. PTX ISA, 'Register Fragments for wgmma.mma_async.m64nNk16': warp i of
 /// the group has rows 16 i to 16 i + 15; within them row = laneid >> 2, + 8 for the second pair of registers.
 struct wgmma_fragments {

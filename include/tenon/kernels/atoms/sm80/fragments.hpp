@@ -1,24 +1,30 @@
 #pragma once
 // Which element of which lane is which element of a matrix, for the matrix instructions of sm_80. Source: PTX ISA 8.x, 9.7.14.5.8
-// (mma.m16n8k16, floating point) and 9.7.14.5.15 (ldmatrix). Elements of 16 bits lie two to a register, the even one in the low half.
+// (mma.m16n8k16, floating point), the sections of m16n8k8 and m16n8k32, and 9.7.14.5.15 (ldmatrix). Elements of 16 bits lie two to a register, the even one in the low half.
 
 #include <tenon/kernels/shared/fragment.hpp>
 
 namespace tenon::fragments::sm80 {
 
-/// The left operand of mma.m16n8k16 [16, 16]: elements 2 r and 2 r + 1 are register r.
-struct mma_a {
-  static constexpr int lanes = 32, elements = 8, rows = 16, columns = 16;
+/// The left operand of mma.m16n8 [16, k] of numbers of Bytes bytes, `packed` to a register, in Registers registers: k is 32 bytes, or 16 where
+/// there are two.
+template <int Bytes, int Registers = 4>
+struct mma_left {
+  static constexpr int packed = 4 / Bytes, lanes = 32, elements = Registers * packed, rows = 16, columns = Registers / 2 * 4 * packed;
   TENON_BOTH static constexpr fragment_place at(int lane, int element) {
-    return {lane / 4 + 8 * (element / 2 % 2), lane % 4 * 2 + element % 2 + 8 * (element / 4)};
+    const int r = element / packed;
+    return {lane / 4 + 8 * (r % 2), (lane % 4 + 4 * (r / 2)) * packed + element % packed};
   }
 };
-
-/// The right operand [16 (k), 8 (n)]: elements 2 r and 2 r + 1 are register r.
-struct mma_b {
-  static constexpr int lanes = 32, elements = 4, rows = 16, columns = 8;
-  TENON_BOTH static constexpr fragment_place at(int lane, int element) { return {lane % 4 * 2 + element % 2 + 8 * (element / 2), lane / 4}; }
+/// The right operand [k, 8 (n)] in half as many registers.
+template <int Bytes, int Registers = 2>
+struct mma_right {
+  static constexpr int packed = 4 / Bytes, lanes = 32, elements = Registers * packed, rows = Registers * 4 * packed, columns = 8;
+  TENON_BOTH static constexpr fragment_place at(int lane, int element) { return {(lane % 4 + 4 * (element / packed)) * packed + element % packed, lane / 4}; }
 };
+/// Those of mma.m16n8k16: elements 2 r and 2 r + 1 are register r.
+using mma_a = mma_left<2>;
+using mma_b = mma_right<2>;
 
 /// The sums [16, 8]: one float to a register.
 struct mma_d {
@@ -37,6 +43,8 @@ struct matrix_8x8_transposed {
   TENON_BOTH static constexpr fragment_place at(int lane, int element) { return {lane % 4 * 2 + element, lane / 4}; }
 };
 
+static_assert(is_bijection<mma_left<4>>() && is_bijection<mma_right<4>>() && is_bijection<mma_left<1>>() && is_bijection<mma_right<1>>());
+static_assert(is_bijection<mma_left<2, 2>>() && is_bijection<mma_right<2, 1>>());
 static_assert(is_bijection<mma_a>() && is_bijection<mma_b>() && is_bijection<mma_d>() && is_bijection<matrix_8x8>() && is_bijection<matrix_8x8_transposed>());
 
 namespace fragment_checks {

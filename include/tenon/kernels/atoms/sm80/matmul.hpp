@@ -1,6 +1,6 @@
 #pragma once
 // The words of a product on NVIDIA GPUs from sm_80 on. A block computes Tokens x Rows of out, a warp a quarter of it in registers. Stages of
-// 64 of the depth arrive in shared memory `Stages` - 1 ahead; fragments are loaded one step of 16 ahead of their products, also across
+// 128 bytes of each row arrive in shared memory `Stages` - 1 ahead; fragments are loaded one step of 32 bytes ahead of their products, also across
 // the boundary of two stages, so that the matrix units do not wait behind a barrier. Weights (weights.hpp) say how theirs lie.
 
 #include <tenon/core/number.hpp>
@@ -8,6 +8,7 @@
 #include <tenon/kernels/atoms/sm80/fragments.hpp>
 #include <tenon/kernels/atoms/sm80/weights.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/matrix_number.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
@@ -15,10 +16,12 @@ namespace atoms::sm80 {
 /// With weights of two matrices a tile has Rows / 2 rows of out.
 template <class Leaf, int Tokens, int Rows, int Stages, class Weights>
 struct matmul_words {
-  static constexpr int threads = 128, block_tokens = Tokens, block_rows = Rows / Weights::matrices, depth = 64;
+  static constexpr int threads = 128, block_tokens = Tokens, block_rows = Rows / Weights::matrices;
+  using number = typename Weights::number;
+  static constexpr int depth = Weights::depth, steps = 4;  ///< of a stage: 128 bytes of every row, 32 to a step
   static constexpr int token_tiles = Tokens / 2 / 16, row_tiles = Rows / 2 / 16;  ///< of 16, in the quarter of a warp
   static_assert(Tokens % 32 == 0 && Rows % 32 == 0 && Stages >= 2);
-  using tile = shared_tile<Leaf, depth>;
+  using tile = shared_tile<Leaf, 64>;  // by 16 bits, whatever the numbers are
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
   using x_copier = typename tile::template copier<Tokens, threads>;
@@ -36,8 +39,8 @@ struct matmul_words {
     bool last;
   };
 
-  float sums[token_tiles][2 * row_tiles][4];
-  std::uint32_t a[2][token_tiles][4];  // of one step of 16, and of the next
+  sum_of<number> sums[token_tiles][2 * row_tiles][4];
+  std::uint32_t a[2][token_tiles][4];  // of one step, and of the next
   int first_token, first_row;          // of this warp, in the tile
   typename tile::lane_rows x_at;
   Weights w;
@@ -61,13 +64,13 @@ struct matmul_words {
         TENON_UNROLL for (int e = 0; e < 4; ++e) sums[i][n][e] = 0;
   }
 
-  /// Calls body(stage) for each 64 of the depth; the first fragments of a stage are loaded when it begins.
+  /// Calls body(stage) for each `depth`; the first fragments of a stage are loaded when it begins.
   template <class Body>
   TENON_BOTH TENON_INLINE void stream(const source& from, Body&& body) {
     in = from, started = 0;
     TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) {
       const int token = copy.row + i * x_copier::rows_at_once;
-      x_from[i] = static_cast<std::uint32_t>((token < in.tokens ? token : in.tokens - 1) * in.x_stride + copy.column) * 2;  // of the last for those past it
+      x_from[i] = static_cast<std::uint32_t>((token < in.tokens ? token : in.tokens - 1) * in.x_stride * static_cast<int>(sizeof(number)) + copy.column * 2);  // of the last for those past it
     }
     w.begin(in);
     TENON_UNROLL for (int s = 0; s < Stages - 1; ++s) start(static_cast<address>(s) * stage_bytes);
@@ -85,9 +88,9 @@ struct matmul_words {
 
   /// sums += x w^T over one stage.
   TENON_BOTH TENON_INLINE void accumulate(const stage& s) {
-    TENON_UNROLL for (int step = 0; step < depth / 16; ++step) {
+    TENON_UNROLL for (int step = 0; step < steps; ++step) {
       if (step == 0) start(free_at);
-      if (step + 1 < depth / 16) {
+      if (step + 1 < steps) {
         load((step + 1) % 2, s.at, step + 1);
       } else {  // all have read this stage, and the next one is there; after the last one, shared memory is free
         Leaf::template wait<Stages - 2>();
@@ -98,8 +101,8 @@ struct matmul_words {
         std::uint32_t b[4];
         w.operand(step, n, b);
         TENON_UNROLL for (int i = 0; i < token_tiles; ++i) {
-          Leaf::mma(sums[i][2 * n], a[step % 2][i], b[0], b[1]);
-          Leaf::mma(sums[i][2 * n + 1], a[step % 2][i], b[2], b[3]);
+          Leaf::template mma<number>(sums[i][2 * n], a[step % 2][i], b[0], b[1]);
+          Leaf::template mma<number>(sums[i][2 * n + 1], a[step % 2][i], b[2], b[3]);
         }
       }
     }
@@ -118,7 +121,7 @@ struct matmul_words {
           if constexpr (Weights::panels) {  // even rows and odd ones: four neighbours
             bits128 four;
             TENON_UNROLL for (int e = 0; e < 4; ++e) {
-              float sum = sums[i][2 * n + e % 2][2 * half + e / 2];
+              float sum = static_cast<float>(sums[i][2 * n + e % 2][2 * half + e / 2]);
               if constexpr (Weights::matrices == 2) sum = sink.open(sum, sums[i][2 * n + row_tiles + e % 2][2 * half + e / 2]);
               four.word[e] = bit_cast<std::uint32_t>(sum);
             }
@@ -126,7 +129,7 @@ struct matmul_words {
           } else {
             TENON_UNROLL for (int e = 0; e < 2; ++e)
               Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + 2 * e + p.column / 4) + static_cast<address>(p.column % 4 * 4),
-                                 bits64{{bit_cast<std::uint32_t>(sums[i][2 * n + e][2 * half]), bit_cast<std::uint32_t>(sums[i][2 * n + e][2 * half + 1])}});
+                                 bits64{{bit_cast<std::uint32_t>(static_cast<float>(sums[i][2 * n + e][2 * half])), bit_cast<std::uint32_t>(static_cast<float>(sums[i][2 * n + e][2 * half + 1]))}});
           }
         }
     Leaf::sync_warp();
@@ -160,7 +163,7 @@ struct matmul_words {
       TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) Leaf::copy_16(x_to + x_copier::place(i), x + x_from[i]);
       w.start(in, to + x_bytes, started, 16);
     } else if (Weights::ragged && left > 0) {  // zeros past the end of the depth
-      const int have = (left - copy.column) * 2, bytes = have < 0 ? 0 : have > 16 ? 16 : have;
+      const int have = left * static_cast<int>(sizeof(number)) - copy.column * 2, bytes = have < 0 ? 0 : have > 16 ? 16 : have;
       TENON_UNROLL for (int i = 0; i < x_copier::steps; ++i) Leaf::copy_16(x_to + x_copier::place(i), x + x_from[i], bytes);
       w.start(in, to + x_bytes, started, bytes);
     }

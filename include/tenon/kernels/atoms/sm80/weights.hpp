@@ -1,5 +1,5 @@
 #pragma once
-// How the weights of a product reach the matrix units of sm_80: rows of bf16, which ldmatrix loads as they are, or panels of any storage,
+// How the weights of a product reach the matrix units of sm_80: rows, which ldmatrix loads as they are, or panels of any storage,
 // which lie in shared memory as they are stored and become fragments in registers. The two differ in which of the depth an operand's slot
 // means: x lies in the order that the weights say.
 
@@ -11,12 +11,13 @@
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
-/// Rows [row, depth] of bf16 in the order of the depth, which may end anywhere.
-template <class Leaf, int Rows, int Threads>
+/// Rows [row, depth] of Number in the order of the depth, which may end anywhere.
+template <class Leaf, int Rows, int Threads, class Number = bf16>
 struct row_weights {
-  static constexpr int matrices = 1, depth = 64, row_tiles = Rows / 2 / 16;
+  using number = Number;
+  static constexpr int matrices = 1, depth = 128 / static_cast<int>(sizeof(number)), row_tiles = Rows / 2 / 16;
   static constexpr bool ragged = true, panels = false;
-  using tile = shared_tile<Leaf, depth>;
+  using tile = shared_tile<Leaf, 64>;
   using address = typename Leaf::address;
   using copier = typename tile::template copier<Rows, Threads>;
   static constexpr address stage_bytes = Rows * tile::row_bytes;
@@ -24,7 +25,7 @@ struct row_weights {
   /// The operands: x from the tile's first token, w from its first row, of which `tokens` and `rows` exist. Rows of both are aligned
   /// to 16 bytes, the last one may end anywhere.
   struct source {
-    const bf16 *x, *w;
+    const number *x, *w;
     index_t x_stride, w_stride;
     int tokens, rows, deep;
   };
@@ -32,7 +33,7 @@ struct row_weights {
   typename tile::lane_rows at;
   copier copy;
   std::uint32_t from[copier::steps];  // bytes from the tile's first row to this thread's chunks
-  std::uint32_t b[2][row_tiles][4];   // of one step of 16, and of the next
+  std::uint32_t b[2][row_tiles][4];   // of one step, and of the next
 
   TENON_BOTH TENON_INLINE row_weights(address first, int first_row, int lane)
       : at(first + static_cast<address>(first_row * tile::row_bytes), lane, tile::order::chunks_first), copy(Leaf::thread()) {}
@@ -41,10 +42,10 @@ struct row_weights {
   TENON_BOTH TENON_INLINE void begin(const source& in) {
     TENON_UNROLL for (int i = 0; i < copier::steps; ++i) {
       const int row = copy.row + i * copier::rows_at_once;
-      from[i] = static_cast<std::uint32_t>((row < in.rows ? row : in.rows - 1) * in.w_stride + copy.column) * 2;
+      from[i] = static_cast<std::uint32_t>((row < in.rows ? row : in.rows - 1) * in.w_stride * static_cast<int>(sizeof(number)) + copy.column * 2);
     }
   }
-  /// Starts the copy of depth `k` to k + 63, of which the first `bytes` of each of this thread's chunks exist.
+  /// Starts the copy of a stage from depth `k` on, of which the first `bytes` of each of this thread's chunks exist.
   TENON_BOTH TENON_INLINE void start(const source& in, address stage, int k, int bytes) const {
     const char* const w = reinterpret_cast<const char*>(in.w + k);
     if (bytes == 16) {
@@ -68,6 +69,7 @@ struct row_weights {
 template <class Leaf, int Rows, int Threads, class Format, int Matrices>
 struct panel_weights {
   using format = device_panel<Format>;
+  using number = bf16;
   using address = typename Leaf::address;
   static constexpr int matrices = Matrices, depth = 64, row_tiles = Rows / 2 / 16, all_panels = Rows / 16;
   static constexpr bool ragged = false, panels = true;

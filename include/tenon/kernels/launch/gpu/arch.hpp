@@ -15,6 +15,10 @@ namespace atoms::gfx90a {
 struct leaf;
 struct leaf_simulated;
 }  // namespace atoms::gfx90a
+namespace atoms::sm75 {
+struct leaf;
+struct leaf_simulated;
+}  // namespace atoms::sm75
 namespace atoms::sm90a {
 struct leaf;
 struct leaf_simulated;
@@ -31,6 +35,15 @@ namespace atoms::gfx1201 {
 struct leaf;
 struct leaf_simulated;
 }  // namespace atoms::gfx1201
+
+/// NVIDIA's Turing: f16, no copies beside the threads.
+struct sm75 {
+  static constexpr const char* name = "sm_75";
+  static constexpr int number = 75;
+  static constexpr std::size_t shared_limit = 64 * 1024;
+  using leaf = atoms::sm75::leaf;
+  using simulated_leaf = atoms::sm75::leaf_simulated;
+};
 
 /// NVIDIA's Ampere. Its kernels serve every later NVIDIA GPU.
 struct sm80 {

@@ -7,10 +7,10 @@
 
 TENON_KERNELS_BEGIN
 
-/// The words of a product. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
-template <class Leaf>
+/// The words of a product of Numbers: bf16, f16, tf32, std::int8_t or, from sm_89 on, e4m3; on sm_75 f16. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
+template <class Leaf, class Number = bf16>
 using nvidia_matmul = atoms::sm80::matmul_words<Leaf, tuning::sm80::matmul().tokens, tuning::sm80::matmul().rows, tuning::sm80::matmul().stages,
-                                                atoms::sm80::row_weights<Leaf, tuning::sm80::matmul().rows, 128>>;
+                                                atoms::sm80::row_weights<Leaf, tuning::sm80::matmul().rows, 128, Number>>;
 
 /// The tile of a product with weights in panels of Format: what 64 of the depth of a row take decides.
 template <class Format>

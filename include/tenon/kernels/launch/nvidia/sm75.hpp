@@ -1,0 +1,21 @@
+#pragma once
+// Attention and products of f16 on sm_75: the words of sm_80 with tiles of their own. `threads`, `shared_bytes`, `block_rows` and `block_tokens`
+// say how to launch them.
+
+#include <tenon/kernels/atoms/sm80/attention.hpp>
+#include <tenon/kernels/atoms/sm80/matmul.hpp>
+#include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/launch/gpu/matmul.hpp>
+#include <tenon/kernels/tuning/sm75.hpp>
+
+TENON_KERNELS_BEGIN
+
+template <class Leaf, class Problem>
+using sm75_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm75::attention(Problem::dim).warps, tuning::sm75::attention(Problem::dim).row_tiles,
+                                                    tuning::sm75::attention(Problem::dim).keys, f16>;
+
+template <class Leaf>
+using sm75_matmul = atoms::sm80::matmul_words<Leaf, tuning::sm75::matmul().tokens, tuning::sm75::matmul().rows, tuning::sm75::matmul().stages,
+                                              atoms::sm80::row_weights<Leaf, tuning::sm75::matmul().rows, 128, f16>>;
+
+TENON_KERNELS_END
