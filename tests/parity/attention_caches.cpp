@@ -7,17 +7,17 @@ namespace {
 
 using namespace testing;
 
-template <class Number>
+template <class Number, class Machine = cpu>
 void bits_of_rows(const attention_problem& p) {
   const auto mask = causal{} & window{.width = 700};
-  const std::vector<float> whole = attend_laid_out<Number>(cpu({.threads = 1}), p, {}, p.queries, mask);
+  const std::vector<float> whole = attend_laid_out<Number>(Machine({.threads = 1}), p, {}, p.queries, mask);
   for (const index_t page : {index_t{128}, index_t{256}, index_t{16}, index_t{48}, index_t{7}, index_t{100}})
     for (const index_t chunk : {p.queries, index_t{37}}) {
       CAPTURE(page);
       CAPTURE(chunk);
-      CHECK(same_bits(whole, attend_laid_out<Number>(cpu({.threads = chunk == 37 ? 2 : 1}), p, {page, static_cast<unsigned>(page)}, chunk, mask)));
+      CHECK(same_bits(whole, attend_laid_out<Number>(Machine({.threads = chunk == 37 ? 2 : 1}), p, {page, static_cast<unsigned>(page)}, chunk, mask)));
     }
-  CHECK(same_bits(whole, attend_laid_out<Number>(cpu({.threads = 2}), p, {}, 1, mask)));
+  CHECK(same_bits(whole, attend_laid_out<Number>(Machine({.threads = 2}), p, {}, 1, mask)));
 }
 
 }  // namespace
@@ -25,6 +25,10 @@ void bits_of_rows(const attention_problem& p) {
 TEST_CASE("pages of any size change no bit") {
   const attention_problem p({6, 2, 24, 40}, 130, 1100, 77, 3.0f);
   bits_of_rows<float>(p);
+  bits_of_rows<float, cpu_scalar>(attention_problem({6, 2, 24, 40}, 41, 200, 76, 3.0f));
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+  bits_of_rows<bf16, cpu_avx2>(p);
+#endif
   bits_of_rows<bf16>(p);
   bits_of_rows<int8_per_128>(attention_problem({4, 2, 136, 144}, 130, 700, 78, 3.0f));
   bits_of_rows<e4m3_per_128>(p);
