@@ -101,7 +101,7 @@ def nvidia(nvcc, work):
                 loop = main_loop(*basic_blocks(function))
                 kept = [b for b in loop if not rare(b)]
                 ops = Counter(opcode(i) for b in kept for i in b)
-                apart = [d for b in kept for d in distances(b)]
+                apart = distances([i for b in kept for i in b])
                 if ops["HMMA"]:
                     total = sum(ops.values())
                     shares[function.split()[0]] = (f"{ops['HMMA']} of {total} = {100 * ops['HMMA'] / total:.1f} % matrix instructions, "

@@ -29,7 +29,8 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
     int length;
   };
 
-  typename tile::lane_rows q_at, k_at, v_at;
+  typename tile::lane_rows q_at, v_at;
+  typename tile::lane_row k_at;
   copier copy;
   source in;
   int to;
@@ -37,8 +38,8 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   TENON_BOTH TENON_INLINE explicit attention_words(float score_factor)
       : registers(Leaf::uniform(Leaf::thread() / 32) * group_rows, score_factor),
         q_at(Leaf::shared() + static_cast<address>(first_row * tile::row_bytes), lane(), tile::order::rows_first),
-        k_at(Leaf::shared() + q_bytes, lane(), tile::order::chunks_first),
         v_at(Leaf::shared() + q_bytes + block_bytes, lane(), tile::order::rows_first),
+        k_at(Leaf::shared() + q_bytes, lane(), tile::order::chunks_first),
         copy(Leaf::thread()) {}
 
   TENON_BOTH TENON_INLINE int group_row(int) const { return first_row; }
@@ -92,7 +93,7 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   /// s = q k^T, then the score, then the mask.
   template <class Meaning>
   TENON_BOTH TENON_INLINE void multiply(int, block& keys, view_of_block live, int row0, int count, const Meaning& mean) {
-    multiply_rows<Leaf, Number, Dim / 16>(keys.s, q_at, k_at);
+    multiply_rows<Leaf, Number, Dim / 16, 1>(keys.s, q_at, k_at.all());
     this->interpret(keys, live, row0, count, mean);
   }
 

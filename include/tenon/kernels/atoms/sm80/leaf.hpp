@@ -194,6 +194,16 @@ struct leaf {
     return y;
   }
 
+  /// a ^ b, computed at each call: what it gives takes no register in between.
+  __device__ TENON_INLINE static address xor_anew(address a, address b) {
+    address y;
+    asm volatile("xor.b32 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+    return y;
+  }
+  /// Loads that stand before it stay before it. It means nothing: ptxas, which would issue a load as late as it may, moves none across a
+  /// synchronisation of the warp.
+  __device__ TENON_INLINE static void keep_loads_early() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
+
   // ---- products: a [16, k] and b [k, 8] of Number, d [16, 8] of its sums; k fills 32 bytes (fragments.hpp: mma_a, mma_b, mma_d and theirs for
   // numbers of 8 and 32 bits). 9.7.14.5, mma.m16n8k16 of bf16 and f16, m16n8k8 of tf32, m16n8k32 of int8; of e4m3 from sm_89 on
 

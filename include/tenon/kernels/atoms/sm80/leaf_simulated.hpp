@@ -18,6 +18,9 @@ struct leaf_simulated : simulation::leaf<32> {
     simulation::load_matrices<true>(to, row, where);
   }
 
+  static address xor_anew(address a, address b) { return a ^ b; }
+  static void keep_loads_early() {}
+
   static void copy_16(address to, const void* from, site where = site::current()) { simulation::copy_16(to, from, 16, where); }
   static void copy_16(address to, const void* from, int bytes, site where = site::current()) {
     simulation::copy_16(to, from, bytes, where);

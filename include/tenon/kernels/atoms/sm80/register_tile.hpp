@@ -13,23 +13,31 @@ TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
 /// Number: bf16 or f16, of the operands. s = a b^T over 16 Steps columns of a [Tiles x 16] and b [Columns x 8], both row-major: a_at and b_at(row, step) are where this lane's row
-/// of 16 x 16 numbers lies.
-template <class Leaf, class Number, int Steps, int Tiles, int Columns, class A, class B>
+/// of 16 x 16 numbers lies. Ahead, 0 or 1: fragments of a are loaded a step before their products, those of b one fragment.
+template <class Leaf, class Number, int Steps, int Ahead = 0, int Tiles, int Columns, class A, class B>
 TENON_BOTH TENON_INLINE void multiply_rows(float (&s)[Tiles][Columns][4], const A& a_at, const B& b_at) {
-  TENON_UNROLL for (int step = 0; step < Steps; ++step) {
-    std::uint32_t a[Tiles][4];
-    TENON_UNROLL for (int i = 0; i < Tiles; ++i) Leaf::load_matrices(a[i], a_at(16 * i, step));
-    TENON_UNROLL for (int n = 0; n < Columns / 2; ++n) {
-      std::uint32_t b[4];  // columns 0 to 7 and 8 to 15 of rows 0 to 7, then of rows 8 to 15
-      Leaf::load_matrices(b, b_at(16 * n, step));
-      TENON_UNROLL for (int i = 0; i < Tiles; ++i) {
-        if (step == 0) {
-          Leaf::template mma_first<Number>(s[i][2 * n], a[i], b[0], b[1]);
-          Leaf::template mma_first<Number>(s[i][2 * n + 1], a[i], b[2], b[3]);
-        } else {
-          Leaf::template mma<Number>(s[i][2 * n], a[i], b[0], b[1]);
-          Leaf::template mma<Number>(s[i][2 * n + 1], a[i], b[2], b[3]);
-        }
+  constexpr int pairs = Columns / 2;
+  std::uint32_t a[1 + Ahead][Tiles][4], b[1 + Ahead][4];  // b: columns 0 to 7 and 8 to 15 of rows 0 to 7, then of rows 8 to 15
+  const auto load_a = [&](int step) TENON_LAMBDA {
+    TENON_UNROLL for (int i = 0; i < Tiles; ++i) Leaf::load_matrices(a[step % (1 + Ahead)][i], a_at(16 * i, step));
+  };
+  const auto load_b = [&](int at) TENON_LAMBDA { Leaf::load_matrices(b[at % (1 + Ahead)], b_at(at % pairs * 16, at / pairs)); };
+  if constexpr (Ahead == 1) load_a(0), load_b(0);
+  TENON_UNROLL for (int at = 0; at < Steps * pairs; ++at) {
+    const int step = at / pairs, n = at % pairs;
+    if (n == 0 && step + Ahead < Steps) load_a(step + Ahead);
+    if (at + Ahead < Steps * pairs) load_b(at + Ahead);
+    if constexpr (Ahead == 1)
+      if (n == 0) Leaf::keep_loads_early();
+    const std::uint32_t(&right)[4] = b[at % (1 + Ahead)];
+    TENON_UNROLL for (int i = 0; i < Tiles; ++i) {
+      const std::uint32_t(&left)[4] = a[step % (1 + Ahead)][i];
+      if (step == 0) {
+        Leaf::template mma_first<Number>(s[i][2 * n], left, right[0], right[1]);
+        Leaf::template mma_first<Number>(s[i][2 * n + 1], left, right[2], right[3]);
+      } else {
+        Leaf::template mma<Number>(s[i][2 * n], left, right[0], right[1]);
+        Leaf::template mma<Number>(s[i][2 * n + 1], left, right[2], right[3]);
       }
     }
   }

@@ -26,6 +26,7 @@ struct shared_tile {
   /// The addresses that this lane gives to ldmatrix. Four registers reach all of the tile; the rest of an address is a constant.
   struct lane_rows {
     address at[4];
+    TENON_BOTH TENON_INLINE explicit lane_rows(const address (&places)[4]) : at{places[0], places[1], places[2], places[3]} {}
     TENON_BOTH TENON_INLINE lane_rows(address tile, int lane, order how) {
       const int low = lane / 8 % 2, high = lane / 16;
       for (int i = 0; i < 4; ++i)
@@ -35,6 +36,13 @@ struct shared_tile {
     TENON_BOTH TENON_INLINE address operator()(int row, int step) const {
       return at[step % 4] + static_cast<address>(row * row_bytes + step / 4 * 128);
     }
+  };
+
+  /// The same in one register until `all` are asked for, which costs three instructions each time.
+  struct lane_row {
+    address at;
+    TENON_BOTH TENON_INLINE lane_row(address tile, int lane, order how) : at(lane_rows(tile, lane, how).at[0]) {}
+    TENON_BOTH TENON_INLINE lane_rows all() const { return lane_rows({at, Leaf::xor_anew(at, 32), Leaf::xor_anew(at, 64), Leaf::xor_anew(at, 96)}); }
   };
 
   /// This thread's share of a copy of Rows rows from a row-major matrix, by all Threads of the block.
