@@ -1,0 +1,121 @@
+// What models do row by row on a GPU, broken in every way that touches it, and each break caught.
+#include "breaks.hpp"
+#include "device_case.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <tenon/kernels/reference/norm.hpp>
+
+namespace {
+
+using namespace tenon;
+using namespace tenon::testing;
+using enum mutation;
+
+/// The simulated sm_80, whose launch functions run on a leaf that slips.
+struct slipping : simulated<sm80> {
+  using leaf = mutating_sm80;
+  explicit slipping(const simulated<sm80>& of) : simulated<sm80>(of) {}
+};
+
+double distance_of_norm(const slipping& machine, index_t width_told) {
+  constexpr index_t width = 1100;
+  const auto x = noise(2 * width), gain = noise(width, 2);
+  const device_numbers on_x(machine, x), on_gain(machine, gain);
+  const device_numbers<slipping, float> out(machine, x.size());
+  const auto exact = doubles(x), exact_gain = doubles(gain);
+  std::vector<double> want(x.size());
+  reference::rms_norm(view<const double, 2>(exact.data(), 2, width), exact_gain.data(), 1e-5, view<double, 2>(want.data(), 2, width));
+  view<float, 2> in(on_x.data(), 2, width_told), to(out.data(), 2, width_told);
+  in.stride[0] = to.stride[0] = width;
+  rms_norm(machine, in, on_gain.data(), 1e-5f, to);
+  return apart(out.host(), want) * 1e4;  // what is asked of a norm is that much more than of bf16
+}
+
+double distance_of_append(const slipping& machine, std::int32_t position) {
+  constexpr index_t capacity = 4;
+  const device_numbers<slipping, bf16> memory(machine, static_cast<std::size_t>(2 * capacity * 64));
+  device_cache<1, 1, 64> cache{.data = reinterpret_cast<std::byte*>(memory.data()), .capacity = capacity};
+  const auto k = noise(2 * 64, 7), v = noise(2 * 64, 8);
+  const device_numbers on_k(machine, k), on_v(machine, v);
+  const device_numbers place(machine, std::vector<std::int32_t>{position, position + 2});
+  append(machine, cache, view<const float, 3>(on_k.data(), 2, 1, 64), view<const float, 3>(on_v.data(), 2, 1, 64), device_place{2, place.data()});
+  double off = 0;
+  for (index_t i = 0; i < 2 * 64; ++i) {
+    off += cache.keys()[2 * 64 + i] == bf16(k[static_cast<std::size_t>(i)]) ? 0 : 1;
+    off += cache.values()[2 * 64 + i] == bf16(v[static_cast<std::size_t>(i)]) ? 0 : 1;
+  }
+  return off;
+}
+
+double distance_of_largest(const slipping& machine, int k) {
+  constexpr index_t count = 1300;
+  auto logits = noise(count);
+  for (float& x : logits) x = std::round(x * 4) / 4;
+  logits[37] = 9;  // the largest, which the 10th thread sees
+  const device_numbers on(machine, logits);
+  const device_numbers<slipping, std::int32_t> tokens(machine, 40), best(machine, 1);
+  const device_numbers<slipping, float> values(machine, 40);
+  largest(machine, view<const float, 2>(on.data(), 1, count), k, tokens.data(), values.data());
+  argmax(machine, view<const float, 2>(on.data(), 1, count), best.data());
+  std::vector<std::int32_t> want(count);
+  std::iota(want.begin(), want.end(), 0);
+  std::stable_sort(want.begin(), want.end(), [&](int a, int b) { return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)]; });
+  double off = best.data()[0] == want[0] ? 0 : 1;
+  want.resize(40);
+  std::sort(want.begin(), want.end());
+  for (std::size_t i = 0; i < want.size(); ++i) off += tokens.data()[i] == want[i] ? 0 : 1;
+  return off;
+}
+
+template <class F>
+auto broken(F&& f) {
+  return [f](const break_row& row) { return caught_by<sm80>(row.wrong, [&](const auto& machine) { return f(slipping(machine)); }); };
+}
+
+TEST_CASE("every break of a norm shows") {
+  const auto run = broken([](const slipping& machine) { return distance_of_norm(machine, 1100); });
+  REQUIRE(run({}).empty());
+  const break_row slips[] = {
+      {"the barrier left out", {drop_barrier, 0}},
+      {"the shuffle of 16 left out", {skip_shuffle, 16}},
+      {"the shuffle of 1 left out", {skip_shuffle, 1}},
+      {"a shuffle that one lane does not reach", {one_lane_leaves}},
+      {"results stored one access further", {store_elsewhere}},
+  };
+  require_caught(slips, run);
+  CHECK(!broken([](const slipping& machine) { return distance_of_norm(machine, 1099); })({}).empty());
+}
+
+TEST_CASE("every break of appending shows") {
+  const auto run = broken([](const slipping& machine) { return distance_of_append(machine, 2); });
+  REQUIRE(run({}).empty());
+  const break_row slips[] = {
+      {"numbers packed the wrong way round", {swap_packed}},
+      {"numbers rounded towards zero", {truncate_packed}},
+      {"keys stored one access further", {store_elsewhere}},
+  };
+  require_caught(slips, run);
+  CHECK(!broken([](const slipping& machine) { return distance_of_append(machine, 1); })({}).empty());
+  CHECK(!broken([](const slipping& machine) { return distance_of_append(machine, 3); })({}).empty());
+}
+
+TEST_CASE("every break of choosing among logits shows") {
+  const auto run = broken([](const slipping& machine) { return distance_of_largest(machine, 40); });
+  REQUIRE(run({}).empty());
+  const break_row slips[] = {
+      {"the 1st barrier left out", {drop_barrier, 0}},
+      {"the 20th barrier left out", {drop_barrier, 19}},
+      {"the 36th barrier left out", {drop_barrier, 35}},
+      {"shuffles of counts left out", {skip_packed_shuffle}},
+      {"the shuffle of 8 left out", {skip_shuffle, 8}},
+      {"a shuffle that one lane does not reach", {one_lane_leaves}},
+      {"results stored one access further", {store_elsewhere}},
+      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
+  };
+  require_caught(slips, run);
+  CHECK(!broken([](const slipping& machine) { return distance_of_largest(machine, 39); })({}).empty());
+}
+
+}  // namespace
