@@ -7,10 +7,7 @@
 #include <random>
 #include <vector>
 
-#include <tenon/kernels/launch/amd/words.hpp>
-#include <tenon/kernels/launch/gpu.hpp>
-#include <tenon/kernels/launch/nvidia/words.hpp>
-#include <tenon/kernels/launch/simulated.hpp>
+#include <tenon/kernels/launch/simulated_gpus.hpp>
 
 // The architectures that a file of tests is run on: another file may include it for others.
 #if !defined(TENON_TEST_ARCHS)

@@ -6,10 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <tenon/kernels/launch/amd/words.hpp>
-#include <tenon/kernels/launch/gpu.hpp>
-#include <tenon/kernels/launch/nvidia/words.hpp>
-#include <tenon/kernels/launch/simulated.hpp>
+#include <tenon/kernels/launch/simulated_gpus.hpp>
 #include <tenon/model/load.hpp>
 #include <tenon/runtime/generate.hpp>
 
