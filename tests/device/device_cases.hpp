@@ -173,11 +173,23 @@ TEST_CASE("copies, fills and launches keep their order, each on its device") {
   fake::reset({{"First", numbers[1]}, {"Second", numbers[1]}});
   const auto first = machine(0), second = machine(1);
   auto here = first.array<int>(2), there = second.array<int>(2, placed::unified);
+  const auto last_call = [] { return fake::now().calls.back(); };
   first.fill(here.data(), 1, sizeof(int));
+  CHECK(last_call() == call("MemsetAsync@0"));
+  second.copy(there.data(), there.data() + 1, 0);  // nothing
   first.launch({2, 3, 1}, {32}, 0, adds{here.data(), 10});
+  CHECK(last_call() == call("LaunchKernel@0"));
   second.copy(there.data(), here.data(), sizeof(int));
+  CHECK(last_call() == call("MemcpyAsync@1"));
+  first.copy(here.data() + 1, here.data(), sizeof(int));
+  CHECK(last_call() == call("MemcpyAsync@0"));
   second.launch({1, 1, 1}, {32}, 0, doubles{there.data()});
+  const auto reached = first.mark();
+  CHECK(last_call() == call("EventRecord@0"));
+  second.after(reached);
+  CHECK(last_call() == call("StreamWaitEvent@1"));
   first.synchronize();
+  CHECK(last_call() == call("StreamSynchronize@0"));
   CHECK(read(first, here.data()) == 0x01010101 + 60);
   CHECK(read(second, there.data()) == 2 * (0x01010101 + 60));
   REQUIRE(fake::now().launches.size() == 2);

@@ -240,6 +240,8 @@ int create(const char* call, T** to, std::set<T*>& all) {
 template <class T>
 int destroy(const char* call, T* at, std::set<T*>& all) {
   if (const int code = begin(call, true)) return code;
+  if constexpr (requires { at->recording; })
+    if (all.count(at) == 1 && at->recording) return fault(capture_unsupported);
   if (all.erase(at) == 0) return fault(invalid_handle);
   delete at;
   return fine;

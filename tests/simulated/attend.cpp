@@ -43,6 +43,27 @@ TEST_CASE_TEMPLATE("attend on a simulated GPU is the reference, from any number 
   CHECK(std::sqrt(apart / size) <= 5e-3);
 }
 
+TEST_CASE("the log of the softmax's denominator, without its sink, is the processor's") {
+  constexpr index_t queries = 9, keys = 40, heads = 2, dim = 64;
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  std::vector<bf16> q(queries * heads * dim), k(keys * heads * dim), v(k.size());
+  for (auto* all : {&q, &k, &v})
+    for (bf16& x : *all) x = bf16(normal(random));
+  const float logits[heads] = {1.5f, -0.5f};
+  std::vector<float> out(q.size()), sums(queries * heads), want_out(q.size()), want(sums.size());
+  const auto run = [&](const auto& machine, std::vector<float>& to, std::vector<float>& log_sum_exp) {
+    attend(machine, view(q.data(), 1, queries, heads, dim), view(k.data(), 1, keys, heads, dim), view(v.data(), 1, keys, heads, dim), view(to.data(), 1, queries, heads, dim), causal{}, scaled{},
+           sink{.logits = logits}, fixed_split{}, view(log_sum_exp.data(), 1, queries, heads));
+  };
+  const simulated<sm80> machine;
+  run(machine, out, sums);
+  CHECK(machine.report().clean());
+  run(cpu(), want_out, want);
+  for (std::size_t i = 0; i < sums.size(); ++i) CHECK(std::fabs(sums[i] - want[i]) <= 1e-4f);
+  for (std::size_t i = 0; i < out.size(); ++i) CHECK(std::fabs(out[i] - want_out[i]) <= 2e-2f);
+}
+
 TEST_CASE("shapes that do not fit are refused") {
   const simulated<sm80> machine;
   std::vector<float> some(4 * 64);

@@ -2,6 +2,7 @@
 // Everything of AMD's GPUs, for .hip files: with_arch(amd{0}, f) calls f with a machine that launch functions and models take.
 
 #include <tenon/kernels/launch/gpu.hpp>
+#include <tenon/kernels/launch/gpu/attend_views.hpp>
 #include <tenon/kernels/launch/gpu/graph.hpp>
 #include <tenon/kernels/launch/amd/launch.hpp>
 #include <tenon/kernels/launch/amd/words.hpp>
