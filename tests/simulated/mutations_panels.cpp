@@ -1,6 +1,7 @@
 // Breaks the products with weights in panels in one place at a time, below unchanged words or in what the kernels are given, and requires
 // every break to show.
 #include <tenon/kernels/launch/amd/matmul.hpp>
+#include <tenon/kernels/launch/gpu/few_tokens.hpp>
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 #include "breaks.hpp"
@@ -95,6 +96,50 @@ TEST_CASE("every break of the products of gfx942 with stored weights shows") {
   };
   require_caught(slips, [&](const break_row& row) { return b.run(row.wrong); });
   b.changes_show();
+}
+
+TEST_CASE_TEMPLATE("every break of the products of few tokens shows", Arch, sm80, gfx942) {
+  using leaf = std::conditional_t<std::is_same_v<Arch, sm80>, mutating_sm80, mutating_amd<gfx942>>;
+  using body = few_tokens_body<leaf, panel::q4_0, 4, 1, float, added>;
+  std::mt19937 random(10);
+  stored_case c(storage::q4_0, 3, 40, 1120, random);
+  const auto want = c.want(false);
+  const auto run = [&](slip wrong, int less_shared, void (*change)(body&)) {
+    return caught_by<Arch>(wrong, [&](const auto& machine) {
+      c.show(machine);
+      body b{};
+      b.x = c.x.data(), b.w[0] = c.panels.data(), b.x_stride = c.depth, b.pitch = static_cast<index_t>(c.panel_pitch), b.depth = c.depth, b.wide = true;
+      b.sink = {c.out.data(), c.bias.data(), nullptr, c.tokens, c.rows, c.rows, 0, {}};
+      change(b);
+      machine.launch({3, 1, 1}, {body::threads}, static_cast<std::size_t>(body::shared_bytes - less_shared), b);
+      return matmul_cases::relative_l2(c.out, want);
+    });
+  };
+  REQUIRE(run({}, 0, [](body&) {}).empty());
+  const break_row slips[] = {
+      {"the barrier left out", {drop_barrier, 0}},
+      {"a barrier left out by one warp", {drop_barrier_once, 0}},
+      {"the shuffle of 4 left out", {skip_shuffle, 4}},
+      {"the shuffle of 16 with the wrong lane", {wrong_shuffle, 16}},
+      {"the bytes of quanta taken by their neighbours", {wrong_byte}},
+      {"sums stored elsewhere in shared memory", {store_shared_elsewhere}},
+      {"sums loaded from elsewhere in shared memory", {load_shared_elsewhere}},
+      {"results stored one access further", {store_elsewhere}},
+      {"a warp's number taken per lane", {own_uniform}},
+  };
+  require_caught(slips, [&](const break_row& row) { return run(row.wrong, 0, [](body&) {}); });
+  const struct {
+    const char* says;
+    int less_shared;
+    void (*change)(body&);
+  } changes[] = {
+      {"16 bytes of shared memory too few", 16, [](body&) {}},
+      {"a depth of a block less", 0, [](body& b) { b.depth -= 32; }},
+      {"panels that lie further apart", 0, [](body& b) { b.pitch += 64; }},
+      {"a token too many", 0, [](body& b) { ++b.sink.tokens; }},
+      {"the wrong stride of x", 0, [](body& b) { b.x_stride += 4; }},
+  };
+  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // few tokens, which take operands as they are, and more, which round them to bf16.
 #include "device_case.hpp"
 
+#include <tenon/kernels/launch/gpu/embed.hpp>
 #include <tenon/kernels/reference/gate.hpp>
 
 #include "../parity/matmul_cases.hpp"
@@ -88,6 +89,28 @@ TEST_CASE("a gated product, wider and narrower than its depth, of one storage an
       std::vector<double> want(opened.size());
       reference::open_gate(swiglu{}, view<const double, 2>(opening.data(), tokens, hidden), view<const double, 2>(opened.data(), tokens, hidden), view<double, 2>(want.data(), tokens, hidden));
       CHECK(apart(out.host(), want) < 2e-5);
+    }
+  });
+}
+
+TEST_CASE("rows of a packed head are embeddings, in every storage") {
+  on_simulated_gpus([](const auto& machine) {
+    using machine_type = std::remove_cvref_t<decltype(machine)>;
+    for (const storage kind : every_storage) {
+      CAPTURE(std::string(name(kind)));
+      const index_t rows = 37, width = block_values(kind) == 1 ? 101 : 2 * block_values(kind);
+      const weights<machine_type> w(machine, kind, rows, width, 4);
+      const std::vector<std::int32_t> chosen{0, 36, 17, 16, 15};
+      const device_numbers tokens(machine, chosen);
+      const device_numbers<machine_type, float> out(machine, chosen.size() * static_cast<std::size_t>(width));
+      embed(machine, lookup_table(machine, w.of.stored, &w.packed, nullptr), tokens.data(), view<float, 2>(out.data(), 5, width));
+      std::vector<double> want;
+      std::vector<float> row(static_cast<std::size_t>(width));
+      for (const std::int32_t token : chosen) {
+        w.of.stored.decode_row(token, row.data());
+        for (const float value : row) want.push_back(static_cast<double>(w.packed.kind == storage::bf16 ? static_cast<float>(bf16(value)) : value));
+      }
+      CHECK(apart(out.host(), want) < 2e-6);
     }
   });
 }
