@@ -169,7 +169,7 @@ def amd(work):
                 fact = lambda key: re.search(rf"\.{key}: +(\S+)", kernel)[1]
                 accumulators = re.match(r"agpr_count: +(\d+)", kernel)
                 name = fact("symbol").removesuffix(".kd")
-                print(f"{arch:7} {name:24} {fact('vgpr_count'):>4} registers{f', of which {accumulators[1]} accumulators' if accumulators else ''}; "
+                print(f"{arch:7} {name:24} {fact('vgpr_count'):>4} registers{f', of which {accumulators[1]} accumulators' if accumulators and accumulators[1] != '0' else ''}; "
                       f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch; {shares.get(name, '')}")
 
 

@@ -30,34 +30,13 @@ void check_attention_breaks(std::span<const break_row> own) {
   // 40 queries of 150 keys: three blocks of keys, the last ragged, rows beyond the last.
   attention_case<windowed_problem> c{{1, 1, 1, 40, 150}, {.width = 70}};
   const std::vector<double> want = c.reference();
-  const auto run = [&](slip wrong, int less_shared, auto&& change) {
-    return caught_by<Arch>(wrong, [&](const auto& machine) {
-      arguments a = c.arguments();
-      change(a);
-      c.template run<leaf, words>(machine, a, words::shared_bytes - less_shared);
-      return c.distance(want);
-    });
-  };
-  const auto same = [](arguments&) {};
-  REQUIRE(run({}, 0, same).empty());
-
   const break_row slips[] = {
       {"sums exchanged in a late product", {swap_sums, kernels::late_product}},
       {"sums begun anew in a late product", {first_for_all, kernels::late_product}},
       {"the shuffle left out", {skip_shuffle, kernels::shuffled}},
       {"the shuffle with the wrong lane", {wrong_shuffle, kernels::shuffled}},
   };
-  const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
-  require_caught(slips_anywhere, caught);
-  require_caught(slips, caught);
-  if constexpr (std::is_same_v<Arch, sm80>) require_caught(slips_of_copies, caught);
-  require_caught(own, caught);
-
-  const struct {
-    const char* says;
-    int less_shared;
-    void (*change)(arguments&);
-  } changes[] = {
+  const change_row<arguments> changes[] = {
       {"16 bytes of shared memory too few", 16, [](arguments&) {}},
       {"a mask one key too wide", 0, [](arguments& a) { ++a.mask.width; }},
       {"a mask one key too narrow", 0, [](arguments& a) { --a.mask.width; }},
@@ -67,7 +46,8 @@ void check_attention_breaks(std::span<const break_row> own) {
       {"the wrong stride of q", 0, [](arguments& a) { a.q_query += 8; }},
       {"the wrong scale", 0, [](arguments& a) { a.score.factor = 0.12f; }},
   };
-  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
+  constexpr std::size_t copies = std::is_same_v<Arch, sm80> ? std::size(slips_of_copies) : 0;
+  require_breaks_caught<Arch, leaf, words>(c, [&] { return c.distance(want); }, changes, slips_anywhere, slips, std::span(slips_of_copies).first(copies), own);
 }
 
 }  // namespace tenon::testing

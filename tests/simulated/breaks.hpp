@@ -81,4 +81,30 @@ void require_caught(const auto& rows, Run&& run) {
   }
 }
 
+/// A break in what a kernel is given.
+template <class Arguments>
+struct change_row {
+  const char* says;
+  int less_shared;
+  void (*change)(Arguments&);
+};
+
+/// Requires that the kernel of `c` over Words, on Arch, is right, and that every break of it is caught. distance(): of its result.
+template <class Arch, class Leaf, class Words>
+void require_breaks_caught(auto& c, auto&& distance, const auto& changes, const auto&... slips) {
+  const auto run = [&](slip wrong, int less_shared, auto&& change) {
+    return caught_by<Arch>(wrong, [&](const auto& machine) {
+      auto a = c.arguments();
+      change(a);
+      c.template run<Leaf, Words>(machine, a, Words::shared_bytes - less_shared);
+      return distance();
+    });
+  };
+  const auto same = [](auto&) {};
+  REQUIRE(run({}, 0, same).empty());
+  const auto slipped = [&](const break_row& row) { return run(row.wrong, 0, same); };
+  (require_caught(slips, slipped), ...);
+  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
+}
+
 }  // namespace tenon::testing

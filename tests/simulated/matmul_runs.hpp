@@ -58,16 +58,6 @@ void check_matmul_breaks(std::span<const break_row> own) {
   using enum mutation;
   matmul_case<to_float> c(40, 70, 204, true);
   c.read_at_once = kernels::read_at_once;
-  const auto run = [&](slip wrong, int less_shared, auto&& change) {
-    return caught_by<Arch>(wrong, [&](const auto& machine) {
-      arguments a = c.arguments();
-      change(a);
-      c.template run<leaf, words>(machine, a, words::shared_bytes - less_shared);
-      return c.distance();
-    });
-  };
-  const auto same = [](arguments&) {};
-  REQUIRE(run({}, 0, same).empty());
   const break_row slips[] = {
       {"the 1st barrier left out", {drop_barrier, 0}},
       {"the 2nd barrier left out", {drop_barrier, 1}},
@@ -79,20 +69,13 @@ void check_matmul_breaks(std::span<const break_row> own) {
       {"results stored one access further", {store_elsewhere}},
       {"a warp's number taken per lane", {own_uniform}},
   };
-  const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
-  require_caught(slips, caught);
-  require_caught(own, caught);
-  const struct {
-    const char* says;
-    int less_shared;
-    void (*change)(arguments&);
-  } changes[] = {
+  const change_row<arguments> changes[] = {
       {"half of shared memory", words::shared_bytes / 2, [](arguments&) {}},
       {"a depth of one less", 0, [](arguments& a) { --a.depth; }},
       {"a token too many", 0, [](arguments& a) { ++a.tokens; }},
       {"no bias", 0, [](arguments& a) { a.bias = nullptr; }},
   };
-  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
+  require_breaks_caught<Arch, leaf, words>(c, [&] { return c.distance(); }, changes, slips, own);
 }
 
 }  // namespace tenon::testing

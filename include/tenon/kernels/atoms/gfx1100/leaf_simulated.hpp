@@ -1,23 +1,15 @@
 #pragma once
 // The leaf of gfx1100 executed on a processor: the same names as leaf.hpp, over the simulated machine.
 
-#include <tenon/kernels/atoms/amd/numbers.hpp>
+#include <tenon/kernels/atoms/amd/wave_simulated.hpp>
 #include <tenon/kernels/atoms/gfx1100/fragments.hpp>
-#include <tenon/kernels/atoms/simulated/mfma_wmma.hpp>
-#include <tenon/kernels/atoms/simulated/leaf.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::gfx1100 {
 
-struct leaf_simulated : simulation::leaf<32>, amd::ocp_numbers, fragments::gfx1100::matrices {
+struct leaf_simulated : amd::wave_simulated<32>, amd::ocp_numbers, fragments::gfx1100::matrices {
   static constexpr const char* name = "simulated gfx1100";
-  using site = simulation::site;
 
-  static void in_steps() {}
-  template <class Number>
-  static std::uint32_t pack_weights(float low, float high) {
-    return pack<Number>(low, high);
-  }
   template <class Number>
   static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
     using namespace simulation;

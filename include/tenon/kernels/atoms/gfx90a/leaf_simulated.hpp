@@ -1,23 +1,15 @@
 #pragma once
 // The leaf of gfx90a executed on a processor: the same names as leaf.hpp, over the simulated machine.
 
-#include <tenon/kernels/atoms/amd/numbers.hpp>
+#include <tenon/kernels/atoms/amd/wave_simulated.hpp>
 #include <tenon/kernels/atoms/gfx90a/fragments.hpp>
-#include <tenon/kernels/atoms/simulated/mfma_wmma.hpp>
-#include <tenon/kernels/atoms/simulated/leaf.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::gfx90a {
 
-struct leaf_simulated : simulation::leaf<64>, amd::ocp_numbers, fragments::gfx90a::matrices {
+struct leaf_simulated : amd::wave_simulated<64>, amd::ocp_numbers, fragments::gfx90a::matrices {
   static constexpr const char* name = "simulated gfx90a";
-  using site = simulation::site;
 
-  static void in_steps() {}
-  template <class Number>
-  static std::uint32_t pack_weights(float low, float high) {
-    return pack<Number>(low, high);
-  }
   template <class Number>
   static void multiply(sums<Number>& d, const operand& a, const operand& b, site where = site::current()) {
     using namespace simulation;
