@@ -1,8 +1,6 @@
 // Linear attention on GPUs, executed: prompts in chunks, then token by token from the state that they left, against the reference in double.
 #include <doctest/doctest.h>
 
-#include <tenon/kernels/launch/nvidia/linear_attention.hpp>
-
 #include "../gpu/linear_attention_problems.hpp"
 #include "../support/gpu_linear_case.hpp"
 #include "attention_case.hpp"
@@ -30,9 +28,9 @@ void give(const Machine& machine, linear_case<Problem>& c) {
   machine.writable(c.out.data(), c.out.bytes(), c.out.name);
   machine.writable(c.state.data(), c.state.bytes(), c.state.name);
 }
-template <class Leaf, class Machine, class Problem>
-void chunks(const Machine& machine, const linear_attention_arguments<Problem>& a, int batch, int less_shared = 0) {
-  using words = nvidia_linear_attention<Leaf, Problem>;
+template <class Leaf, class Arch, class Problem>
+void chunks(const simulated<Arch>& machine, const linear_attention_arguments<Problem>& a, int batch, int less_shared = 0) {
+  using words = typename kernels_of<Arch>::template linear_attention<Leaf, Problem>;
   machine.launch({a.call.heads, batch}, {words::threads}, static_cast<std::size_t>(words::shared_bytes - less_shared), linear_attention_body<Leaf, words, Problem>{a});
 }
 template <class Leaf, class Machine, class Problem>
@@ -42,13 +40,13 @@ void step(const Machine& machine, const linear_attention_arguments<Problem>& a, 
 }
 
 /// All in one launch; and, where masks allow it, in two, the second from the state of the first.
-template <class Problem>
+template <class Arch, class Problem>
 void check_chunks(linear_case<Problem> c, int first = 0) {
-  using leaf = simulated<sm80>::leaf;
+  using leaf = typename simulated<Arch>::leaf;
   CAPTURE(c.of.queries);
   CAPTURE(c.of.keys);
   for (const order& o : orders) {
-    const simulated<sm80> machine({.schedule = o.schedule, .seed = 11, .copies = o.copies});
+    const simulated<Arch> machine({.schedule = o.schedule, .seed = 11, .copies = o.copies});
     give(machine, c);
     if (first == 0) {
       chunks<leaf>(machine, c.arguments(0, c.of.keys, c.of.queries, false, false), c.of.batch);
@@ -63,14 +61,14 @@ void check_chunks(linear_case<Problem> c, int first = 0) {
   }
 }
 
-TEST_CASE("prompts in chunks on sm_80") {
-  for (const linear_sizes s : {linear_sizes{1, 1, 1, 1, 1}, {2, 2, 2, 64, 64}, {1, 1, 1, 130, 130}, {1, 1, 1, 20, 150}, {1, 1, 1, 90, 70}}) check_chunks(linear_case<linear_causal_64>(s, {}));
-  check_chunks(linear_case<linear_causal_128>({1, 1, 1, 70, 100}, {}));
+TEST_CASE_TEMPLATE("prompts in chunks", Arch, sm80, gfx942) {
+  for (const linear_sizes s : {linear_sizes{1, 1, 1, 1, 1}, {2, 2, 2, 64, 64}, {1, 1, 1, 130, 130}, {1, 1, 1, 20, 150}, {1, 1, 1, 90, 70}}) check_chunks<Arch>(linear_case<linear_causal_64>(s, {}));
+  check_chunks<Arch>(linear_case<linear_causal_128>({1, 1, 1, 70, 100}, {}));
   const std::vector<std::int32_t> lengths{100, 37};
-  check_chunks(linear_case<linear_padded_64>({2, 4, 2, 40, 100}, {lengths.data()}));
+  check_chunks<Arch>(linear_case<linear_padded_64>({2, 4, 2, 40, 100}, {lengths.data()}));
 }
 
-TEST_CASE("the second half of a prompt from the state of the first") { check_chunks(linear_case<linear_causal_64>({1, 1, 1, 150, 150}, {}), 90); }
+TEST_CASE_TEMPLATE("the second half of a prompt from the state of the first", Arch, sm80, gfx942) { check_chunks<Arch>(linear_case<linear_causal_64>({1, 1, 1, 150, 150}, {}), 90); }
 
 struct grouped : linear_causal_64 {
   static constexpr int group = 3;
@@ -87,15 +85,15 @@ TEST_CASE_TEMPLATE("decoding token by token", Arch, sm80, gfx942, gfx1100) {
   CHECK(c.distance() <= 2e-3);  // the rounding of the output
 }
 
-TEST_CASE("every break of the kernel for chunks shows") {
+TEST_CASE_TEMPLATE("every break of the kernel for chunks shows", Arch, sm80, gfx942) {
   using enum mutation;
   linear_case<linear_causal_64> c({1, 1, 1, 100, 130}, {});
   const auto run = [&](slip wrong, int less_shared, auto&& change) {
-    return caught_by<sm80>(wrong, [&](const auto& machine) {
+    return caught_by<Arch>(wrong, [&](const auto& machine) {
       give(machine, c);
       auto a = c.arguments(0, c.of.keys, c.of.queries, false, false);
       change(a);
-      chunks<mutating_sm80>(machine, a, 1, less_shared);
+      chunks<typename kernels_of<Arch>::broken>(machine, a, 1, less_shared);
       return c.distance();
     });
   };
@@ -113,19 +111,30 @@ TEST_CASE("every break of the kernel for chunks shows") {
       {"a barrier too many in one warp", {extra_barrier, 2}},
       {"the left operand's registers exchanged", {swap_left}},
       {"the right operand's registers exchanged", {swap_right}},
-      {"sums exchanged in the 45th product", {swap_sums, 44}},
-      {"sums begun anew in the 90th product", {first_for_all, 89}},
-      {"the registers of matrix loads exchanged", {swap_loaded}},
-      {"transposed loads for straight ones", {transpose_loaded}},
-      {"the wrong swizzle in loads", {wrong_swizzle}},
-      {"no swizzle", {no_swizzle}},
       {"numbers packed the wrong way round", {swap_packed}},
       {"e^x for 2^x", {wrong_exponent}},
       {"results stored one access further", {store_elsewhere}},
       {"stores elsewhere in shared memory", {store_shared_elsewhere}},
       {"a warp's number taken per lane", {own_uniform}},
   };
-  require_caught(slips, [&](const break_row& row) { return run(row.wrong, 0, same); });
+  const break_row of_sm80[] = {
+      {"sums exchanged in the 45th product", {swap_sums, 44}},
+      {"sums begun anew in the 90th product", {first_for_all, 89}},
+      {"the registers of matrix loads exchanged", {swap_loaded}},
+      {"transposed loads for straight ones", {transpose_loaded}},
+      {"the wrong swizzle in loads", {wrong_swizzle}},
+      {"no swizzle", {no_swizzle}},
+  };
+  const break_row of_gfx942[] = {
+      {"sums exchanged in the 13th product", {swap_sums, 12}},
+      {"sums begun anew in the 20th product", {first_for_all, 19}},
+  };
+  const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
+  require_caught(slips, caught);
+  if constexpr (std::is_same_v<Arch, sm80>)
+    require_caught(of_sm80, caught);
+  else
+    require_caught(of_gfx942, caught);
   const struct {
     const char* says;
     int less_shared;

@@ -2,8 +2,10 @@
 // The simulated GPUs as tests see them: their words, and their leaf with slips.
 
 #include <tenon/kernels/launch/amd/attention_backward.hpp>
+#include <tenon/kernels/launch/amd/linear_attention.hpp>
 #include <tenon/kernels/launch/amd/words.hpp>
 #include <tenon/kernels/launch/nvidia/attention_backward.hpp>
+#include <tenon/kernels/launch/nvidia/linear_attention.hpp>
 #include <tenon/kernels/launch/nvidia/sm75.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
@@ -21,6 +23,8 @@ struct kernels_of : words_of<Arch> {
   template <class Leaf, class Problem>
   using backward_rows = amd_attention_backward_rows<Leaf, Problem>;
   template <class Leaf, class Problem>
+  using linear_attention = amd_linear_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
   using matmul = amd_matmul<Leaf, problem_number<Problem>>;
   static constexpr int read_at_once = 16;  ///< bytes of a row that products read whole, where its end is
   static constexpr int late_product = 13;  ///< matrix instructions before one whose break must show
@@ -35,6 +39,8 @@ struct kernels_of<sm80> : words_of<sm80> {
   using backward_keys = nvidia_attention_backward_keys<Leaf, Problem>;
   template <class Leaf, class Problem>
   using backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using linear_attention = nvidia_linear_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
   using matmul = nvidia_matmul<Leaf, problem_number<Problem>>;
   static constexpr int read_at_once = 1;

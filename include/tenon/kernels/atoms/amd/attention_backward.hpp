@@ -203,17 +203,8 @@ struct attention_backward_words {
   TENON_BOTH TENON_INLINE void arrive() const {
     const int dim = Leaf::thread() % (Dim / 2) * 2, group = Leaf::thread() / (Dim / 2);
     TENON_UNROLL for (int which = 0; which < 2; ++which) {
-      const address straight = Leaf::shared() + (which == 0 ? 0 : straight_bytes) + static_cast<address>(2 * dim);
-      TENON_UNROLL for (int i = 0; i < 8; ++i) Leaf::store_shared(straight + lane_tile::straight_place(lane_tile::row_of_group(group, i)), coming[which][i]);
-      if (which == 1 && !of_keys) continue;
-      const address crossed = Leaf::shared() + crossed_at + (which == 0 ? 0 : crossed_bytes);
-      bits128 low, high;  // of 8 rows
-      TENON_UNROLL for (int i = 0; i < 4; ++i) {
-        const std::uint32_t even = coming[which][2 * i], odd = coming[which][2 * i + 1];
-        low.word[i] = (even & 0xffffu) | odd << 16, high.word[i] = even >> 16 | (odd & 0xffff0000u);
-      }
-      Leaf::store_shared(crossed + lane_tile::crossed_place(group, dim), low);
-      Leaf::store_shared(crossed + lane_tile::crossed_place(group, dim + 1), high);
+      lane_tile::store_straight(Leaf::shared() + (which == 0 ? 0 : straight_bytes), group, dim, coming[which]);
+      if (which == 0 || of_keys) lane_tile::store_crossed(Leaf::shared() + crossed_at + (which == 0 ? 0 : crossed_bytes), group, dim, coming[which]);
     }
     if constexpr (of_keys)
       if (Leaf::thread() < across / 2) Leaf::store_shared(Leaf::shared() + facts_at + static_cast<address>(16 * Leaf::thread()), coming_facts);

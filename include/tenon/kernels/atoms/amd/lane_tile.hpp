@@ -45,6 +45,29 @@ struct lane_tile {
   TENON_BOTH TENON_INLINE static constexpr int row_of(int e) { return place::at(0, e).row; }
   TENON_BOTH TENON_INLINE static int first_row() { return place::at(lane(), 0).row; }
 
+  /// A lane's share of an operand in shared memory, whose chunks are Apart bytes apart.
+  template <int Apart>
+  TENON_BOTH TENON_INLINE static operand take(address at) {
+    operand out;
+    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<chunk_words>(at + static_cast<address>(c * Apart));
+    return out;
+  }
+  /// Rounded sums of 16 rows as an operand: this half's 8 rows, where lanes hold both chunks with those of the other half.
+  TENON_BOTH TENON_INLINE static operand gathered(const bits128& own) {
+    if constexpr (Leaf::chunks == 1) {
+      return {{bit_cast<chunk_words>(own)}};
+    } else {
+      operand out;
+      const bool upper = lane() >= side;
+      TENON_UNROLL for (int i = 0; i < 4; ++i) {
+        const std::uint32_t other = Leaf::shuffle_xor(own.word[i], side);
+        out.chunk[0][i] = upper ? other : own.word[i];
+        out.chunk[1][i] = upper ? own.word[i] : other;
+      }
+      return out;
+    }
+  }
+
   /// A lane's share of row `from` of a matrix in global memory, as the right operands of a product along Dim; zeros where it is not there.
   TENON_BOTH TENON_INLINE static void hold(operand (&to)[Dim / 16], const Number* from, bool there) {
     TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
@@ -67,16 +90,35 @@ struct lane_tile {
     TENON_UNROLL for (int n = 0; n < Tiles; ++n)
       TENON_UNROLL for (int e = 0; e < per_tile; e += 2) to[n * (side / 16) + e / 8].word[e / 2 % 4] = Leaf::template pack<Number>(s[n][e], s[n][e + 1]);
   }
-  /// to^T += tile^T right over the rows of a crossed tile.
-  template <int Steps>
-  TENON_BOTH TENON_INLINE static void add_product(sums (&to)[Dim / side], address tile, const bits128 (&right)[Steps]) {
+  /// to^T += tile^T right over the rows of a crossed tile, 16 for each of Steps: right(step) is an operand.
+  template <int Steps, class Right>
+  TENON_BOTH TENON_INLINE static void add_steps(sums (&to)[Dim / side], address tile, const Right& right) {
     address at[32 / side];  // dims further on in steps of 32: the permutation of places repeats there
     TENON_UNROLL for (int i = 0; i < 32 / side; ++i) at[i] = tile + crossed_place(first_chunk(), Leaf::row_of(lane() % side) + i * side);
     TENON_UNROLL for (int n = 0; n < Steps; ++n) {
-      const operand own = gathered(right[n]);
+      const operand own = right(n);
       TENON_UNROLL for (int d = 0; d < Dim / side; ++d)
         Leaf::template multiply<Number>(to[d], take<Dim * 16>(at[d % (32 / side)] + static_cast<address>((2 * n * Dim + d / (32 / side) * 32) * 16)), own);
     }
+  }
+  /// The same with right operands that are rounded sums.
+  template <int Steps>
+  TENON_BOTH TENON_INLINE static void add_product(sums (&to)[Dim / side], address tile, const bits128 (&right)[Steps]) {
+    add_steps<Steps>(to, tile, [&](int n) TENON_LAMBDA { return gathered(right[n]); });
+  }
+
+  /// Two dims of the 8 rows of a group, into a straight tile whose rows have them at `column`, and into a crossed one.
+  TENON_BOTH TENON_INLINE static void store_straight(address tile, int group, int column, const std::uint32_t (&rows)[8]) {
+    TENON_UNROLL for (int i = 0; i < 8; ++i) Leaf::store_shared(tile + straight_place(row_of_group(group, i)) + static_cast<address>(2 * column), rows[i]);
+  }
+  TENON_BOTH TENON_INLINE static void store_crossed(address tile, int group, int dim, const std::uint32_t (&rows)[8]) {
+    bits128 low, high;
+    TENON_UNROLL for (int i = 0; i < 4; ++i) {
+      low.word[i] = (rows[2 * i] & 0xffffu) | rows[2 * i + 1] << 16;
+      high.word[i] = rows[2 * i] >> 16 | (rows[2 * i + 1] & 0xffff0000u);
+    }
+    Leaf::store_shared(tile + crossed_place(group, dim), low);
+    Leaf::store_shared(tile + crossed_place(group, dim + 1), high);
   }
   /// A lane's share of a row in global memory = the sums, each times `by`; where that is 0, 0.
   template <class Out>
@@ -93,29 +135,6 @@ struct lane_tile {
       }
   }
 
- private:
-  // A lane's share of an operand in shared memory, whose chunks are Apart bytes apart.
-  template <int Apart>
-  TENON_BOTH TENON_INLINE static operand take(address at) {
-    operand out;
-    TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) out.chunk[c] = Leaf::template load_shared<chunk_words>(at + static_cast<address>(c * Apart));
-    return out;
-  }
-  // Rounded sums of 16 rows as an operand: this half's 8 rows, where lanes hold both chunks with those of the other half.
-  TENON_BOTH TENON_INLINE static operand gathered(const bits128& own) {
-    if constexpr (Leaf::chunks == 1) {
-      return {{bit_cast<chunk_words>(own)}};
-    } else {
-      operand out;
-      const bool upper = lane() >= side;
-      TENON_UNROLL for (int i = 0; i < 4; ++i) {
-        const std::uint32_t other = Leaf::shuffle_xor(own.word[i], side);
-        out.chunk[0][i] = upper ? other : own.word[i];
-        out.chunk[1][i] = upper ? own.word[i] : other;
-      }
-      return out;
-    }
-  }
 };
 
 }  // namespace atoms::amd

@@ -52,9 +52,16 @@ struct linear_source {
   /// Whether a key is there for any query: a mask that looks at the query too is causal.
   TENON_BOTH TENON_INLINE bool keeps(int key) const { return a.mask.keep(position{key, key, head, batch}); }
   TENON_BOTH TENON_INLINE static float feature(float x) { return linear_feature<Leaf, Problem>(x); }
-  /// Numbers `column` and `column` + 1, even, of a row of the output.
+  TENON_BOTH TENON_INLINE typename Problem::out* out(int row) const { return a.out + batch * a.out_batch + row * a.out_query + head * a.out_head; }
+  TENON_BOTH TENON_INLINE void store_one(int row, int column, float value) const {
+    if constexpr (sizeof(typename Problem::out) == 4)
+      Leaf::store(out(row) + column, value);
+    else
+      Leaf::store(reinterpret_cast<std::uint16_t*>(out(row) + column), static_cast<std::uint16_t>(Leaf::template pack<typename Problem::out>(value, value)));
+  }
+  /// Numbers `column` and `column` + 1, even.
   TENON_BOTH TENON_INLINE void store_two(int row, int column, float one, float other) const {
-    typename Problem::out* const to = a.out + batch * a.out_batch + row * a.out_query + head * a.out_head + column;
+    typename Problem::out* const to = out(row) + column;
     if constexpr (sizeof(*to) == 4)
       Leaf::store(reinterpret_cast<bits64*>(to), bits64{{bit_cast<std::uint32_t>(one), bit_cast<std::uint32_t>(other)}});
     else
