@@ -83,7 +83,7 @@ TEST_CASE("one query, a few, many; one split of the keys and several") {
 TEST_CASE("more queries than partial results have room for are taken in turn") {
   on_simulated_gpus([](const auto& machine) {
     constexpr index_t length = 8192, queries = 160;
-    conversation talk(machine, length, length);
+    conversation talk(machine, length, 20480);  // what a full cache would need is less than what more tiles of this one take
     const auto got = talk.attend_to(length - queries, length, near_keys, scaled{}, fixed_split{.length = 128});
     CHECK(apart(got, talk.reference_of(length - queries, length, near_keys, scaled{})) < bound);
   });

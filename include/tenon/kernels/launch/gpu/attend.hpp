@@ -37,7 +37,11 @@ struct device_cut {
     const index_t all = tiles(queries, tile_queries), fit = static_cast<index_t>(most_partial_bytes / tile_bytes);
     slab = static_cast<int>(all < fit ? all : fit < 1 ? 1 : fit);
   }
-  std::size_t bytes() const { return static_cast<std::size_t>(slab) * tile_bytes; }
+  /// Partial results of any call with no more queries and no further a reach.
+  std::size_t most_bytes(index_t queries) const {
+    const std::size_t all = static_cast<std::size_t>(tiles(queries, tile_queries)) * tile_bytes, most = most_partial_bytes > tile_bytes ? most_partial_bytes : tile_bytes;
+    return all < most ? all : most;
+  }
 };
 
 template <class Machine, int Dim>
@@ -68,7 +72,7 @@ template <class Reduction = fixed_split, device_machine Machine>
 std::size_t attention_scratch(const Machine&, heads shape, index_t queries, index_t capacity, const Reduction& reduction = {}) {
   kernel_detail::check_heads(shape);
   const int split = kernel_detail::split_of(reduction, capacity), group = shape.query / shape.kv;
-  const auto of = [&](int rows) { return kernel_detail::device_cut(rows, group, shape.kv, shape.dim, queries, capacity, split).bytes(); };
+  const auto of = [&](int rows) { return kernel_detail::device_cut(rows, group, shape.kv, shape.dim, queries, capacity, split).most_bytes(queries); };
   const std::size_t many = of(shape.dim == 64 ? kernel_detail::many_rows<Machine, 64>::block_rows : kernel_detail::many_rows<Machine, 128>::block_rows);
   const std::size_t few = of(shape.dim == 64 ? kernel_detail::few_rows<Machine, 64>::block_rows : kernel_detail::few_rows<Machine, 128>::block_rows);
   return round_up(static_cast<std::size_t>(queries * shape.query * shape.dim) * sizeof(bf16), 64) + round_up(many > few ? many : few, 64);

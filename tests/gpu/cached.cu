@@ -1,0 +1,21 @@
+// Attention over a cache on NVIDIA GPUs, as kernels that the tests compile, and run as PTX.
+
+#include <tenon/kernels/atoms/sm80/leaf.hpp>
+#include <tenon/kernels/launch/nvidia/words.hpp>
+
+#include "cached_problems.hpp"
+
+namespace {
+
+using kernels = tenon_test::cached_kernels<tenon::atoms::sm80::leaf, tenon::words_of<tenon::sm80>>;
+
+}  // namespace
+
+#define TENON_TEST_KERNEL(name, body) \
+  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
+
+TENON_TEST_KERNEL(round_rows, kernels::round)
+TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 64)
+TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 128)
+TENON_TEST_FEW_KERNELS_OF(TENON_TEST_KERNEL, 64)
+TENON_TEST_FEW_KERNELS_OF(TENON_TEST_KERNEL, 128)

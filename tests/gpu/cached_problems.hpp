@@ -1,0 +1,39 @@
+#pragma once
+// Attention over a cache as models call it, as the kernels that the tests compile for GPUs and run as PTX: groups of three heads of 64, of four
+// of 128.
+
+#include <tenon/kernels/launch/gpu/attend.hpp>
+#include <tenon/policies/mask.hpp>
+#include <tenon/policies/score.hpp>
+
+namespace tenon_test {
+
+/// Words: the words_of an architecture.
+template <class Leaf, class Words>
+struct cached_kernels {
+  template <int Dim, int Group>
+  struct of {
+    using problem = tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, Dim, Group>;
+    using many = typename Words::template attention<Leaf, problem>;
+    using few = typename Words::template attention_split<Leaf, problem>;
+    using whole = tenon::attention_body<Leaf, many, problem>;
+    using split_many = tenon::attention_split_body<Leaf, many, problem>;
+    using merge_many = tenon::attention_merge_body<Leaf, many, problem>;
+    using split_few = tenon::attention_split_body<Leaf, few, problem>;
+    using merge_few = tenon::attention_merge_body<Leaf, few, problem>;
+  };
+  using d64 = of<64, 3>;
+  using d128 = of<128, 4>;
+  using round = tenon::arrange_body<Leaf, tenon::natural_order>;
+};
+
+}  // namespace tenon_test
+
+// Calls kernel(name, type) for each, where `kernels` are those of a machine; those of few rows apart, whose words a machine may not have.
+#define TENON_TEST_KERNELS_OF(kernel, dim)            \
+  kernel(whole_##dim, kernels::d##dim::whole)         \
+  kernel(split_many_##dim, kernels::d##dim::split_many) \
+  kernel(merge_many_##dim, kernels::d##dim::merge_many)
+#define TENON_TEST_FEW_KERNELS_OF(kernel, dim)        \
+  kernel(split_few_##dim, kernels::d##dim::split_few) \
+  kernel(merge_few_##dim, kernels::d##dim::merge_few)
