@@ -40,11 +40,6 @@ struct block {
     const auto next = [&](std::size_t bytes) { return std::exchange(memory, memory + round_up(bytes, 64)); };
     return state<Machine>{Layers::open_state(machine, next(Layers::state_bytes(machine, capacity)), capacity)...};
   }
-  /// The same without memory: what the layers remember is put somewhere else.
-  template <class Machine>
-  static state<Machine> open_empty_state(const Machine& machine) {
-    return state<Machine>{Layers::open_state(machine, nullptr, 0)...};
-  }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     std::size_t most = 0;

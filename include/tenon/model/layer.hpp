@@ -28,7 +28,7 @@ struct no_state {};
 
 /// A layer. `weights` is a struct that `each_parameter` shows to a visitor (parameter.hpp); `activations` is the memory
 /// plan of its intermediate results; `state<Machine>` is what one sequence remembers, in `state_bytes(machine, capacity)`
-/// bytes that `open_state` turns into a state; `forward` reads `in` [token, width], the normalised residual stream, and adds
+/// bytes that `open_state` turns into a state (where keys lie elsewhere, a capacity of 0 asks for the rest); `forward` reads `in` [token, width], the normalised residual stream, and adds
 /// its result to `stream` [token, width]. `norm_name` is the name in files of the gain that normalises its input.
 template <class Layer, class Machine = cpu>
 concept layer = requires(typename Layer::weights& weights, parameter_counter& counter, const pass<Machine>& now, const Machine& machine,

@@ -6,8 +6,10 @@
 //   tenon::sequence second = first.fork();  // shares the prompt's pages; each goes its own way from here
 // The logits are those of a sequence with memory of its own, bit for bit, whatever the size of a page.
 
+#include <concepts>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include <tenon/model/load.hpp>
 #include <tenon/runtime/pages.hpp>
@@ -22,18 +24,38 @@ struct pages_spec {
 
 namespace detail {
 
-// Whether a block's layers remember keys and values in `Number`, or nothing.
-template <class Number, class... States>
-constexpr bool all_pageable(std::type_identity<std::tuple<States...>>) {
-  return ((std::is_empty_v<States> || std::is_same_v<States, cache_view<Number>>) && ...);
+// The keys and values in a layer's state, or nothing.
+template <class Number>
+cache_view<Number>* cache_in(cache_view<Number>& state) {
+  return &state;
+}
+template <class Number, class State>
+  requires requires(State& s) { { s.cache } -> std::same_as<cache_view<Number>&>; }
+cache_view<Number>* cache_in(State& state) {
+  return &state.cache;
 }
 // Calls f(cache) for the caches of a block's layers, in order.
 template <class Number, class... States, class F>
 void each_cache(std::tuple<States...>& states, const F& f) {
-  const auto one = [&]<class State>(State& state) {
-    if constexpr (std::is_same_v<State, cache_view<Number>>) f(state);
+  const auto one = [&](auto& state) {
+    if constexpr (requires { cache_in<Number>(state); }) f(*cache_in<Number>(state));
   };
   std::apply([&](auto&... state) { (one(state), ...); }, states);
+}
+// Whether what a layer remembers are keys and values in `Number`, things of another size that can be carried over, or nothing.
+template <class State, class Number>
+concept pageable = std::is_empty_v<State> || std::same_as<State, cache_view<Number>> || requires(State& s, const State& from) { s.carry(from); };
+template <class Number, class... States>
+constexpr bool all_pageable(std::type_identity<std::tuple<States...>>) {
+  return (pageable<States, Number> && ...);
+}
+// Into the states of a fork: what is not in pages.
+template <class... States>
+void carry_over(std::tuple<States...>& to, const std::tuple<States...>& from) {
+  const auto one = []<class State>(State& into, const State& own) {
+    if constexpr (requires { into.carry(own); }) into.carry(own);
+  };
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (one(std::get<I>(to), std::get<I>(from)), ...); }(std::index_sequence_for<States...>{});
 }
 
 }  // namespace detail
@@ -49,7 +71,7 @@ struct paged_rules {
 
  public:
   static constexpr bool assembles = holds(std::type_identity<typename detail::blocks_of<typename Decoder::spec>::type>{});
-  static_assert(assembles, "[pool] holds keys and values in the model's cache numbers; a layer here remembers more. Fix: sequence(model, capacity).");
+  static_assert(assembles, "[pool] holds keys and values in the model's cache numbers; a layer here remembers other things. Fix: sequence(model, capacity).");
 };
 
 /// What the layers of one sequence remember, in pages of a pool, which outlives it.
@@ -76,8 +98,8 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
 
   index_t capacity(index_t length) const { return length + pages_.room(); }
   index_t most() const { return pool_->pages() * pool_->page_keys(); }
-  /// Of the pages that it holds, shared ones among them.
-  std::size_t bytes() const { return pages_.pages().size() * pool_->page_bytes(); }
+  /// Of the pages that it holds, shared ones among them, and of what is not in pages.
+  std::size_t bytes() const { return pages_.pages().size() * pool_->page_bytes() + rest_.size(); }
   const paged_sequence<Number, Machine>& pages() const { return pages_; }
 
   void extend(index_t length, index_t tokens) {
@@ -89,13 +111,28 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   states& held() { return states_; }
   const states& held() const { return states_; }
   void truncate(index_t length) { pages_.truncate(length); }
-  paged_memory fork(index_t length) const { return paged_memory(*machine_, *pool_, pages_.fork(length)); }
+  /// What layers sum up over tokens is carried over as it is: they go on from `length` where that is all.
+  paged_memory fork(index_t length) const {
+    paged_memory out(*machine_, *pool_, pages_.fork(length));
+    facts::each_block([&]<class, std::size_t Run>(index_t i, index_t) {
+      const auto at = static_cast<std::size_t>(i);
+      detail::carry_over(std::get<Run>(out.states_)[at], std::get<Run>(states_)[at]);
+    });
+    return out;
+  }
 
  private:
   using facts = typename Decoder::facts;
 
   paged_memory(const Machine& machine, pool& from, paged_sequence<Number, Machine> pages) : machine_(&machine), pool_(&from), pages_(std::move(pages)) {
-    facts::each_block([&]<class Block, std::size_t Run>(index_t, index_t) { std::get<Run>(states_).push_back(Block::open_empty_state(machine)); });
+    std::size_t bytes = 0;
+    facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { bytes += Block::state_bytes(machine, 0); });
+    rest_ = buffer(bytes, "what layers remember beside keys");
+    std::byte* at = rest_.data();
+    facts::each_block([&]<class Block, std::size_t Run>(index_t, index_t) {
+      std::get<Run>(states_).push_back(Block::open_state(machine, at, 0));
+      at += Block::state_bytes(machine, 0);
+    });
   }
   template <class F>
   void each_cache(const F& f) {
@@ -105,6 +142,7 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   const Machine* machine_;  ///< the model's
   pool* pool_;
   paged_sequence<Number, Machine> pages_;
+  buffer rest_;  ///< what layers remember that is not in pages
   states states_;
 };
 
@@ -116,7 +154,8 @@ page_pool<Number, Machine> pages_of(const model<Decoder, Machine>& owner, const 
   heads shape{};
   index_t layers = 0;
   Decoder::facts::each_block([&]<class Block, std::size_t>(index_t, index_t) {
-    auto state = Block::open_empty_state(machine);
+    const buffer rest(Block::state_bytes(machine, 0));
+    auto state = Block::open_state(machine, rest.data(), 0);
     detail::each_cache<Number>(state, [&](const cache_view<Number>& cache) { shape = cache.shape, ++layers; });
   });
   return page_pool<Number, Machine>(machine, shape, how.page_tokens, how.pages, layers);

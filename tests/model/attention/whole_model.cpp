@@ -2,7 +2,9 @@
 // that shut, what was skipped is told.
 #include <tenon/model/attention/dynamic.hpp>
 #include <tenon/model/attention/gated_sparse.hpp>
+#include <tenon/model/attention/three_d.hpp>
 #include <tenon/model/weights/gguf_writer.hpp>
+#include <tenon/runtime/paged_memory.hpp>
 
 #include "../../support/layer_runs.hpp"
 #include "../../support/temporary_folder.hpp"
@@ -27,8 +29,9 @@ struct gated_llama : tiny_llama {
 using gated = tenon::decoder<gated_llama>;
 static_assert(gated::parameters == tenon::decoder<tiny_llama>::parameters + (128 * 64 + 128 + 2 * 128 + 2) + (64 + 1));
 
-// The tiny llama's file with the gates' parameters: random matrices, biases of `bias`.
-void write_gated(const std::string& path, float bias) {
+// The tiny llama's file with more parameters: `more(add)` calls add(name, rows, columns, spread, around).
+template <class More>
+void write_tiny(const std::string& path, const More& more) {
   const auto plain = tenon::weights_file::open(tiny_file("llama.gguf"));
   std::vector<tenon::stored_tensor> tensors(plain.tensors().begin(), plain.tensors().end());
   std::deque<std::vector<float>> made;
@@ -39,16 +42,69 @@ void write_gated(const std::string& path, float bias) {
                        .matrix = {.kind = tenon::storage::f32, .rows = rows, .columns = columns, .bytes = reinterpret_cast<const std::byte*>(made.back().data())},
                        .shape = columns == 1 ? std::vector<index_t>{rows} : std::vector<index_t>{rows, columns}});
   };
+  more(add);
+  tenon::write_gguf(path, plain.facts(), tensors);
+}
+template <class Add>
+void add_head_weights(const Add& add, float bias) {
   add("blk.0.attn_head_weights_up.weight", 128, 64, 0.3f, 0);
   add("blk.0.attn_head_weights_up.bias", 128, 1, 0.3f, 0);
   add("blk.0.attn_head_weights.weight", 2, 128, 0.1f, 0);
   add("blk.0.attn_head_weights.bias", 2, 1, 0, bias);
-  add("blk.1.attn_key_gate.weight", 1, 64, 0.3f, 0);
-  add("blk.1.attn_key_gate.bias", 1, 1, 0, bias);
-  tenon::write_gguf(path, plain.facts(), tensors);
+}
+void write_gated(const std::string& path, float bias) {
+  write_tiny(path, [&](const auto& add) {
+    add_head_weights(add, bias);
+    add("blk.1.attn_key_gate.weight", 1, 64, 0.3f, 0);
+    add("blk.1.attn_key_gate.bias", 1, 1, 0, bias);
+  });
 }
 
+// Block 0 weighs its heads, block 1 attends linearly: both remember what is not in pages.
+struct summing_llama : tiny_llama {
+  static constexpr const char* name = "tiny llama that sums up";
+  struct layers : tiny_llama {
+    static constexpr tenon::dynamic_spec dynamic{.threshold = 0.5f};
+    static constexpr tenon::encoding_spec encoding{.terms = 2};
+    static constexpr auto weighting = tenon::linear{.features = tenon::elu_plus_one{}};
+  };
+  using blocks = tenon::stack<gated_llama::one<tenon::dynamic_attention<layers>>, gated_llama::one<tenon::three_d_attention<layers>>>;
+};
+
 }  // namespace
+
+TEST_CASE("layers that sum up over tokens: in pages as in memory of their own, a fork takes the sums along") {
+  const temporary_folder folder;
+  write_tiny(folder / "sums.gguf", [](const auto& add) {
+    add_head_weights(add, 0);
+    add("blk.1.attn_position_cos.weight", 4, 1, 0.5f, 0);
+    add("blk.1.attn_position_sin.weight", 4, 1, 0.5f, 0);
+  });
+  const auto model = tenon::load<tenon::decoder<summing_llama>>(folder / "sums.gguf", tenon::cpu());
+  const auto text = random_tokens(90);
+  const std::span<const std::int32_t> all = text;
+  const auto read = [&](auto& sequence, std::size_t first, std::size_t count) {
+    const auto logits = sequence.read(all.subspan(first, count));
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  auto pool = tenon::pages_of(model, {.page_tokens = 16, .pages = 12});
+  CHECK(pool.layers() == 1);
+  tenon::sequence first(model, pool);
+  tenon::sequence own(model, 90), other(model, 90);
+  CHECK(read(first, 0, 40) == read(own, 0, 40));
+  auto second = first.fork();
+  CHECK(pool.free_pages() == 9);
+  read(other, 0, 40);
+  CHECK(read(first, 40, 30) == read(own, 40, 30));
+  CHECK(read(second, 70, 20) == read(other, 70, 20));
+  CHECK((second.skipped().heads_skipped == other.skipped().heads_skipped && other.skipped().heads == 2 * 60));
+  auto cut = first.fork(20);
+  CHECK_THROWS_AS(read(cut, 20, 5), tenon::error);  // what was summed cannot be taken out again
+  CHECK(cut.length() == 20);
+  cut.truncate(0);
+  tenon::sequence fresh(model, 90);
+  CHECK(read(cut, 0, 30) == read(fresh, 0, 30));
+}
 
 TEST_CASE("gates wide open: the plain model; shut in part: what was skipped is told") {
   const temporary_folder folder;

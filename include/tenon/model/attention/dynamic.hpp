@@ -48,6 +48,7 @@ struct dynamic_attention<Spec, true> {
     typename parts_of::cache cache;
     running_mean mean;
     skipped_work skipped;
+    void carry(const memory& from) { mean.carry(from.mean), skipped = from.skipped; }
   };
   template <class Machine>
   using state = memory;

@@ -18,6 +18,12 @@ struct running_mean {
 
   static std::size_t bytes(index_t width) { return round_up(static_cast<std::size_t>(width) * sizeof(double), 64); }
 
+  /// Takes over what another has seen, into memory of its own.
+  void carry(const running_mean& from) {
+    for (index_t i = 0; i < width; ++i) sum[i] = from.sum[i];
+    seen = from.seen;
+  }
+
   /// mean [token, width], of each token of `in` [token, width] and those before it in its segment; token 0 is at position `first`.
   /// Throws tenon::error where the sequence was cut back to a position whose sums are gone.
   void follow(index_t first, view<const float, 2> in, view<float, 2> mean) {

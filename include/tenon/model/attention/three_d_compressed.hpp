@@ -37,7 +37,12 @@ struct three_d_attention<Spec, true> {
   /// What one sequence remembers: the sums of each head over the tokens seen.
   struct memory {
     std::byte* sums;
+    std::size_t bytes;
     index_t seen = 0;
+    void carry(const memory& from) {
+      __builtin_memcpy(sums, from.sums, bytes);
+      seen = from.seen;
+    }
   };
   template <class Machine>
   using state = memory;
@@ -46,8 +51,8 @@ struct three_d_attention<Spec, true> {
     return linear_state_bytes(machine, parts_of::shape, shape_of_waves());
   }
   template <class Machine>
-  static memory open_state(const Machine&, std::byte* bytes, index_t) {
-    return {.sums = bytes};
+  static memory open_state(const Machine& machine, std::byte* bytes, index_t) {
+    return {.sums = bytes, .bytes = state_bytes(machine, 0)};
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
@@ -119,7 +124,7 @@ struct three_d_attention<Spec, true> {
   static void recall(const pass<Machine>& now, const weights& w, memory& state, const typename parts_of::parts& x) {
     if (now.first != 0 && now.first != state.seen)
       throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and cannot go back into them. Fix: cut back to 0.");
-    if (now.first == 0) __builtin_memset(state.sums, 0, state_bytes(now.machine, 0));
+    if (now.first == 0) __builtin_memset(state.sums, 0, state.bytes);
     const constants c(w);
     attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w, c), state.sums, now.first, now.scratch);
     state.seen = now.first + now.tokens;
