@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What can be said of the kernels for GPUs without a GPU: registers, and the share of matrix instructions in the main loop.
 
-Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80 and *.hip for gfx90a, gfx942, gfx1100 and gfx1201. The loop's share needs NVIDIA's nvdisasm
+Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80, or for the machine that their
+names end in, and *.hip for gfx90a, gfx942, gfx1100 and gfx1201. The loop's share needs NVIDIA's nvdisasm
 (package nvidia-cuda-nvdisasm) in PATH or in $NVDISASM. A share is no speed.
 
 The main loop is the longest backward branch that holds matrix instructions; of kernels without any, that holds loads. Of its basic blocks
@@ -49,21 +50,26 @@ def basic_blocks(function):
     return blocks, labels
 
 
-def main_loop(blocks, labels, wanted="HMMA"):
+matrix = ("HMMA", "IMMA", "QMMA", "HGMMA")  # of warps, by number; of four warps, asynchronous
+
+
+def main_loop(blocks, labels, wanted=matrix):
     best = None
+    asynchronous = any(opcode(i) == "HGMMA" for _, b in blocks for i in b)
     for first, block in blocks:
         target = re.search(r"BRA.*`\((\.L_\w+)\)", block[-1])
         if target and target[1] in labels and labels[target[1]] <= first:
             begin, end = labels[target[1]], first + len(block)
             inside = [b for f, b in blocks if begin <= f < end]
-            if any(opcode(i) == wanted for b in inside for i in b) and (best is None or end - begin > best[0]):
-                best = (end - begin, inside)
+            size = (-end, end - begin) if asynchronous else (end - begin,)  # waits for phases stand behind the loop and branch back into it
+            if any(opcode(i) in wanted for b in inside for i in b) and (best is None or size > best[0]):
+                best = (size, inside)
     return best[1] if best else []
 
 
 def rare(block):
     ops = Counter(map(opcode, block))
-    if ops["HMMA"]:
+    if any(ops[m] for m in matrix):
         return False
     copies = ops["LDGSTS"]
     ragged = copies > 0 and (ops["ISETP"] >= copies or 2 * ops["SEL"] >= copies or any("ZFILL" in i for i in block))
@@ -80,7 +86,7 @@ def distances(block):
         first = int(re.search(r"\bR(\d+)", instruction)[1])
         loaded, between = set(range(first, first + 4)), 0
         for later in block[at + 1:]:
-            if opcode(later) == "HMMA":
+            if opcode(later) in matrix:
                 _, a, b, _ = (int(r) if r else -9 for r in re.findall(r"R(?:Z|(\d+))", later)[:4])
                 if loaded & ({*range(a, a + 4)} | {b, b + 1}):
                     out.append(between)
@@ -93,7 +99,9 @@ def nvidia(nvcc, work):
     disassembler = os.environ.get("NVDISASM") or shutil.which("nvdisasm")
     for source in sorted((root / "tests/gpu").glob("*.cu")):
         cubin = work / (source.stem + ".cubin")
-        log = run(nvcc, "-std=c++20", "-O3", "-arch=sm_80", f"-I{root}/include", "-Xptxas", "-v", "-cubin", str(source), "-o", str(cubin)).stderr
+        machine = re.search(r"_sm(\d+a?)$", source.stem)
+        arch = f"sm_{machine[1] if machine else 80}"
+        log = run(nvcc, "-std=c++20", "-O3", f"-arch={arch}", f"-I{root}/include", "-Xptxas", "-v", "-cubin", str(source), "-o", str(cubin)).stderr
         facts = re.findall(r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", log, re.S)
         shares = {}
         if disassembler:
@@ -102,16 +110,21 @@ def nvidia(nvcc, work):
                 kept = [b for b in loop if not rare(b)]
                 ops = Counter(opcode(i) for b in kept for i in b)
                 apart = distances([i for b in kept for i in b])
-                if ops["HMMA"]:
-                    total = sum(ops.values())
-                    shares[function.split()[0]] = (f"{ops['HMMA']} of {total} = {100 * ops['HMMA'] / total:.1f} % matrix instructions, "
-                                                   f"{statistics.median(apart):g} (median) between LDSM and use")
+                count, total = sum(ops[m] for m in matrix), sum(ops.values())
+                if ops["HGMMA"]:
+                    shapes = Counter(re.search(r"HGMMA\.(\w+)", i)[1] for b in kept for i in b if opcode(i) == "HGMMA")
+                    serialised = "serialised by the compiler" if re.search(rf"C75(14|17).*{function.split()[0]}", log) else "none serialised"
+                    shares[function.split()[0]] = f"HGMMA {', '.join(f'{n} of {s}' for s, n in shapes.items())} among {total} instructions of the main loop, {serialised}"
+                elif count:
+                    shares[function.split()[0]] = f"{count} of {total} = {100 * count / total:.1f} % matrix instructions"
+                    if apart:
+                        shares[function.split()[0]] += f", {statistics.median(apart):g} (median) between LDSM and use"
                 else:
-                    inside = [i for b in main_loop(*basic_blocks(function), wanted="LDG") for i in b]
+                    inside = [i for b in main_loop(*basic_blocks(function), wanted=("LDG",)) for i in b]
                     wide = sum(opcode(i) == "LDG" and ".128" in i for i in inside)
                     shares[function.split()[0]] = f"{wide} loads of 16 bytes among {len(inside)} instructions of the main loop" if wide else "no loop of loads"
         for name, spilled, registers in sorted(facts):
-            print(f"sm_80   {name:24} {registers:>4} registers, {spilled} bytes spilled; {shares.get(name, 'no nvdisasm')}")
+            print(f"{arch:7} {name:24} {registers:>4} registers, {spilled} bytes spilled; {shares.get(name, 'no nvdisasm')}")
 
 
 amd_archs = ("gfx90a", "gfx942", "gfx1100", "gfx1201")
