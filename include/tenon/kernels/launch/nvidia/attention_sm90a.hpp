@@ -36,7 +36,7 @@ tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* f
   return {.first = first,
           .element_bytes = sizeof(bf16),
           .axes = 4,
-          .extent = {count(Problem::dim), count(call.length), count(call.kv_heads), count(batches)},
+          .extent = {count(Problem::dim), count(call.length > 0 ? call.length : 1), count(call.kv_heads), count(batches)},
           .stride = {sizeof(bf16), bytes(Problem::dim), bytes(call.cache_head), bytes(call.cache_batch)},
           .box = {64, count(keys), 1, 1}};
 }
