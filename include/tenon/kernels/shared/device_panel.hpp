@@ -25,6 +25,16 @@ TENON_BOTH TENON_INLINE std::uint32_t word_of(const Bits& bits, int i) {
     return bits.word[i];
 }
 
+/// Reads bits of global memory from `at` on.
+template <class Leaf>
+struct memory_reader {
+  const std::byte* at;
+  template <class T>
+  TENON_BOTH TENON_INLINE T load(int offset) const {
+    return Leaf::load(reinterpret_cast<const T*>(at + offset));
+  }
+};
+
 /// Not panels but rows [row, depth] of bf16, padded to whole 16 bytes.
 struct bf16_rows {
   template <class Int>

@@ -14,8 +14,8 @@ struct lane_weights {
 
   /// Of part `part`, 64 deep, of rows 4 quarter and further of a panel.
   TENON_BOTH TENON_INLINE void load(const std::byte* panel, index_t, int part, int octet, int quarter, int, int) {
-    const reader slab{panel + index_t{part / format::parts} * Format::bytes};
-    const reader from{slab.at + format::header_bytes + part % format::parts * format::part_bytes};
+    const memory_reader<Leaf> slab{panel + index_t{part / format::parts} * Format::bytes};
+    const memory_reader<Leaf> from{slab.at + format::header_bytes + part % format::parts * format::part_bytes};
     TENON_UNROLL for (int i = 0; i < format::words; ++i) quanta[i] = from.template load<bits128>((octet * format::words + i) * 64 + quarter * 16);
     if constexpr (format::six) high = from.template load<bits128>(format::lines * 64 + octet / 2 * 64 + quarter * 16);
     factors.load(from, slab, 4 * quarter, octet);
@@ -27,15 +27,6 @@ struct lane_weights {
     const std::uint32_t high_bits = format::six ? high.word[row] >> (octet % 2 * 4) : 0u;
     format::template numbers<Leaf, 0>(of_row, high_bits, by, low), format::template numbers<Leaf, 1>(of_row, high_bits, by, above);
   }
-
- private:
-  struct reader {
-    const std::byte* at;
-    template <class T>
-    TENON_BOTH TENON_INLINE T load(int offset) const {
-      return Leaf::load(reinterpret_cast<const T*>(at + offset));
-    }
-  };
 };
 template <class Leaf>
 struct lane_weights<Leaf, bf16_rows> {

@@ -2,6 +2,8 @@
 // Tile sizes on AMD's GPUs, with what they cost. CDNA: a SIMD has 512 registers for each lane of its waves, a compute unit 64 KB of shared
 // memory. RDNA: a wave of 32 lanes may have 256 registers of each, a block 64 KB.
 
+#include <type_traits>
+
 #include <tenon/core/config.hpp>
 #include <tenon/kernels/tuning/gpu_facts.hpp>
 
@@ -15,6 +17,14 @@ struct attention_tile {
   int warps, keys;
 };
 consteval attention_tile attention(int lanes, int chunks, int dim) { return {256 / lanes, chunks == 2 && dim > 64 ? 32 : 64}; }
+/// That of a problem: its own `tile`, if it has one: `static constexpr tuning::amd::attention_tile tile{4, 32};`
+template <class Problem>
+consteval attention_tile attention_of(int lanes, int chunks) {
+  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
+    return Problem::tile;
+  else
+    return attention(lanes, chunks, Problem::dim);
+}
 
 /// Registers that a lane needs at least: sums, scores, q, weights, keys or values in flight.
 consteval int registers_of(attention_tile t, int dim, int side, int chunks) {

@@ -2,6 +2,8 @@
 // Tile sizes of the words of sm_80, which serve every later NVIDIA GPU, chosen from what a GPU has and what a tile costs. A choice is
 // overruled in one line: `static constexpr tuning::sm80::attention_tile tile{4, 1, 64};` in the problem. bench/kernels/gpu_tuning.cpp prints them all.
 
+#include <type_traits>
+
 #include <tenon/core/config.hpp>
 #include <tenon/kernels/tuning/gpu_facts.hpp>
 
@@ -39,11 +41,11 @@ consteval attention_tile attention_split(int dim, gpu_facts on = facts_sm80) {
 }
 /// That of a problem: its own `tile`, if it has one.
 template <class Problem>
-consteval attention_tile attention_of() {
-  if constexpr (requires { Problem::tile; })
+consteval attention_tile attention_of(score_weight score) {
+  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
     return Problem::tile;
   else
-    return attention(Problem::dim);
+    return attention(Problem::dim, score);
 }
 
 static_assert(attention(64).row_tiles == 2 && attention(128).row_tiles == 2 && attention(128).keys == 64 && attention_split(128).keys == 64);

@@ -16,7 +16,7 @@ TENON_KERNELS_BEGIN
 
 /// The words of a problem, also of few rows over many keys (launch/gpu/attention_split.hpp). `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using amd_attention = atoms::amd::attention_words<Leaf, Problem::dim, tuning::amd::attention(Leaf::lanes, Leaf::chunks, Problem::dim).warps,
-                                                  tuning::amd::attention(Leaf::lanes, Leaf::chunks, Problem::dim).keys, problem_number<Problem>>;
+using amd_attention = atoms::amd::attention_words<Leaf, Problem::dim, tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).warps,
+                                                  tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).keys, problem_number<Problem>>;
 
 TENON_KERNELS_END

@@ -47,7 +47,7 @@ struct embed_panel_body {
     const std::byte* const first = table + row / panel::columns * pitch;
     for (int i = Leaf::thread(); 8 * i < width; i += threads) {
       const int part = i / format::octets, octet = i % format::octets;
-      const reader slab{first + index_t{part / format::parts} * Format::bytes}, from{slab.at + format::header_bytes + part % format::parts * format::part_bytes};
+      const memory_reader<Leaf> slab{first + index_t{part / format::parts} * Format::bytes}, from{slab.at + format::header_bytes + part % format::parts * format::part_bytes};
       std::uint32_t quanta[format::words], high = 0;
       for (int w = 0; w < format::words; ++w) quanta[w] = from.template load<std::uint32_t>((octet * format::words + w) * 64 + 4 * column);
       if constexpr (format::six) high = from.template load<std::uint32_t>(format::lines * 64 + octet / 2 * 64 + 4 * column) >> (octet % 2 * 4);
@@ -60,15 +60,6 @@ struct embed_panel_body {
       store_four<Leaf>(to, out.wide, width - 8 * i, low), store_four<Leaf>(to + 4, out.wide, width - 8 * i - 4, above);
     }
   }
-
- private:
-  struct reader {
-    const std::byte* at;
-    template <class T>
-    TENON_BOTH TENON_INLINE T load(int offset) const {
-      return Leaf::load(reinterpret_cast<const T*>(at + offset));
-    }
-  };
 };
 
 /// As on a processor, over memory of the machine: the table as lookup_table leaves it, tokens in memory of the machine and not looked at here.

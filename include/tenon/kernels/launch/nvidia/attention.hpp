@@ -12,10 +12,15 @@
 
 TENON_KERNELS_BEGIN
 
+/// The tile of a problem.
+template <class Problem>
+inline constexpr tuning::sm80::attention_tile nvidia_attention_tile =
+    tuning::sm80::attention_of<Problem>(plain_score<typename Problem::score> ? tuning::score_weight::scaled : tuning::score_weight::computed);
+
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention_of<Problem>().warps, tuning::sm80::attention_of<Problem>().row_tiles,
-                                                      tuning::sm80::attention_of<Problem>().keys, problem_number<Problem>>;
+using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_attention_tile<Problem>.warps, nvidia_attention_tile<Problem>.row_tiles,
+                                                      nvidia_attention_tile<Problem>.keys, problem_number<Problem>>;
 
 /// The words of few rows over many keys: attention_split_kernel and attention_merge_kernel.
 template <class Leaf, class Problem>
