@@ -1,5 +1,7 @@
 // The kernels of attention's gradients, executed: against the reference in double, without a fault, whatever the order of warps and of copies.
 // Many more problems, and breaks: exhaustive/attention_backward_*.cpp.
+#include <string>
+
 #include "attention_backward_case.hpp"
 
 namespace {
@@ -20,6 +22,32 @@ struct problem {
 TEST_CASE_TEMPLATE("gradients of attention", Arch, sm80, gfx942) {
   const std::vector<float> logits{0.5f, -3.0f};
   check_backward<Arch>(backward_case<problem>({1, 2, 1, 37, 150}, causal{} & window{.width = 70}, scaled{} >> soft_cap{.cap = 5.0f}, {.logits = logits.data()}));
+}
+
+/// A bias that learns.
+struct biased : problem {
+  using score = chain<scaled, key_bias>;
+  using weighting = softmax;
+};
+
+TEST_CASE("what does not fit is refused in one sentence") {
+  const simulated<sm80> machine;
+  std::vector<float> values(20), gradients(20);
+  backward_case<biased> c({1, 2, 1, 10, 20}, causal{} & window{.width = 5}, scaled{} >> key_bias{.values = values.data()});
+  const auto said = [&](auto&& change) -> std::string {
+    auto a = c.arguments();
+    change(a);
+    try {
+      attend_backward(machine, a);
+    } catch (const error& fault) {
+      return fault.what();
+    }
+    return {};
+  };
+  CHECK(said([](auto& a) { a.call.heads = 3; }) == "[heads] of attend_backward are 3 on 1 kv heads: its kernels are for groups of 2. Fix: a problem of that group.");
+  CHECK(said([](auto& a) { a.call.after = 1; }).starts_with("[after] of attend_backward is 1"));
+  CHECK(said([&](auto& a) { a.call.score.second.d_values = gradients.data(); }).starts_with("[score] learns"));
+  CHECK(said([](auto& a) { a.call.log_sum_exp = nullptr; }).starts_with("[facts, out, log_sum_exp]"));
 }
 
 }  // namespace

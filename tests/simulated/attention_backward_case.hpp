@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include <tenon/kernels/launch/gpu/attend_backward.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
 #include "../support/gpu_backward_case.hpp"
@@ -22,11 +23,11 @@ template <class Problem>
 using backward_case = gpu_backward_case<Problem, named_array>;
 
 
-/// Registers the arrays and runs all kernels, over Leaf.
+/// Registers the arrays and runs all kernels: as attend_backward does; one by one over a leaf with slips.
 template <class Leaf, class Arch, class Problem>
 void run_backward(const simulated<Arch>& machine, backward_case<Problem>& c, const attention_backward_arguments<Problem>& a, int less_shared = 0) {
-  using keys = typename kernels_of<Arch>::template backward_keys<Leaf, Problem>;
-  using rows = typename kernels_of<Arch>::template backward_rows<Leaf, Problem>;
+  using keys = typename kernels_of<Arch>::template attention_backward_keys<Leaf, Problem>;
+  using rows = typename kernels_of<Arch>::template attention_backward_rows<Leaf, Problem>;
   c.spoil();
   const auto readable = [&](const auto& array) { machine.readable(array.data(), array.bytes(), array.name); };
   const auto writable = [&](auto& array) { machine.writable(array.data(), array.bytes(), array.name); };
@@ -35,6 +36,7 @@ void run_backward(const simulated<Arch>& machine, backward_case<Problem>& c, con
   machine.writable(c.d_logits.data(), c.d_logits.bytes(), c.d_logits.name, simulation::content::initialised);
   if (const float* logits = sinks(c.weighting); logits != nullptr) machine.readable(logits, static_cast<std::size_t>(c.of.heads) * sizeof(float), "sink logits");
 
+  if constexpr (std::is_same_v<Leaf, typename simulated<Arch>::leaf>) return attend_backward(machine, a);
   const int heads = c.of.kv_heads, batch = c.of.batch;
   const auto launch = [&](int blocks, int shared_bytes, const auto& body) { machine.launch({blocks, heads, batch}, {body.threads}, static_cast<std::size_t>(shared_bytes), body); };
   if (a.facts != nullptr) launch(c.row_blocks(), 0, attention_backward_rows_body<Leaf, Problem>{a});

@@ -1,11 +1,7 @@
 #pragma once
 // The simulated GPUs as tests see them: their words, and their leaf with slips.
 
-#include <tenon/kernels/launch/amd/attention_backward.hpp>
-#include <tenon/kernels/launch/amd/linear_attention.hpp>
 #include <tenon/kernels/launch/amd/words.hpp>
-#include <tenon/kernels/launch/nvidia/attention_backward.hpp>
-#include <tenon/kernels/launch/nvidia/linear_attention.hpp>
 #include <tenon/kernels/launch/nvidia/sm75.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
@@ -19,12 +15,6 @@ struct kernels_of : words_of<Arch> {
   using leaf = typename simulated<Arch>::leaf;
   using broken = mutating_amd<Arch>;
   template <class Leaf, class Problem>
-  using backward_keys = amd_attention_backward_keys<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using backward_rows = amd_attention_backward_rows<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using linear_attention = amd_linear_attention<Leaf, Problem>;
-  template <class Leaf, class Problem>
   using matmul = amd_matmul<Leaf, problem_number<Problem>>;
   static constexpr int read_at_once = 16;  ///< bytes of a row that products read whole, where its end is
   static constexpr int late_product = 13;  ///< matrix instructions before one whose break must show
@@ -35,12 +25,6 @@ template <>
 struct kernels_of<sm80> : words_of<sm80> {
   using leaf = simulated<sm80>::leaf;
   using broken = mutating_sm80;
-  template <class Leaf, class Problem>
-  using backward_keys = nvidia_attention_backward_keys<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using linear_attention = nvidia_linear_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
   using matmul = nvidia_matmul<Leaf, problem_number<Problem>>;
   static constexpr int read_at_once = 1;

@@ -2,6 +2,8 @@
 // The words of AMD's architectures, for launch functions.
 
 #include <tenon/kernels/launch/amd/attention.hpp>
+#include <tenon/kernels/launch/amd/attention_backward.hpp>
+#include <tenon/kernels/launch/amd/linear_attention.hpp>
 #include <tenon/kernels/launch/amd/matmul.hpp>
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
@@ -14,6 +16,12 @@ struct amd_words {
   using attention = amd_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
   using attention_split = amd_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_backward_keys = amd_attention_backward_keys<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_backward_rows = amd_attention_backward_rows<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using linear_attention = amd_linear_attention<Leaf, Problem>;
   template <class Leaf>
   using matmul = amd_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>

@@ -10,7 +10,7 @@
 //   attention_backward_queries_kernel  grid tiles of Words::tile_rows / group queries, kv heads, batch       dq
 //   attention_backward_sinks_kernel    grid heads                                                            d_logits of sinks
 //
-// No atomics: a gradient's bits depend on neither the grid nor its order.
+// attend_backward (launch/gpu/attend_backward.hpp) starts them. No atomics: a gradient's bits depend on neither the grid nor its order.
 
 #include <tenon/kernels/launch/gpu/attention.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
@@ -56,7 +56,7 @@ struct backward_part {
     return call.lengths == nullptr ? call.length : Leaf::load(call.lengths + batch);
   }
   /// From row `first_query` x group on.
-  TENON_BOTH TENON_INLINE meaning_type mean(int first_query) const { return {a.call.mask, a.call.score, length - a.call.queries + first_query, kv_head * group, group, batch, length}; }
+  TENON_BOTH TENON_INLINE meaning_type mean(int first_query) const { return {a.call.mask, a.call.score, length - a.call.after - a.call.queries + first_query, kv_head * group, group, batch, length}; }
   TENON_BOTH TENON_INLINE float factor() const { return score_factor<Problem>(a.call.score); }
   TENON_BOTH TENON_INLINE auto slopes() const { return device_slopes_of<Leaf>(a.call.weighting, (meaning_type::plain ? factor() : 1.0f) * log2_e); }
   /// The first row, in `facts` and `sink_shares`.

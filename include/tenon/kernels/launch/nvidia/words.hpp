@@ -4,6 +4,8 @@
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/nvidia/attention.hpp>
+#include <tenon/kernels/launch/nvidia/attention_backward.hpp>
+#include <tenon/kernels/launch/nvidia/linear_attention.hpp>
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 TENON_KERNELS_BEGIN
@@ -14,6 +16,12 @@ struct words_of<sm80> {
   using attention = nvidia_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
   using attention_split = nvidia_attention_split<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_backward_keys = nvidia_attention_backward_keys<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using linear_attention = nvidia_linear_attention<Leaf, Problem>;
   template <class Leaf>
   using matmul = nvidia_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>
