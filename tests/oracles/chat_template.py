@@ -80,6 +80,13 @@ TEMPLATES = {
         "{% for message in messages %}" + LLAMA_TURN + "{% endfor %}" + LLAMA_NEXT,
         "<|begin_of_text|>",
     ),
+    "llama3.1 of another day": (
+        "{{- bos_token }}{% if not date_string is defined %}{% set date_string = '23 July 2024' %}{% endif %}{% if messages[0]['role'] == 'system' %}"
+        "{% set system = messages[0]['content'] | trim %}{% set messages = messages[1:] %}{% else %}{% set system = '' %}"
+        "{% endif %}{{ '<|start_header_id|>system<|end_header_id|>\\n\\nCutting Knowledge Date: December 2023\\nToday Date: ' + date_string + '\\n\\n' + system + '<|eot_id|>' }}"
+        "{% for message in messages %}" + LLAMA_TURN + "{% endfor %}" + LLAMA_NEXT,
+        "<|begin_of_text|>",
+    ),
     "deepseek-r1": (R1.replace("NEXT", "<think>\\n"), "<｜begin▁of▁sentence｜>"),
     "chatml after a first token": ("{{ bos_token }}{% for message in messages %}" + CHATML_TURN + "{% endfor %}" + CHATML_NEXT, "<s>"),
     "llama3 as it was said": ("{% for message in messages %}" + LLAMA_TURN.replace(" | trim", "") + "{% endfor %}" + LLAMA_NEXT, "<|begin_of_text|>"),

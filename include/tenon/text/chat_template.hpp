@@ -1,6 +1,7 @@
 #pragma once
 // How a conversation is written for a model: the known templates, recognised in the Jinja text that a model file carries.
 
+#include <algorithm>
 #include <cstddef>
 #include <ctime>
 #include <span>
@@ -50,15 +51,16 @@ class chat_template {
     const bool rewrites = has("enable_thinking") || has("reasoning_content") || has(".strip(") || has(".lstrip(");
     const bool first_token = has("bos_token");
     if (jinja.empty()) throw error("the model file has no chat template. Fix: a raw prompt (--raw), or an instruction-tuned model.");
-    if (has("<|im_start|>") && has("<|im_start|>assistant") && has("<|im_end|>") && !rewrites && !has("trim") && !has("<think>") && !gives(jinja, "system_message")) {
+    if (has("<|im_start|>") && has("<|im_start|>assistant") && has("<|im_end|>") && !rewrites && !has("trim") && !has("<think>") && given(jinja, "system_message").empty()) {
       format_ = format::chatml;
       begins_with_bos_ = first_token;
       default_system_ = default_system_of(jinja);
     } else if (has("<|start_header_id|>") && has("<|end_header_id|>") && has("<|eot_id|>") && !rewrites && !has("<think>") &&
-               (has("Cutting Knowledge Date: December 2023") || !(has("<|start_header_id|>system") || gives(jinja, "system_message")))) {
+               (has("Cutting Knowledge Date: December 2023") || !(has("<|start_header_id|>system") || !given(jinja, "system_message").empty()))) {
       format_ = has("Cutting Knowledge Date: December 2023") ? format::llama3_dated : format::llama3;
       begins_with_bos_ = first_token || has("<|begin_of_text|>");
       trims_ = has("trim");
+      if (const auto date = given(jinja, "date_string"); !date.empty()) date_ = date;
       if (has("strftime_now")) today();
     } else if (has("<\uFF5CAssistant\uFF5C>") && has("<\uFF5CUser\uFF5C>") && has("<\uFF5Cend\u2581of\u2581sentence\uFF5C>") && !has("enable_thinking") && !has("thinking is defined") && first_token &&
                !has("<\uFF5CAssistant\uFF5C></think>") && !has("<think></think>")) {
@@ -179,19 +181,19 @@ class chat_template {
     return {};
   }
 
-  // Whether a template sets `name` to words of its own, and not to what was said.
-  static bool gives(std::string_view jinja, std::string_view name) {
+  // The words of its own that a template sets `name` to, and not to what was said; empty for none.
+  static std::string_view given(std::string_view jinja, std::string_view name) {
     for (auto at = jinja.find(name); at != std::string_view::npos; at = jinja.find(name, at + 1)) {
-      std::size_t i = at + name.size();
-      const auto skip = [&] {
-        while (i < jinja.size() && jinja[i] == ' ') ++i;
-      };
+      std::string_view rest = jinja.substr(at + name.size());
+      const auto skip = [&] { rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size())); };
       skip();
-      if (i >= jinja.size() || jinja[i] != '=') continue;
-      ++i, skip();
-      if (i + 1 < jinja.size() && (jinja[i] == '\'' || jinja[i] == '"') && jinja[i + 1] != jinja[i]) return true;
+      if (!rest.starts_with('=')) continue;
+      rest.remove_prefix(1), skip();
+      if (!rest.starts_with('\'') && !rest.starts_with('"')) continue;
+      const auto end = rest.find(rest[0], 1);
+      if (end != std::string_view::npos && end > 1) return rest.substr(1, end - 1);
     }
-    return false;
+    return {};
   }
 
   // Without white space at both ends, as Python's str.strip, which Jinja's trim is.
