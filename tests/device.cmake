@@ -76,16 +76,21 @@ endif()
 if(NOT TENON_EXHAUSTIVE)
   return()
 endif()
-if(TARGET tenon::hip AND TENON_CLANG AND TARGET tenon::simulated)
-  set(object ${scratch}/device/parity_amd.o)
-  add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/parity.hip COMMENT "clang parity.hip"
+# add_hip(NAME INCLUDING): device/NAME.hip, for two generations of AMD's.
+function(add_hip name including)
+  set(object ${scratch}/device/${name}_amd.o)
+  add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/${name}.hip COMMENT "clang ${name}.hip"
     COMMAND ${CMAKE_COMMAND} -E make_directory ${scratch}/device
-    COMMAND ${TENON_CLANG} -x hip -std=c++20 -O2 --offload-arch=gfx942 -DTENON_GPU=amd_gfx942 -nogpulib -nogpuinc -Wall -Wextra -Werror
-            -idirafter ${TENON_HIP_INCLUDE} -I${include} -MD -MF ${object}.d -c ${here}/device/parity.hip -o ${object} VERBATIM)
-  add_device_program(test_device_parity_amd ${object})
-  target_link_libraries(test_device_parity_amd PRIVATE tenon::hip)
-  add_test(NAME device/parity_amd COMMAND test_device_parity_amd)
-  set_tests_properties(device/parity_amd PROPERTIES SKIP_RETURN_CODE 77 LABELS device TIMEOUT ${timeout})
+    COMMAND ${TENON_CLANG} -x hip -std=c++20 --offload-arch=gfx90a,gfx942 -DTENON_GPU=amd_gfx90a_gfx942 -nogpulib -nogpuinc -Wall -Wextra -Werror -DTENON_TEST_DATA=""
+            -idirafter ${TENON_HIP_INCLUDE} ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.hip -o ${object} VERBATIM)
+  add_device_program(test_device_${name}_amd ${object})
+  target_link_libraries(test_device_${name}_amd PRIVATE tenon::hip)
+  add_test(NAME device/${name}_amd COMMAND test_device_${name}_amd)
+  set_tests_properties(device/${name}_amd PROPERTIES SKIP_RETURN_CODE 77 LABELS device TIMEOUT ${timeout})
+endfunction()
+if(TARGET tenon::hip AND TENON_CLANG AND TARGET tenon::simulated)
+  add_hip(parity -I)
+  add_hip(model -isystem)
 else()
   add_skip(device/parity_amd "clang 19, HIP or Boost.Context is not found")
 endif()

@@ -51,7 +51,10 @@ configurations=$(echo "$configurations" | tr ',' ' ')
 packages="g++ cmake ninja-build doctest-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libboost-context-dev"
 for configuration in $configurations; do
   case $configuration in
-    cpu) packages="$packages libbenchmark-dev clang-19 clang-tools-19 lld-19 llvm-19 libomp-19-dev libamdhip64-dev" ;;
+    cpu)
+      [ $exhaustive = OFF ] || packages="$packages rocm-device-libs"
+      packages="$packages libbenchmark-dev clang-19 clang-tools-19 lld-19 llvm-19 libomp-19-dev libamdhip64-dev"
+      ;;
     asan) ;;
     tsan | fuzz) packages="$packages clang-19 libclang-rt-19-dev libomp-19-dev" ;;
     neon) packages="$packages g++-aarch64-linux-gnu qemu-user" ;;

@@ -29,6 +29,8 @@ consteval int blocks_of() {
 template <class Runtime>
 struct gpu_kernels {
   static_assert(!std::is_same_v<Runtime, Runtime>, "[launch] of a GPU kernel needs the GPU's compiler. Fix: a .cu or .hip file with nvidia/launch.hpp or amd/launch.hpp.");
+  template <class Arch, class Body>
+  static const void* address();
 };
 
 /// A device whose kernels are those of Arch: what launch functions are templates over. Made by with_arch.
@@ -108,7 +110,7 @@ struct gpu_targets;
 template <class Runtime, class F, class Targets = gpu_targets<Runtime>>
 decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f) {
   using held = decltype(Targets::archs::template held_by<Targets>());
-  static_assert(!std::is_same_v<held, arch_list<>>, "[with_arch] this file is compiled for GPUs that no kernel is written for. Fix: nvcc -arch=sm_80 or newer; for AMD gfx90a, gfx942, gfx1100, gfx1201.");
+  static_assert(!std::is_same_v<held, arch_list<>>, "[with_arch] this file is compiled for GPUs that no kernel is written for. Fix: sm_80 or newer; gfx90a, gfx942, gfx1100 or gfx1201.");
   if constexpr (!std::is_same_v<held, arch_list<>>) return kernel_detail::with_arch<Targets>(device, std::forward<F>(f), held{});
 }
 
