@@ -44,6 +44,12 @@ void check_all_backward() {
   // Whole tiles and ragged ones, few queries over many keys, more queries than keys.
   for (const backward_sizes s : {backward_sizes{1, 1, 1, 1, 1}, {2, 2, 2, 33, 65}, {1, 1, 1, 130, 130}, {1, 1, 1, 5, 200}, {1, 1, 1, 140, 64}}) check(back_causal_64{}, s, causal{}, scaled{}, softmax{});
   for (const backward_sizes s : {backward_sizes{1, 1, 1, 64, 128}, {1, 2, 2, 37, 140}}) check(back_causal_128{}, s, causal{}, scaled{}, softmax{});
+  std::mt19937 random(5);
+  const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<unsigned>(most)) + 1; };
+  for (int i = 0; i < 12; ++i) {
+    const int heads = up_to(2);
+    check(back_causal_64{}, {up_to(2), heads, heads, up_to(180), up_to(180)}, causal{}, scaled{}, softmax{});
+  }
   // Lengths of their own; a negative factor.
   check(back_causal_64{}, {3, 1, 1, 40, 150}, causal{}, scaled{}, softmax{}, {150, 64, 41});
   check(back_causal_64{}, {1, 1, 1, 30, 70}, causal{}, scaled{.factor = -0.2f}, softmax{});
