@@ -5,6 +5,7 @@
 // Sums are fp32, in an order that depends on the shapes alone. Reference: kernels/reference/matmul_backward.hpp.
 
 #include <tenon/core/fault.hpp>
+#include <tenon/kernels/atoms/cpu/transpose.hpp>
 #include <tenon/kernels/launch/matmul.hpp>
 #include <tenon/kernels/shared/rows.hpp>
 
@@ -19,30 +20,45 @@ struct product_gradients {
 
 namespace kernel_detail {
 
-// Wide values of x[t, k..]: lane c sums row c of every panel, the lanes are added at the end.
-template <int Wide>
-TENON_INLINE void input_gradient(const packed_matrix& w, const float* dy, index_t k, float* dx) {
-  constexpr int lanes = panel::columns;
-  float sum[Wide][lanes] = {};
+// Columns [k, k + width) of dx += dy w over all rows of w, whose panels [depth][16] are turned a stretch at a time.
+template <class Products>
+void input_gradient(const packed_matrix& w, const view<const float, 2>& dy, const view<float, 2>& dx, index_t k, index_t width) {
+  constexpr index_t lanes = panel::columns, stretch = 8 * lanes, widest = 64;
+  alignas(64) float turned[stretch * widest];
   const index_t pitch = static_cast<index_t>(panel_bytes(w.kind, w.how, w.depth)) / index_t{sizeof(float)};
-  const float* weights = reinterpret_cast<const float*>(w.data) + k * lanes;
-  for (index_t n = 0; n < w.rows; n += lanes, weights += pitch) {
-    float own[lanes] = {};
-    const index_t live = w.rows - n < lanes ? w.rows - n : lanes;
-    __builtin_memcpy(own, dy + n, static_cast<std::size_t>(live) * sizeof(float));
-    for (int i = 0; i < Wide; ++i) for_lanes<lanes>([&](int c) TENON_LAMBDA { sum[i][c] += own[c] * weights[i * lanes + c]; });
+  for (index_t n = 0; n < w.rows; n += stretch) {
+    const index_t here = w.rows - n < stretch ? w.rows - n : stretch;
+    for (index_t p = 0; p < here; p += lanes) {
+      const float* from = reinterpret_cast<const float*>(w.data) + (n + p) / lanes * pitch + k * lanes;
+      const index_t whole = width / 4 * 4;
+      for (index_t i = 0; i < whole; i += 4)
+        for (index_t c = 0; c < lanes; c += 4) atoms::transpose_four(from + i * lanes + c, lanes, turned + (p + c) * widest + i, widest);
+      for (index_t i = whole; i < width; ++i)
+        for (index_t c = 0; c < lanes; ++c) turned[(p + c) * widest + i] = from[i * lanes + c];
+    }
+    Products::add(dx.data + k, dx.stride[0], {dy.data + n, dy.stride[0], 1}, turned, widest, dx.extent[0], width, here);
   }
-  for (int i = 0; i < Wide; ++i) {
-    for (int step = lanes / 2; step > 0; step /= 2)
-      for (int c = 0; c < step; ++c) sum[i][c] += sum[i][c + step];
-    dx[k + i] += sum[i][0];
-  }
+}
+
+// Rows [n, n + rows) of dw += dy^T x: a stretch of x is copied side by side, for its rows may lie a power of two apart.
+template <class Products>
+void weight_gradient(const view<const float, 2>& x, const view<const float, 2>& dy, const view<float, 2>& dw, index_t n, index_t rows) {
+  constexpr index_t stretch = 128, widest = 64;
+  alignas(64) float near[stretch * widest];
+  const index_t tokens = x.extent[0], depth = x.extent[1];
+  for (index_t t = 0; t < tokens; t += stretch)
+    for (index_t k = 0; k < depth; k += widest) {
+      const index_t here = tokens - t < stretch ? tokens - t : stretch, width = depth - k < widest ? depth - k : widest;
+      for (index_t i = 0; i < here; ++i) __builtin_memcpy(near + i * widest, x.data + (t + i) * x.stride[0] + k, static_cast<std::size_t>(width) * sizeof(float));
+      Products::add(dw.data + n * dw.stride[0] + k, dw.stride[0], {dy.data + t * dy.stride[0] + n, 1, dy.stride[0]}, near, widest, rows, width, here);
+    }
 }
 
 inline void check_learned(const packed_matrix& w) {
   if (w.kind != storage::f32 || w.how != compute::fp32)
     throw error("[weights] of matmul_backward are ", name(w.kind), ": gradients are taken of weights stored as f32 and multiplied as fp32. Fix: precision = full_precision.");
 }
+
 inline void check_product_gradients(const view<const float, 2>& x, const packed_matrix& w, const view<const float, 2>& dy, const product_gradients& to) {
   check_learned(w);
   if (x.extent[1] != w.depth || dy.extent[1] != w.rows || dy.extent[0] != x.extent[0])
@@ -62,34 +78,17 @@ inline void check_product_gradients(const view<const float, 2>& x, const packed_
 template <class Machine>
 void matmul_backward(const Machine& machine, view<const float, 2> x, const packed_matrix& w, view<const float, 2> dy, const product_gradients& to) {
   kernel_detail::check_product_gradients(x, w, dy, to);
+  using products = typename Machine::atoms::attention_backward::products;
   const index_t tokens = x.extent[0], depth = w.depth;
-  constexpr int wide = 8;
+  constexpr index_t wide = 64, high = 16;  // columns of dx, the fewest rows of dw for one thread
   if (to.x.data != nullptr)
     for_rows(machine, (depth + wide - 1) / wide, wide * w.rows * tokens, [&](index_t first, index_t last) {
-      for (index_t t = 0; t < tokens; ++t)
-        for (index_t k = first * wide; k < last * wide && k < depth; k += wide) {
-          const float* own = dy.data + t * dy.stride[0];
-          float* row = to.x.data + t * to.x.stride[0];
-          if (k + wide <= depth)
-            kernel_detail::input_gradient<wide>(w, own, k, row);
-          else
-            for (index_t i = k; i < depth; ++i) kernel_detail::input_gradient<1>(w, own, i, row);
-        }
+      for (index_t k = first * wide; k < last * wide && k < depth; k += wide) kernel_detail::input_gradient<products>(w, dy, to.x, k, depth - k < wide ? depth - k : wide);
     });
   if (to.weights.data != nullptr)
-    for_rows(machine, w.rows, depth * tokens, [&](index_t first, index_t last) {
-      for (index_t n = first; n < last; ++n) {
-        float* row = to.weights.data + n * to.weights.stride[0];
-        for_strips<32>(depth, [&](index_t k, auto lanes) TENON_LAMBDA {
-          float sum[lanes] = {};
-          for (index_t t = 0; t < tokens; ++t) {
-            const float by = dy(t, n);
-            const float* from = x.data + t * x.stride[0] + k;
-            for_lanes<lanes>([&](int l) TENON_LAMBDA { sum[l] += by * from[l]; });
-          }
-          for_lanes<lanes>([&](int l) TENON_LAMBDA { row[k + l] += sum[l]; });
-        });
-      }
+    for_rows(machine, (w.rows + high - 1) / high, high * depth * tokens, [&](index_t first, index_t last) {
+      const index_t n = first * high, rows = (last * high < w.rows ? last * high : w.rows) - n;
+      kernel_detail::weight_gradient<products>(x, dy, to.weights, n, rows);
     });
   if (to.bias != nullptr)
     for (index_t t = 0; t < tokens; ++t)

@@ -91,7 +91,8 @@ struct attention_products {
 
   template <int Rows, class Storage>
   static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, float factor, float* tops, lines_ahead& ahead) {
-    constexpr int widest = pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
+    // Few rows read one panel after the other, a stream that prefetchers follow; bytes are too few for that.
+    constexpr int widest = Rows <= few && Rows < Leaf::rows && sizeof(Storage) != 1 ? least : pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
     int c = lo;
     for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, factor, tops, ahead);
     if constexpr (widest > least)
@@ -124,6 +125,8 @@ struct attention_products {
 
   // For few rows memory is the limit, and its own prefetcher stops at the end of a page: what the next panels hold is asked for early.
   static constexpr int few = 4;
+  template <class Storage>
+  static constexpr int panels_ahead = sizeof(Storage) == 4 ? 4 : 2;
   // Bytes from a panel to the next, in the same page.
   TENON_INLINE static index_t stride(const std::byte* const* at) { return static_cast<index_t>(reinterpret_cast<std::uintptr_t>(at[1]) - reinterpret_cast<std::uintptr_t>(at[0])); }
 
@@ -138,7 +141,7 @@ struct attention_products {
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
     left += dim / step * parts<Storage> * group_rows;
-    const index_t next = Vectors / least * stride(keys);
+    const index_t next = panels_ahead<Storage> * Vectors / least * stride(keys);
     for (int d = 0; d < depth; d += step, left += parts<Storage> * group_rows) {
       vector right[Vectors][parts<Storage>];
       if constexpr (Rows <= few)
@@ -174,7 +177,7 @@ struct attention_products {
       for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(Leaf::fill(fade[r]), sum[r][v]);
-    const index_t next = stride(values);
+    const index_t next = panels_ahead<Storage> * stride(values);
     weights += lo / step * parts<Storage>;
     for (int first = lo; first < hi; first += panel) {
       const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;

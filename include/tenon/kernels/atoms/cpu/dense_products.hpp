@@ -40,8 +40,56 @@ struct dense_products {
       });
     });
   }
+  /// A left operand: element (r, d) at data[r row + d step].
+  struct left_operand {
+    const float* data;
+    index_t row, step;
+  };
+  /// out [rows][columns] += left right over `depth` steps, right [depth][columns], of any sizes; rows of out and right lie their strides
+  /// apart. Each element is one chain of fma, in order.
+  static void add(float* out, index_t out_stride, const left_operand& left, const float* right, index_t right_stride, index_t rows, index_t columns, index_t depth) {
+    index_t c = 0;
+    const auto strips = [&]<int Vectors>() TENON_LAMBDA {
+      for (; c + Vectors * Leaf::lanes <= columns; c += Vectors * Leaf::lanes) {
+        index_t r = 0;
+        for (; r + Leaf::rows <= rows; r += Leaf::rows) any_tile<Leaf::rows, Vectors>(out + r * out_stride + c, out_stride, left, r, right + c, right_stride, depth);
+        for (; r < rows; ++r) any_tile<1, Vectors>(out + r * out_stride + c, out_stride, left, r, right + c, right_stride, depth);
+      }
+    };
+    strips.template operator()<Leaf::vectors>();
+    strips.template operator()<1>();
+    for (index_t r = 0; c < columns && r < rows; ++r)
+      for (index_t d = 0; d < depth; ++d)
+        for (index_t i = c; i < columns; ++i) out[r * out_stride + i] += left.data[r * left.row + d * left.step] * right[d * right_stride + i];
+  }
 
  private:
+  template <int Rows, int Vectors>
+  TENON_INLINE static void any_tile(float* out, index_t out_stride, const left_operand& left, index_t r0, const float* right, index_t right_stride, index_t depth) {
+    vector sum[Rows][Vectors];
+    const float* from[Rows];
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      from[r] = left.data + (r0 + r) * left.row;
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(out + r * out_stride + v * Leaf::lanes);
+    }
+    for (index_t d = 0, at = 0; d < depth; ++d, at += left.step, right += right_stride) {
+      vector row[Vectors];
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) row[v] = Leaf::load(right + v * Leaf::lanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r) {
+        const vector a = Leaf::fill(from[r][at]);
+#pragma GCC unroll 16
+        for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, row[v], sum[r][v]);
+      }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) Leaf::store(out + r * out_stride + v * Leaf::lanes, sum[r][v]);
+  }
   static constexpr int least = panel / Leaf::lanes;  // vectors in a panel
   // Few rows take more columns, so that as many chains are under way.
   template <int Rows>
