@@ -158,7 +158,8 @@ struct wave {
   using global = __attribute__((address_space(1))) T;
   // The rounded number in the upper half; what is below it does not matter.
   __attribute__((device)) TENON_INLINE static std::uint32_t rounded(float value) {
-    return value == value ? rounded_number(value) : bit_cast<std::uint32_t>(value) | 0x400000u;
+    const std::uint32_t number = rounded_number(value), nan = bit_cast<std::uint32_t>(value) | 0x400000u;  // both, so that it is no branch
+    return value == value ? number : nan;
   }
   __attribute__((device)) TENON_INLINE static std::uint32_t rounded_number(float value) {
     const auto bits = bit_cast<std::uint32_t>(value);
