@@ -140,7 +140,24 @@ def amd_blocks(function):
         if branch:
             targets[i] = at.get(min(at) + int(branch[1], 16))
     starts = sorted({0} | {i + 1 for i in targets} | {t for t in targets.values() if t is not None})
-    return [(first, [line.split()[0] for line in lines[first:end]], targets.get(end - 1)) for first, end in zip(starts, starts[1:] + [len(lines)]) if first < end]
+    return [(first, [line.split("//")[0].strip() for line in lines[first:end]], targets.get(end - 1)) for first, end in zip(starts, starts[1:] + [len(lines)]) if first < end]
+
+
+def amd_distances(block):
+    """Matrix instructions between a load of 16 bytes from shared memory and the first one that uses it."""
+    registers = lambda text: {r for low, high in re.findall(r"\bv\[?(\d+)(?::(\d+))?", text) for r in range(int(low), int(high or low) + 1)}
+    out = []
+    for at, instruction in enumerate(block):
+        if not re.match(r"ds_(read|load)_b128", instruction):
+            continue
+        loaded, between = registers(instruction.split(",")[0]), 0
+        for later in block[at + 1:]:
+            if re.match(r"v_(mfma|wmma)_", later):
+                if loaded & registers(later.split(",", 1)[1]):
+                    out.append(between)
+                    break
+                between += 1
+    return out
 
 
 def amd_rare(ops):
@@ -159,8 +176,12 @@ def amd_share(function):
             inside = [o for f, o, _ in blocks if target <= f <= first]
             matrix = sum(op.startswith(("v_mfma", "v_wmma")) for o in inside for op in o)
             best = max(best, (matrix, inside), key=lambda pair: pair[0])
+    if not best[0]:
+        return ""
     kept = [op for ops in best[1] if not amd_rare(ops) for op in ops]
-    return f"{best[0]} of {len(kept)} = {100 * best[0] / len(kept):.1f} % matrix instructions" if best[0] else ""
+    apart = [d for ops in best[1] for d in amd_distances(ops)]
+    return (f"{best[0]} of {len(kept)} = {100 * best[0] / len(kept):.1f} % matrix instructions, "
+            f"{statistics.median(apart):g} (median) between a load from shared memory and its use")
 
 
 def amd(work):
