@@ -41,7 +41,10 @@ TEST_CASE("a prompt at once and in chunks: the same bits; what is generated is t
   std::vector<std::int32_t> said;
   for (const std::int32_t token : generate(answering, tokens, {.max_tokens = 1})) said.push_back(token);
   REQUIRE(said.size() == 1);
-  CHECK(said[0] == static_cast<std::int32_t>(argmax(std::span(whole).last(288))));
+  CHECK(said[0] == static_cast<std::int32_t>(tenon_test::argmax(std::span(whole).last(288))));
+  const std::vector<std::int32_t> more{7};
+  const auto next = answering.read(more);
+  CHECK(answering.most_probable() == static_cast<std::int32_t>(tenon_test::argmax(next)));
   CHECK(model.machine().report().clean());
 }
 

@@ -79,6 +79,17 @@ class sequence {
     }
   }
 
+  /// On a GPU: the first of the largest logits that `read` returned last, found there; or why there is none (kernels/shared/choice.hpp). It lies
+  /// where the next token is read from.
+  std::int32_t most_probable()
+    requires requires(const Machine& machine, view<const float, 2> row, std::int32_t* token) { argmax(machine, row, token); }
+  {
+    auto* const token = reinterpret_cast<std::int32_t*>(told_) + 2;
+    argmax(model_->machine, logits(), token);
+    await(model_->machine);
+    return *token;
+  }
+
   /// Forgets all tokens from position `length` on.
   void truncate(index_t length) {
     length_ = std::clamp(length, index_t{0}, length_);

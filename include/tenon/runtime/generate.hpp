@@ -87,9 +87,16 @@ class token_stream {
       ending_ = ending::max_tokens;
       return;
     }
-    next_ = sampler_(logits.data(), context_);
+    next_ = choose(logits);
     for (const std::int32_t token : how_.stop)
       if (next_ == token) ending_ = ending::stop_token;
+  }
+
+  // Where a machine finds the largest logit, the others stay there.
+  std::int32_t choose(std::span<const float> logits) {
+    if constexpr (requires { sequence_->most_probable(); })
+      if (sampler_.takes_largest()) return sampler::chosen(sequence_->most_probable());
+    return sampler_(logits.data(), context_);
   }
 
   Sequence* sequence_;

@@ -10,6 +10,7 @@
 #include <tenon/core/fault.hpp>
 #include <tenon/core/math.hpp>
 #include <tenon/core/view.hpp>
+#include <tenon/kernels/shared/choice.hpp>
 #include <tenon/kernels/shared/rows.hpp>
 
 namespace tenon {
@@ -55,6 +56,15 @@ class sampler {
       order_.resize(static_cast<std::size_t>(vocabulary));
     }
     if (how.repetition_penalty != 1) penalised_.resize(static_cast<std::size_t>(vocabulary), false);
+  }
+
+  /// Whether the next token is the first of the largest logits as they are, which a GPU finds by itself.
+  bool takes_largest() const { return how_.temperature == 0 && how_.repetition_penalty == 1; }
+  /// That token. Throws tenon::error where it stands for logits that allow none (kernels/shared/choice.hpp).
+  static int chosen(std::int32_t token) {
+    if (token == damaged_logits) throw error("a logit is NaN or infinite: the model's arithmetic overflowed or its weights are damaged. Fix: check the weights file, or compute in fp32.");
+    if (token == forbidden_logits) throw error("every logit is -infinity: no token is allowed. Fix: let the mask of logits leave at least one token.");
+    return token;
   }
 
   /// The next token. logits: [vocabulary]; -infinity forbids a token. recent: the tokens that the penalty looks at; ids outside
@@ -109,9 +119,7 @@ class sampler {
       most = top[j] > most ? top[j] : most;
       valid = valid && damaged[j] == 0;
     }
-    if (!valid) throw error("a logit is NaN or infinite: the model's arithmetic overflowed or its weights are damaged. Fix: check the weights file, or compute in fp32.");
-    if (most == -infinity) throw error("every logit is -infinity: no token is allowed. Fix: let the mask of logits leave at least one token.");
-    return static_cast<int>(std::find(l, l + count_, most) - l);
+    return chosen(!valid ? damaged_logits : most == -infinity ? forbidden_logits : static_cast<std::int32_t>(std::find(l, l + count_, most) - l));
   }
 
   // weights = exp((logit - largest) / temperature): the most probable token weighs 1.

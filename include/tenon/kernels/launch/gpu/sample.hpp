@@ -4,14 +4,12 @@
 
 #include <tenon/core/fault.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
+#include <tenon/kernels/shared/choice.hpp>
 #include <tenon/kernels/shared/device_block.hpp>
 
 TENON_KERNELS_BEGIN
 
-/// What stands in place of a token: logits that are no numbers or infinite, logits that are all -infinity.
-inline constexpr std::int32_t damaged_logits = -1, forbidden_logits = -2;
-
-/// out[row] = the first of the largest logits [row, count], or one of the above. Grid: x = rows.
+/// out[row] = the first of the largest logits [row, count], or why there is none (shared/choice.hpp). Grid: x = rows.
 template <class Leaf>
 struct argmax_body {
   static constexpr int threads = 512, one = reduction_bytes<Leaf, threads>, shared_bytes = 2 * one;
