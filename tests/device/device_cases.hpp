@@ -219,7 +219,9 @@ TEST_CASE("a launch that no device could begin is refused in a sentence") {
 TEST_CASE("what a kernel did wrong is said by the call that waits for it") {
   one_gpu();
   const auto gpu = machine();
+  auto number = gpu.array<int>(1);
   gpu.launch({1, 1, 1}, {32}, 0, strays{});
+  gpu.launch({1, 1, 1}, {32}, 0, adds{number.data(), 1});  // what comes after does not hide it
   CHECK_THROWS_WITH_AS(gpu.synchronize(), Contains("an illegal memory access was encountered (code 700). Fix: "), error);
   gpu.launch({1, 1, 1}, {32}, 0, strays{});
   const auto end = gpu.mark();

@@ -224,7 +224,7 @@ inline int launch(const char* call, const void* function, std::vector<unsigned> 
     const reach all(true);
     ++now().clock;
     now().launches.push_back(record);
-    now().ill = one.run(argument.data(), record.grid_and_block, record.shared_bytes);
+    if (const int code = one.run(argument.data(), record.grid_and_block, record.shared_bytes)) now().ill = code;
     return fine;
   });
 }
