@@ -9,12 +9,6 @@
 
 namespace tenon::testing {
 
-/// Rows before `query` see nothing: some of a tile, or all of it.
-struct nothing_before {
-  int query;
-  TENON_BOTH constexpr bool keep(position p) const { return p.query >= query; }
-  TENON_BOTH constexpr cover covers(tile t) const { return t.q1 <= query ? cover::none : t.q0 >= query ? cover::all : cover::some; }
-};
 struct blind_64 : tenon_test::back_causal_64 {
   using mask = nothing_before;
 };

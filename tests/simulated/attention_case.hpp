@@ -28,6 +28,13 @@ struct device_array {
   std::size_t bytes() const { return count * sizeof(T); }
 };
 
+/// Nothing is seen: by some rows, or by all.
+struct nothing_before {
+  int query;
+  TENON_BOTH constexpr bool keep(position p) const { return p.query >= query; }
+  TENON_BOTH constexpr cover covers(tile t) const { return t.q1 <= query ? cover::none : t.q0 >= query ? cover::all : cover::some; }
+};
+
 struct attention_sizes {
   int batch, heads, kv_heads, queries, keys;
 };

@@ -53,14 +53,8 @@ void check_attention_of_policies() {
   using windowed = decltype(causal{} & window{.width = 1});
   check_attention<Arch, attention_problem<windowed, capped, 64>>({{1, 2, 1, 90, 150}, causal{} & window{.width = 40}, scaled{} >> soft_cap{.cap = 5.0f}});
   check_attention<Arch, attention_problem<full, scaled, 64>>({{1, 1, 1, 20, 100}, {}, {.factor = -0.2f}});
+  check_attention<Arch, attention_problem<causal, scaled, 64, 1, sigmoid>>({{1, 2, 1, 40, 90}, {}, {}, {.bias = -3}});
 }
-
-/// Nothing is seen: by some rows, or by all.
-struct nothing_before {
-  int query;
-  TENON_BOTH constexpr bool keep(position p) const { return p.query >= query; }
-  TENON_BOTH constexpr cover covers(tile t) const { return t.q1 <= query ? cover::none : t.q0 >= query ? cover::all : cover::some; }
-};
 
 template <class Arch>
 void check_attention_of_blind_rows() {

@@ -33,4 +33,24 @@ TENON_BOTH TENON_INLINE softmax_state<Rows, device_scores<Leaf>> device_state_of
   return device_state_of<Leaf, Rows>(softmax{}, base);
 }
 
+/// Rows of sigmoid, for scores of `base` bits each.
+template <class Leaf, int Rows>
+struct device_sigmoid_state : sigmoid_state<Rows> {
+  float base = log2_e;
+};
+template <class Leaf, int Rows>
+TENON_BOTH TENON_INLINE device_sigmoid_state<Leaf, Rows> device_state_of(const sigmoid& w, float base) {
+  return {{.bias = w.bias}, base};
+}
+
+/// The weight of a score of row `row`, before rows are finished; 0 for -infinity.
+template <class Leaf, int Rows>
+TENON_BOTH TENON_INLINE float device_weight(const softmax_state<Rows, device_scores<Leaf>>& state, float score, int row) {
+  return Leaf::exp2(score * state.by.base + state.reference.at[row]);
+}
+template <class Leaf, int Rows>
+TENON_BOTH TENON_INLINE float device_weight(const device_sigmoid_state<Leaf, Rows>& state, float score, int) {
+  return Leaf::reciprocal(1.0f + Leaf::exp2(-(score * state.base + state.bias * log2_e)));
+}
+
 TENON_KERNELS_END

@@ -156,7 +156,7 @@ struct attention_words {
     TENON_UNROLL for (int n = 0; n < Keys / side; ++n)
       TENON_UNROLL for (int e = 0; e < per_tile; e += 8) {
         float weight[8];
-        TENON_UNROLL for (int i = 0; i < 8; ++i) weight[i] = Leaf::exp2(keys.s[n][e + i] * state.by.base + state.reference.at[0]);
+        TENON_UNROLL for (int i = 0; i < 8; ++i) weight[i] = device_weight(state, keys.s[n][e + i], 0);
         TENON_UNROLL for (int i = 0; i < 8; ++i) sum.at[0] += weight[i];
         TENON_UNROLL for (int i = 0; i < 8; i += 2) keys.p[n * (side / 16) + e / 8].word[i / 2] = Leaf::template pack_weights<Number>(weight[i], weight[i + 1]);
       }
@@ -174,7 +174,7 @@ struct attention_words {
   /// A total is spread over the two lanes of its row.
   template <class State>
   TENON_BOTH TENON_INLINE void finish(State& state) const {
-    state.total.at[0] += Leaf::shuffle_xor(state.total.at[0], side);
+    if constexpr (!State::bounded) state.total.at[0] += Leaf::shuffle_xor(state.total.at[0], side);
   }
 
   /// Row of the block's tile that a lane has a share of.

@@ -87,7 +87,7 @@ struct attention_registers {
       TENON_UNROLL for (int n = 0; n < Keys / 8; ++n)
         TENON_UNROLL for (int e = 0; e < 4; ++e) {
           const int r = 2 * i + e / 2;
-          const float weight = Leaf::exp2(keys.s[i][n][e] * state.by.base + state.reference.at[r]);
+          const float weight = device_weight(state, keys.s[i][n][e], r);
           sum.at[r] += weight;
           keys.s[i][n][e] = weight;
         }
@@ -118,8 +118,9 @@ struct attention_registers {
   /// A total is spread over the four lanes of its row.
   template <class State>
   TENON_BOTH TENON_INLINE void finish(State& state) const {
-    TENON_UNROLL for (int r = 0; r < lane_rows; ++r)
-      TENON_UNROLL for (int mask = 1; mask <= 2; mask *= 2) state.total.at[r] += Leaf::shuffle_xor(state.total.at[r], mask);
+    if constexpr (!State::bounded)
+      TENON_UNROLL for (int r = 0; r < lane_rows; ++r)
+        TENON_UNROLL for (int mask = 1; mask <= 2; mask *= 2) state.total.at[r] += Leaf::shuffle_xor(state.total.at[r], mask);
   }
 
   /// Row of the block's tile that share r of a lane belongs to.
