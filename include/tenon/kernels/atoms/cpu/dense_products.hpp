@@ -14,6 +14,12 @@ struct dense_products {
   static constexpr int group_rows = 16, block_keys = 128, panel = 16;
   static constexpr int strip = 2 * panel;  ///< the columns that `weigh` and `spread` take, so that callers may keep them in the fastest cache
 
+  /// A left operand: element (r, d) at data[r row + d step].
+  struct left_operand {
+    const float* data;
+    index_t row, step;
+  };
+
   /// s [16][block_keys], columns [lo, hi) of a block, = q [depth][16] times the panels of its keys [hi / 16][depth][16].
   static void scores(float* s, const float* q, const float* keys, int depth, int lo, int hi) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
@@ -28,7 +34,7 @@ struct dense_products {
   static void weigh(float* o, const float* w, const float* values, int width, int lo, int hi, int c) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
       each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
-        sum_tile<Rows, Vectors, block_keys>(o + index_t(r) * width + column, w + r * block_keys + lo, 1, values + index_t(lo) * width + column, width, hi - lo);
+        sum_tile<Rows, Vectors>(o + index_t(r) * width + column, width, {w + lo, block_keys, 1}, r, values + index_t(lo) * width + column, width, hi - lo);
       });
     });
   }
@@ -36,15 +42,10 @@ struct dense_products {
   static void spread(float* o, const float* w, const float* from, int width, int r0, int r1, int c) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
       each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
-        sum_tile<Rows, Vectors, 1>(o + index_t(r) * width + column, w + index_t(r0) * block_keys + r, block_keys, from + index_t(r0) * width + column, width, r1 - r0);
+        sum_tile<Rows, Vectors>(o + index_t(r) * width + column, width, {w + index_t(r0) * block_keys, 1, block_keys}, r, from + index_t(r0) * width + column, width, r1 - r0);
       });
     });
   }
-  /// A left operand: element (r, d) at data[r row + d step].
-  struct left_operand {
-    const float* data;
-    index_t row, step;
-  };
   /// out [rows][columns] += left right over `depth` steps, right [depth][columns], of any sizes; rows of out and right lie their strides
   /// apart. Each element is one chain of fma, in order.
   static void add(float* out, index_t out_stride, const left_operand& left, const float* right, index_t right_stride, index_t rows, index_t columns, index_t depth) {
@@ -52,8 +53,8 @@ struct dense_products {
     const auto strips = [&]<int Vectors>() TENON_LAMBDA {
       for (; c + Vectors * Leaf::lanes <= columns; c += Vectors * Leaf::lanes) {
         index_t r = 0;
-        for (; r + Leaf::rows <= rows; r += Leaf::rows) any_tile<Leaf::rows, Vectors>(out + r * out_stride + c, out_stride, left, r, right + c, right_stride, depth);
-        for (; r < rows; ++r) any_tile<1, Vectors>(out + r * out_stride + c, out_stride, left, r, right + c, right_stride, depth);
+        for (; r + Leaf::rows <= rows; r += Leaf::rows) sum_tile<Leaf::rows, Vectors>(out + r * out_stride + c, out_stride, left, r, right + c, right_stride, depth);
+        for (; r < rows; ++r) sum_tile<1, Vectors>(out + r * out_stride + c, out_stride, left, r, right + c, right_stride, depth);
       }
     };
     strips.template operator()<Leaf::vectors>();
@@ -65,7 +66,7 @@ struct dense_products {
 
  private:
   template <int Rows, int Vectors>
-  TENON_INLINE static void any_tile(float* out, index_t out_stride, const left_operand& left, index_t r0, const float* right, index_t right_stride, index_t depth) {
+  TENON_INLINE static void sum_tile(float* out, index_t out_stride, const left_operand& left, index_t r0, const float* right, index_t right_stride, index_t depth) {
     vector sum[Rows][Vectors];
     const float* from[Rows];
 #pragma GCC unroll 16
@@ -135,25 +136,6 @@ struct dense_products {
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) Leaf::store(out + c + index_t(r) * block_keys + v * Leaf::lanes, sum[r][v]);
-  }
-  // out [Rows][Vectors] += sum over `depth` steps of left [step][row] right [step][column].
-  template <int Rows, int Vectors, int RowStride>
-  TENON_INLINE static void sum_tile(float* out, const float* left, int step, const float* right, int width, int depth) {
-    vector sum[Rows][Vectors];
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::load(out + index_t(r) * width + v * Leaf::lanes);
-    for (int d = 0; d < depth; ++d, left += step, right += width) {
-      vector row[Vectors];
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) row[v] = Leaf::load(right + v * Leaf::lanes);
-      add_products<Rows, Vectors, RowStride>(sum, left, row);
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::store(out + index_t(r) * width + v * Leaf::lanes, sum[r][v]);
   }
   // sum[r] += left[r Stride] right
   template <int Rows, int Vectors, int Stride>
