@@ -8,7 +8,7 @@ import os
 import statistics
 import subprocess
 
-LINES = [f"{work}" for number in ("fp32", "bf16", "int8") for work in (
+LINES = [work for number in ("fp32", "bf16", "int8") for work in (
     f"prefill/{number}/d128/16x1024", f"prefill/{number}/d64/16x1024", f"prefill/{number}/d128/8x4096",
     f"decode/{number}/d128/16on16x32768", f"decode/{number}/d128/16on4x32768")]
 
@@ -49,7 +49,8 @@ def main():
                 for name, program in peers.items():
                     for number in ("bf16", "f16") if "bf16" in line else (line.split("/")[1],):
                         try:
-                            theirs[name].setdefault(number, []).append(run(program, line.replace("bf16", number), threads))
+                            took = run(program, line.replace("bf16", number), threads)
+                            theirs[name].setdefault(number, []).append(took)
                         except (subprocess.CalledProcessError, ValueError):
                             pass  # a peer without this number
             best = {name: min(of.items(), key=lambda item: statistics.median(item[1])) for name, of in theirs.items() if of}
