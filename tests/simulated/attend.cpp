@@ -12,7 +12,7 @@ namespace {
 
 using namespace tenon;
 
-TEST_CASE_TEMPLATE("attend on a simulated GPU is the reference, from any number and any strides", Arch, sm80, sm90a, gfx90a, gfx942, gfx1100, gfx1201) {
+TEST_CASE_TEMPLATE("attend on a simulated GPU is the reference, from any number and any strides", Arch, sm75, sm80, sm90a, gfx90a, gfx942, gfx1100, gfx1201) {
   constexpr index_t batch = 2, queries = 20, keys = 75, heads = 4, kv_heads = 2, dim = 64;
   std::mt19937 random(3);
   std::normal_distribution<float> normal;

@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/amd/words.hpp>
 #include <tenon/kernels/launch/gpu/attend_views.hpp>
 #include <tenon/kernels/launch/nvidia/attention_sm90a.hpp>
+#include <tenon/kernels/launch/nvidia/sm75.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 #include <tenon/policies/mask.hpp>
@@ -12,7 +13,13 @@
 
 TENON_KERNELS_BEGIN
 
-/// Of sm_90a there is attention over views; launch functions of models run the kernels of sm_80 there.
+/// Of sm_75 and sm_90a there is attention over views; launch functions of models run the kernels of sm_80 on sm_90a, and none on sm_75.
+template <>
+struct words_of<sm75> {
+  using number = f16;
+  template <class Leaf, class Problem>
+  using attention = sm75_attention<Leaf, Problem>;
+};
 template <>
 struct words_of<sm90a> {
   template <class Leaf, class Problem>

@@ -1,5 +1,5 @@
 #pragma once
-// attend over arrays of the host on a GPU, the call of every machine: operands are rounded to bf16 and laid out as a GPU's cache holds them.
+// attend over arrays of the host on a GPU, the call of every machine: operands are rounded to the number of its words and laid out as a GPU's cache holds them.
 // For one call on some data; a model keeps its operands on the device (launch/gpu/attend.hpp).
 
 #include <cstring>
@@ -19,18 +19,25 @@ auto attention_on(const Machine&, const attention_arguments<Problem>& a, index_t
 
 namespace kernel_detail {
 
-// [batch, token, head, dim] of any number as dense bf16, tokens outside of heads or inside.
-inline void to_device(readable<4> from, bool heads_outside, bf16* to) {
+// [batch, token, head, dim] of any number as dense Number, tokens outside of heads or inside.
+template <class Number>
+void to_device(readable<4> from, bool heads_outside, Number* to) {
   const index_t tokens = from.extent[1], heads = from.extent[2], dim = from.extent[3];
   float room[128];
   for (index_t b = 0; b < from.extent[0]; ++b)
     for (index_t t = 0; t < tokens; ++t)
       for (index_t h = 0; h < heads; ++h) {
         const float* row = as_floats(from.row(b, t, h), from.kind, room, static_cast<int>(dim));
-        bf16* const at = to + ((b * (heads_outside ? heads : tokens) + (heads_outside ? h : t)) * (heads_outside ? tokens : heads) + (heads_outside ? t : h)) * dim;
-        for (index_t d = 0; d < dim; ++d) at[d] = bf16(row[d]);
+        Number* const at = to + ((b * (heads_outside ? heads : tokens) + (heads_outside ? h : t)) * (heads_outside ? tokens : heads) + (heads_outside ? t : h)) * dim;
+        for (index_t d = 0; d < dim; ++d) at[d] = Number(row[d]);
       }
 }
+
+// A problem of another number.
+template <class Number, class Problem>
+struct attention_of : Problem {
+  using number = Number;
+};
 
 template <class T, class Machine>
 struct device_values {
@@ -42,10 +49,11 @@ struct device_values {
 template <int Dim, device_machine Machine, class Mask, class Score, class Weighting>
 void attend_views(const Machine& machine, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score& score, Weighting weighting,
                   view<float, 3> log_sum_exp) {
-  using problem = device_attention<Mask, Score, Weighting, Dim, 1>;
+  using number = typename number_of_problem<words_of<typename Machine::arch>>::type;
+  using problem = attention_of<number, device_attention<Mask, Score, Weighting, Dim, 1>>;
   using words = typename words_of<typename Machine::arch>::template attention<typename Machine::leaf, problem>;
   const index_t batch = q.extent[0], queries = q.extent[1], heads = q.extent[2], keys = k.extent[1], kv_heads = k.extent[2];
-  const device_values<bf16, Machine> at_q(machine, batch * queries * heads * Dim, "q", memory_use::constants), at_k(machine, batch * keys * kv_heads * Dim, "keys", memory_use::constants),
+  const device_values<number, Machine> at_q(machine, batch * queries * heads * Dim, "q", memory_use::constants), at_k(machine, batch * keys * kv_heads * Dim, "keys", memory_use::constants),
       at_v(machine, batch * keys * kv_heads * Dim, "values", memory_use::constants);
   const device_values<float, Machine> at_out(machine, batch * queries * heads * Dim, "out", memory_use::results), sums(machine, batch * queries * heads, "log_sum_exp", memory_use::results),
       logits(machine, heads, "sink logits", memory_use::constants);
