@@ -73,6 +73,9 @@ class sequence<Decoder, gpu_device<Runtime>, Memory> {
   void read(std::span<const std::int32_t> tokens, view<float, 2> out) {
     std::visit([&](auto& s) { s.read(tokens, out); }, one_);
   }
+  std::int32_t most_probable() {
+    return std::visit([](auto& s) { return s.most_probable(); }, one_);
+  }
   void truncate(index_t length) {
     std::visit([&](auto& s) { s.truncate(length); }, one_);
   }
