@@ -5,11 +5,13 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
 #include <tenon/kernels/launch/gpu/matmul.hpp>
 
+#include "matmul_problems.hpp"
 #include "ptx_launch.hpp"
 
 namespace tenon_test {
@@ -108,5 +110,32 @@ struct ptx_matmul {
 };
 
 inline constexpr double of_bf16 = 2.5e-3, of_float = 2e-6;  // the rounding of the result
+
+/// What every product must do; Problem is a ptx_matmul that runs. Depths are multiples of `multiple`.
+template <template <class> class Problem>
+void check_ragged(int multiple) {
+  for (const auto& [tokens, rows, depth] : {std::tuple{128, 128, 64}, {128, 256, 320}, {1, 128, 200}, {130, 40, 71}, {37, 203, 8}, {5, 1, 1}, {64, 64, 129}}) {
+    const int deep = (depth + multiple - 1) / multiple * multiple;
+    Problem<to_bf16>(tokens, rows, deep).check("matmul_to_bf16", of_bf16);
+    Problem<to_float>(tokens, rows, deep).check("matmul_to_float", of_float);
+  }
+}
+template <template <class> class Problem>
+void check_epilogues() {
+  for (const int slack : {0, 3, 8}) {
+    Problem<to_bf16>(33, 140, 96, extras::bias_and_residual, slack).check("matmul_to_bf16", of_bf16);
+    Problem<to_float>(33, 141, 96, extras::bias_and_residual, slack).check("matmul_to_float", of_float);
+    Problem<to_float>(33, 140, 96, extras::bias, slack).check("matmul_to_float", of_float);
+  }
+}
+template <template <class> class Problem>
+void check_company() {
+  Problem<to_float> all(150, 130, 200), one(1, 130, 200);
+  std::memcpy(static_cast<void*>(one.x.data()), all.x.data() + 149 * all.stride, static_cast<std::size_t>(all.stride) * 2);
+  std::memcpy(static_cast<void*>(one.w.data()), all.w.data(), all.w.size() * 2);
+  all.run("matmul_to_float", {});
+  one.run("matmul_to_float", {});
+  CHECK(std::memcmp(one.out.data(), all.out.data() + 149 * 130, 130 * sizeof(float)) == 0);
+}
 
 }  // namespace tenon_test

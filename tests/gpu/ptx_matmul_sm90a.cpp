@@ -42,29 +42,9 @@ struct problem : ptx_matmul<P> {
 };
 
 // The executor watches copies by words of 32 bits, so depths are even here; under simulation they end anywhere.
-TEST_CASE("whole tiles and ragged ones, with a depth that ends anywhere") {
-  for (const auto& [tokens, rows, depth] : {std::tuple{128, 128, 64}, {128, 256, 320}, {1, 128, 200}, {130, 40, 72}, {37, 203, 8}, {5, 1, 2}, {64, 64, 130}}) {
-    problem<to_bf16>(tokens, rows, depth).check("matmul_to_bf16", of_bf16);
-    problem<to_float>(tokens, rows, depth).check("matmul_to_float", of_float);
-  }
-}
-
-TEST_CASE("a bias, a residual, and rows of out that lie apart") {
-  for (const int slack : {0, 3, 8}) {
-    problem<to_bf16>(33, 140, 96, extras::bias_and_residual, slack).check("matmul_to_bf16", of_bf16);
-    problem<to_float>(33, 141, 96, extras::bias_and_residual, slack).check("matmul_to_float", of_float);
-    problem<to_float>(33, 140, 96, extras::bias, slack).check("matmul_to_float", of_float);
-  }
-}
-
-TEST_CASE("a token has the same bits alone and in a batch") {
-  problem<to_float> all(150, 130, 200), one(1, 130, 200);
-  std::memcpy(static_cast<void*>(one.x.data()), all.x.data() + 149 * all.stride, static_cast<std::size_t>(all.stride) * 2);
-  std::memcpy(static_cast<void*>(one.w.data()), all.w.data(), all.w.size() * 2);
-  all.run("matmul_to_float", {});
-  one.run("matmul_to_float", {});
-  CHECK(std::memcmp(one.out.data(), all.out.data() + 149 * 130, 130 * sizeof(float)) == 0);
-}
+TEST_CASE("whole tiles and ragged ones") { check_ragged<problem>(2); }
+TEST_CASE("a bias, a residual, and rows of out that lie apart") { check_epilogues<problem>(); }
+TEST_CASE("a token has the same bits alone and in a batch") { check_company<problem>(); }
 
 // Ten stages of the depth where shared memory holds four.
 TEST_CASE("every break of the kernel shows, wherever it is made") {
