@@ -5,7 +5,6 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdio>
-#include <type_traits>
 #include <vector>
 
 #include <tenon/core/number.hpp>

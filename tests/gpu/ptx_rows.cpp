@@ -2,7 +2,6 @@
 #include "ptx_machine.hpp"
 
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <random>
 

@@ -3,7 +3,6 @@
 // break to show: as a fault of the report, as a bank conflict, or as a wrong result.
 
 #include <span>
-#include <string>
 
 #include "attention_case.hpp"
 #include "breaks.hpp"

@@ -1,8 +1,6 @@
 // Decoding: keys split over blocks and merged, executed on every architecture against the reference in double.
 #include <doctest/doctest.h>
 
-#include <limits>
-
 #include "attention_case.hpp"
 #include "machines.hpp"
 

@@ -2,8 +2,6 @@
 // the order of summation promises it: whatever the company of a query, the room in the cache and the size of the grid.
 #include "device_case.hpp"
 
-#include <array>
-
 #include <tenon/kernels/reference/attention.hpp>
 #include <tenon/policies/mask.hpp>
 #include <tenon/policies/score.hpp>

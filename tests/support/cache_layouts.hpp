@@ -3,7 +3,6 @@
 // of any size, in any order within a pool of garbage, and attended from as it grows.
 
 #include <numeric>
-#include <variant>
 
 #include "attention_problem.hpp"
 

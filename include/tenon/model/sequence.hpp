@@ -1,10 +1,11 @@
 #pragma once
 // One sequence of tokens in the course of being read or written: its cache, its arena, and the forward pass over both.
 
+#include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include <tenon/core/memory.hpp>

@@ -3,7 +3,7 @@
 // once per machine and kind of state, however many masks, scores and caches a program has.
 
 #include <atomic>
-#include <cstdint>
+#include <cstddef>
 
 #include <tenon/core/memory.hpp>
 #include <tenon/kernels/launch/attention_cut.hpp>

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include <tenon/core/memory.hpp>
 #include <tenon/core/storage.hpp>

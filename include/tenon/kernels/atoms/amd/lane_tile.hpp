@@ -7,7 +7,6 @@
 // wave the 8 rows whose scores its lanes hold, [Dim][8].
 
 #include <cstdint>
-#include <type_traits>
 
 #include <tenon/core/bit_cast.hpp>
 #include <tenon/core/number.hpp>

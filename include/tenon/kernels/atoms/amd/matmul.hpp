@@ -7,6 +7,7 @@
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/atoms/amd/matrices.hpp>
 #include <tenon/kernels/atoms/amd/weights.hpp>
+#include <tenon/kernels/shared/device_bits.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::amd {

@@ -10,9 +10,7 @@
 // In which order an instruction takes the depth does not show, since both operands lie in the same order.
 
 #include <cstdint>
-#include <type_traits>
 
-#include <tenon/kernels/shared/device_bits.hpp>
 #include <tenon/kernels/shared/fragment.hpp>
 #include <tenon/kernels/shared/matrix_number.hpp>
 

@@ -10,7 +10,7 @@
 // scales. Keys are padded to 16, dim_v to 16; padding is read but never counts. A cache whose values are the first dims of its
 // keys has no value panels.
 
-#include <cstdint>
+#include <cstddef>
 
 #include <tenon/core/block_scaled.hpp>
 #include <tenon/core/memory.hpp>
@@ -102,7 +102,7 @@ struct cpu_cache : cpu_cache_layout {
     }
     return most;
   }
-  // The scales of one row of `width`, of which `given` values are there, to the scales of its panel.
+  // The scales of one row of `width`, to the scales of its panel and to `own`.
   static void scales(std::byte* scales_at, int lane, const float* x, int width, float* own) {
     float* to = reinterpret_cast<float*>(scales_at);
     for (int i = 0, d = 0; d < width; ++i, d += facts::block) to[i * panel + lane] = own[i] = number::scale_of(most_of(x + d, width - d < facts::block ? width - d : facts::block));

@@ -3,7 +3,7 @@
 // of the schedule. A fiber runs until its thread waits: in an instruction of the whole warp, at a barrier, or at its end.
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <exception>
 #include <string>
 
@@ -55,8 +55,6 @@ class executor {
   // From inside, as the thread that runs.
   lane& me() { return *running_; }
   extent block_index() const { return block_; }
-  extent grid_extent() const { return grid_; }
-  extent block_extent() const { return threads_; }
   std::byte* shared() { return shared_; }
   std::size_t shared_bytes() const { return shared_bytes_; }
   site_id place(const site& where) { return sites_.id(where); }
@@ -323,7 +321,7 @@ class executor {
   std::vector<phase_barrier> phases_;
   std::vector<std::uint32_t> seen_;  // [thread][thread or barrier]; empty: no barrier with phases
   lane* running_ = nullptr;
-  extent grid_, threads_, block_;
+  extent grid_, block_;
   void (*body_)(const void*) = nullptr;
   const void* argument_ = nullptr;
   std::uint32_t now_ = 1, block_start_ = 1, random_ = 1;

@@ -1,6 +1,8 @@
 #pragma once
 // The loops of the executor: over blocks, over turns of warps, over lanes.
 
+#include <cstring>
+
 #include <tenon/kernels/atoms/simulated/executor.hpp>
 
 TENON_KERNELS_BEGIN
@@ -28,7 +30,6 @@ inline void executor::prepare(extent block, std::size_t shared_bytes) {
   // Aligned as widely as any swizzle looks at address bits.
   shared_ = reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(shared_memory_.data()) + 1023) / 1024 * 1024);
   shared_bytes_ = shared_bytes;
-  threads_ = block;
 }
 
 inline void executor::run(extent grid, extent block, std::size_t shared_bytes, void (*body)(const void*), const void* argument) {

@@ -4,7 +4,6 @@
 // each generation's own: sm80/attention.hpp, sm90a/attention.hpp.
 
 #include <limits>
-#include <type_traits>
 
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/atoms/sm80/register_tile.hpp>

@@ -3,6 +3,8 @@
 // the keys; many queries are tiles of rows, split too where the keys are more than one split. Which of these happens shows in no bit of a
 // result under fixed_split. The grid covers as many keys as may be reached soon, not those that are there: a recorded launch serves many tokens.
 
+#include <concepts>
+
 #include <tenon/core/fault.hpp>
 #include <tenon/kernels/launch/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>

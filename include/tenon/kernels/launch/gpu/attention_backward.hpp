@@ -1,5 +1,5 @@
 #pragma once
-// The gradients of attention on a GPU: three kernels, over the words of a machine, run one after the other. `call` is what the forward kernel was given
+// The gradients of attention on a GPU: kernels over the words of a machine, run one after the other. `call` is what the forward kernel was given
 // (launch/gpu/attention.hpp), its log_sum_exp asked for; a problem has beside its mask, score, weighting, out and dim
 //
 //   using gradient = bf16;                                  // or float: of dq, dk and dv

@@ -5,7 +5,6 @@
 // block has. It is a template on types alone, the leaf among them. What changes from token to token reaches a body
 // through memory (device_place), never through its members, so that a recorded sequence of launches may be replayed.
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
