@@ -46,7 +46,7 @@ class model<Decoder, gpu_device<Runtime>> {
   one_of one_;
 };
 
-/// As on any machine.
+/// As on any machine, but for `skipped` and `fork`: no layer on a GPU skips work or keeps pages.
 template <class Decoder, class Runtime, class Memory>
 class sequence<Decoder, gpu_device<Runtime>, Memory> {
   using one_of = typename detail::on_each<Decoder, Runtime>::sequence;
