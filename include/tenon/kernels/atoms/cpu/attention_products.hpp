@@ -127,6 +127,8 @@ struct attention_products {
   static constexpr int few = 4;
   template <class Storage>
   static constexpr int panels_ahead = sizeof(Storage) == 4 ? 4 : 2;
+  // The address may lie outside of everything, so it is reckoned as a number.
+  TENON_INLINE static void fetch(const void* from, index_t ahead) { __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(ahead))); }
   // Bytes from a panel to the next, in the same page.
   TENON_INLINE static index_t stride(const std::byte* const* at) { return static_cast<index_t>(reinterpret_cast<std::uintptr_t>(at[1]) - reinterpret_cast<std::uintptr_t>(at[0])); }
 
@@ -147,7 +149,7 @@ struct attention_products {
       if constexpr (Rows <= few)
         if (d * panel * static_cast<int>(sizeof(Storage)) % 64 == 0)
 #pragma GCC unroll 16
-          for (int v = 0; v < Vectors; v += least) __builtin_prefetch(reinterpret_cast<const std::byte*>(at[v] + d * panel) + next);
+          for (int v = 0; v < Vectors; v += least) fetch(at[v] + d * panel, next);
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) widen<Storage>(at[v] + d * panel, panel, right[v]);
 #pragma GCC unroll 2
@@ -187,7 +189,7 @@ struct attention_products {
 #pragma GCC unroll 16
           for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage)))
 #pragma GCC unroll 2
-            for (int i = 0; i < step / numbers; ++i) __builtin_prefetch(reinterpret_cast<const std::byte*>(row + i * width + at) + next);
+            for (int i = 0; i < step / numbers; ++i) fetch(row + i * width + at, next);
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) widen<Storage>(row + numbers * v * Leaf::lanes, width, right[v]);
 #pragma GCC unroll 2
