@@ -78,6 +78,14 @@ TEST_CASE("scratch grows with tokens and depth") {
   CHECK(before < std::size_t{8} << 20);
 }
 
+TEST_CASE("a matrix of no columns is packed to nothing") {
+  const tenon::cpu machine;
+  for (const tenon::storage kind : {tenon::storage::f32, tenon::storage::q4_k}) {
+    CHECK(tenon::packed_bytes(machine, kind, tenon::compute::fp32, 5, 0) == 0);
+    CHECK(tenon::pack(machine, {.kind = kind, .rows = 5, .columns = 0}, tenon::compute::fp32, nullptr).rows == 5);
+  }
+}
+
 TEST_CASE("packed weights are as small as the file's, up to the padding of their last panel and slab") {
   const tenon::cpu machine;
   using enum tenon::storage;

@@ -146,6 +146,9 @@ TEST_CASE("calls that do not fit are refused in one sentence") {
   CHECK_THROWS_AS((attend<16, 8>(machine, q, cache, out, causal{}, scaled{}, scratch.data())), error);
   CHECK_THROWS_AS((attend<16, 16>(machine, kv, cache, out, causal{}, scaled{}, scratch.data())), error);
   CHECK_THROWS_AS((attend<16, 16>(machine, q, cache, out, causal{}, scaled{}, scratch.data(), softmax{}, fixed_split{.length = 100})), error);
+  const view<float, 2> short_sums(x.data(), 3, 4);
+  CHECK_THROWS_WITH_AS((attend<16, 16>(machine, q, cache, out, causal{}, scaled{}, scratch.data(), softmax{}, fixed_split{}, short_sums)),
+                       doctest::Contains("[log_sum_exp] of attend must be [4, 4]"), error);
 }
 
 }  // namespace tenon

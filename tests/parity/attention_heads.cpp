@@ -51,6 +51,7 @@ void check_all(const Machine& machine) {
     check<int8_per_128>(machine, one, threshold, causal{});
     check<float>(machine, square, threshold, causal{} & window{.width = 30}, scaled{}, sigmoid{.bias = -1});
     check<float>(machine, square, threshold, causal{} & window{.width = 30}, scaled{}, sink{.logits = sinks.data()});
+    check<float>(machine, square, threshold, causal{}, scaled{}, sink{.logits = nullptr});
   }
 }
 

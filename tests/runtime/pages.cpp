@@ -133,6 +133,7 @@ TEST_CASE("a pool that is spent says so, and nothing changes") {
   one.extend(machine, numbers(random, 8), 1);  // alone again
   one.check(machine, 1);
   CHECK(fault([&] { pool(machine, shape, 0, 3); }).find("[page_pool]") == 0);
+  CHECK(fault([&] { pool(machine, shape, index_t{1} << 60, 64); }).find("positions count to 2147483647") != std::string::npos);
   CHECK(fault([&] { one.cache.extend(-1); }).find("truncate") != std::string::npos);
 }
 

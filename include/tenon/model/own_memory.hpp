@@ -16,6 +16,7 @@ class own_memory {
 
   own_memory(const Machine& machine, index_t capacity) : capacity_(capacity) {
     if (capacity <= 0) throw error("[capacity] of a sequence must be positive. Fix: give the most tokens, prompt and answer together.");
+    if (capacity > 0x7fffffff) throw error("[capacity] of a sequence is ", capacity, " tokens: positions count to 2147483647. Fix: a smaller one.");
     std::size_t bytes = 0;
     facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { bytes += Block::state_bytes(machine, capacity); });
     cache_ = allocate(machine, bytes, "the key-value cache");

@@ -23,6 +23,8 @@ class page_pool {
   page_pool(const Machine& machine, heads shape, index_t page_keys, index_t pages, index_t layers = 1) : shape_(shape), page_keys_(page_keys), layers_(layers) {
     if (page_keys <= 0 || pages <= 0 || layers <= 0 || pages > std::int32_t{0x7fffffff})
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens in ", layers, " layers: each is at least 1. Fix: set all three.");
+    if (page_keys > 0x7fffffff / pages)
+      throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens: positions count to 2147483647. Fix: fewer or smaller pages.");
     kernel_detail::check_heads(shape);
     kernel_detail::check_number<Number>(shape);
     bytes_ = tenon::page_bytes<Number>(machine, shape, page_keys);

@@ -51,6 +51,8 @@ void attend_erased(const Machine& machine, const readable<3>& q, const ragged<Nu
   if (sequences.count == 0) return;
   const heads shape = sequences.caches[0].shape;
   check_attend(q, shape, out, dim, dim_v);
+  if (log_sum_exp.data != nullptr && (log_sum_exp.extent[0] != q.extent[0] || log_sum_exp.extent[1] != q.extent[1]))
+    throw error("[log_sum_exp] of attend must be [", q.extent[0], ", ", q.extent[1], "]: one number for each query and head. Fix: give that much room.");
   check_sequences(sequences, q.extent[0]);
   index_t longest = 0;
   for (int b = 0; b < sequences.count; ++b) longest = sequences.caches[b].length > longest ? sequences.caches[b].length : longest;

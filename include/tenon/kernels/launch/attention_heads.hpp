@@ -71,6 +71,7 @@ inline const float* sinks(const row_sinks& w) { return w.of_row; }
 template <class Weighting>
 auto weighting_over_rows(const Weighting& weighting, const row_origin* rows, index_t count, float* room) {
   if constexpr (requires { weighting.logits; }) {
+    if (weighting.logits == nullptr) return row_sinks{nullptr};
     for (index_t row = 0; row < count; ++row) room[row] = weighting.logits[rows[row].head];
     return row_sinks{room};
   } else {

@@ -149,6 +149,7 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
   with_panel(matrix.kind, how, [&](auto format) {
     using Format = decltype(format);
     const std::size_t pitch = panel_bytes(matrix.kind, how, matrix.columns);
+    if (pitch == 0) return;  // no columns
     const index_t most = 1 + static_cast<index_t>((std::size_t{4} << 20) / pitch);
     for (index_t first = 0; first < panels; first += most) {
       const index_t count = panels - first < most ? panels - first : most;

@@ -58,14 +58,14 @@ class simulated {
     ~memory() {
       for (int i = 0; i < count_; ++i) machine_.forget(all_[i]);
     }
-    void readable(const void* data, std::size_t bytes, const char* called) const { machine_.readable(data, bytes, called), keep(data); }
-    void writable(void* data, std::size_t bytes, const char* called) const { machine_.writable(data, bytes, called), keep(data); }
+    void readable(const void* data, std::size_t bytes, const char* called) const { room(), machine_.readable(data, bytes, called), keep(data); }
+    void writable(void* data, std::size_t bytes, const char* called) const { room(), machine_.writable(data, bytes, called), keep(data); }
 
    private:
-    void keep(const void* data) const {
+    void room() const {
       if (count_ == most) throw error("[memory] of a simulated machine holds at most ", most, " arrays. Fix: a second one.");
-      all_[count_++] = data;
     }
+    void keep(const void* data) const { all_[count_++] = data; }
     static constexpr int most = 16;
     const simulated& machine_;
     mutable const void* all_[most];

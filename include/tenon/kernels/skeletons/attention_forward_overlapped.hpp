@@ -13,7 +13,7 @@ TENON_KERNELS_BEGIN
 /// belong to one group of rows each.
 template <class M, class Source, class Meaning, class State>
 TENON_BOTH void attention_partial_overlapped(M& m, const Source& in, const Meaning& mean, int rows, int from, int to, State* state) {
-  static_assert(!State::bounded);
+  static_assert(!State::bounded, "[weighting] of overlapped attention must be softmax or sink: it weighs a block while the next one comes. Fix: the schedule in order.");
   const int row0 = m.group_row(0), count = rows - row0 < M::group_rows ? rows - row0 : M::group_rows;
   m.clear(m.sums(0));
   state->clear();

@@ -29,16 +29,17 @@ struct cross_attention<Spec, true> {
 
   static constexpr auto activations = parts_of::plan();
 
-  /// The keys and values of the context; `length` is 0 before it was read.
+  /// The keys and values of the context; `length` is 0 before it was read. A type of its own: these are no keys of the sequence.
+  struct context_cache : parts_of::cache {};
   template <class Machine>
-  using state = typename parts_of::cache;
+  using state = context_cache;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t) {
     return parts_of::cache_bytes(machine, context.most_tokens);
   }
   template <class Machine>
   static state<Machine> open_state(const Machine&, std::byte* memory, index_t) {
-    return {.data = memory, .shape = parts_of::shape, .capacity = context.most_tokens};
+    return {{.data = memory, .shape = parts_of::shape, .capacity = context.most_tokens}};
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t) {

@@ -86,6 +86,9 @@ std::size_t attention_scratch(const Machine&, heads shape, index_t queries, inde
 template <int DimQK, int DimV, class Reduction = fixed_split, device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score, class Weighting = softmax>
 void attend(const Machine& machine, view<const float, 3> q, const device_cache<Query, Kv, Dim>& cache, view<float, 3> out, const Mask& mask, const Score& score, std::byte* scratch,
             const Weighting& weighting = {}, const Reduction& reduction = {}) {
+  constexpr bool merges = !decltype(state_of<1>(std::declval<const Weighting&>()))::bounded;
+  static_assert(merges,
+                "[weighting] of attend over a cache on a GPU must be softmax or sink: its parts are merged by their sums. Fix: attend over views.");
   static_assert((DimQK == 0 || DimQK == Dim) && (DimV == 0 || DimV == Dim), "[attend] was given other head dims than its cache has. Fix: make them equal.");
   using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv>;
   using arch = typename Machine::arch;
@@ -108,14 +111,16 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 
-  const int split = kernel_detail::split_of(reduction, cache.capacity);
-  const index_t reach = reach_of(cache.length, cache.capacity);
-  if (queries * problem::group <= few::block_rows)
-    kernel_detail::attend_split<few>(machine, a, Kv, reach, split, scratch);
-  else if (reach <= split || !std::same_as<Reduction, fixed_split>)
-    kernel_detail::launch(machine, kernel_detail::tiles(a.queries, many::block_rows / problem::group), Kv, attention_body<leaf, many, problem>{a}, many::shared_bytes);
-  else
-    kernel_detail::attend_split<many>(machine, a, Kv, reach, split, scratch);
+  if constexpr (merges) {
+    const int split = kernel_detail::split_of(reduction, cache.capacity);
+    const index_t reach = reach_of(cache.length, cache.capacity);
+    if (queries * problem::group <= few::block_rows)
+      kernel_detail::attend_split<few>(machine, a, Kv, reach, split, scratch);
+    else if (reach <= split || !std::same_as<Reduction, fixed_split>)
+      kernel_detail::launch(machine, kernel_detail::tiles(a.queries, many::block_rows / problem::group), Kv, attention_body<leaf, many, problem>{a}, many::shared_bytes);
+    else
+      kernel_detail::attend_split<many>(machine, a, Kv, reach, split, scratch);
+  }
 }
 
 TENON_KERNELS_END

@@ -104,6 +104,8 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
     if (out.extent[axis] != q.extent[axis]) throw error("[out] of attend must have the shape of q. Fix: axis ", axis, " is ", out.extent[axis], ", not ", q.extent[axis], ".");
   if (q.stride[3] != 1 || k.stride[3] != 1 || v.stride[3] != 1 || out.stride[3] != 1)
     throw error("[q, k, v, out] of attend must be dense in their last axis. Fix: copy them first.");
+  if (log_sum_exp.data != nullptr && (log_sum_exp.extent[0] != batch || log_sum_exp.extent[1] != q.extent[1] || log_sum_exp.extent[2] != q.extent[2]))
+    throw error("[log_sum_exp] of attend must be [", batch, ", ", q.extent[1], ", ", q.extent[2], "]: one number for each query and head. Fix: give that much room.");
   if (batch == 0 || q.extent[1] == 0 || q.extent[2] == 0) return;
   if (dim == 64)
     kernel_detail::attend_views<64>(machine, q, k, v, out, mask, score, weighting, log_sum_exp);

@@ -148,7 +148,7 @@ packed_matrix pack(const Machine&, const stored_matrix& matrix, compute how, std
     out.how = how;
     return out;
   }
-  const index_t depth = bf16_rows::padded(matrix.columns), often = 1 + (index_t{1} << 21) / depth;
+  const index_t depth = bf16_rows::padded(matrix.columns), often = depth == 0 ? 1 : 1 + (index_t{1} << 21) / depth;
   const buffer room(static_cast<std::size_t>(matrix.columns) * sizeof(float), "a row of weights");
   auto* const floats = reinterpret_cast<float*>(room.data());
   for (index_t i = 0; i < matrix.rows; ++i) {
