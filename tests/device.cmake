@@ -1,6 +1,6 @@
 # What stands between a kernel and a GPU. The runtimes of CUDA and HIP are played by device/fake_*.cpp, so that these run everywhere, under
 # sanitizers too. Of device/, .cu and .hip run on a real GPU, or are skipped and say so; where TENON_PTXRUN names the executor of PTX, objects of
-# nvcc are also linked with the runtime that is played, and executed. Those for AMD are compiled with TENON_EXHAUSTIVE. Needs compile_checks.cmake and gpu.cmake, but for the first.
+# nvcc are also linked with the runtime that is played, and executed. Those for AMD, and a whole model, are compiled with TENON_EXHAUSTIVE. Needs compile_checks.cmake and gpu.cmake, but for the first.
 
 # add_played(VENDOR TARGET MISSING): device/VENDOR.cpp over a runtime that is played, with the vendor's headers.
 function(add_played vendor runtime)
@@ -68,7 +68,9 @@ if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
     target_link_libraries(tenon_fake_cuda PUBLIC ${TENON_PTXRUN}/libptxrun.a PRIVATE tenon_development tenon::tenon)
   endif()
   add_nvcc(parity -I)
-  add_nvcc(model -isystem)
+  if(TENON_EXHAUSTIVE)  # half a minute
+    add_nvcc(model -isystem)
+  endif()
 else()
   add_skip(device/parity "nvcc, a CUDA toolkit or Boost.Context is not found")
 endif()
