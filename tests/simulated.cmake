@@ -18,6 +18,7 @@ foreach(source IN LISTS sources)
   string(REPLACE "/" "_" target test_${name})
   add_executable(${target} ${source})
   target_link_libraries(${target} PRIVATE tenon_test_main tenon_development tenon::simulated)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)  # a third less to compile, and they run for seconds
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ does not see that the factors of older sums are set wherever they are read.
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
