@@ -41,7 +41,7 @@ struct played_tiles {
   // sums[m][n] += x[m][k] w[k / pack][n][k % pack], `pack` numbers to four bytes.
   template <int Sums, int X, int Weights, class Sum, class Number, class Multiply>
   static void dot(Multiply multiply) {
-    constexpr int pack = 4 / static_cast<int>(sizeof(Number));
+    constexpr int size = static_cast<int>(sizeof(Number)), pack = 4 / size;
     state& s = now();
     CHECK(s.shape[X].row_bytes == 4 * s.shape[Weights].rows);
     for (int m = 0; m < s.shape[X].rows; ++m)
@@ -50,8 +50,8 @@ struct played_tiles {
         std::memcpy(&sum, s.bytes[Sums][m] + 4 * n, 4);
         for (int k = 0; k < pack * s.shape[Weights].rows; ++k) {
           Number x, w;
-          std::memcpy(&x, s.bytes[X][m] + k * sizeof(Number), sizeof x);
-          std::memcpy(&w, s.bytes[Weights][k / pack] + 4 * n + k % pack * sizeof(Number), sizeof w);
+          std::memcpy(&x, s.bytes[X][m] + k * size, sizeof x);
+          std::memcpy(&w, s.bytes[Weights][k / pack] + 4 * n + k % pack * size, sizeof w);
           sum = multiply(sum, x, w);
         }
         std::memcpy(s.bytes[Sums][m] + 4 * n, &sum, 4);

@@ -81,7 +81,9 @@ struct arch_list {
     return (arch_list<>{} + ... + std::conditional_t<Targets::template holds<Archs>(), arch_list<Archs>, arch_list<>>{});
   }
   template <class... More>
-  arch_list<Archs..., More...> operator+(arch_list<More...>) const;
+  constexpr arch_list<Archs..., More...> operator+(arch_list<More...>) const {
+    return {};
+  }
 };
 
 namespace kernel_detail {
