@@ -20,7 +20,7 @@ struct usual {
   using score = scaled;
   using weighting = softmax;
   using out = bf16;
-  static constexpr int dim = 128, group = 1;
+  [[maybe_unused]] static constexpr int dim = 128, group = 1;
 };
 struct overruled : usual {
   static constexpr tuning::sm80::attention_tile tile{4, 1, 32};

@@ -26,7 +26,7 @@ std::vector<double> reference(const std::vector<float>& logits, const sampling& 
   for (double& l : scaled) l /= static_cast<double>(how.temperature);
   std::vector<std::size_t> order(count);
   for (std::size_t i = 0; i < count; ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scaled[a] > scaled[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scaled[a] != scaled[b] ? scaled[a] > scaled[b] : a < b; });
   if (how.top_k > 0 && static_cast<std::size_t>(how.top_k) < count) order.resize(static_cast<std::size_t>(how.top_k));
   double total = 0;
   for (const std::size_t i : order) total += std::exp(scaled[i] - scaled[order[0]]);

@@ -17,7 +17,7 @@ namespace {
 
 // Block 0 weighs its heads, block 1 its keys.
 struct gated_llama : tiny_llama {
-  static constexpr const char* name = "tiny llama with gates";
+  [[maybe_unused]] static constexpr const char* name = "tiny llama with gates";
   template <class Attention>
   using one = tenon::repeat<1, tenon::block<64, Attention, tenon::gated_mlp<tiny_llama>>>;
   struct layers : tiny_llama {
@@ -62,7 +62,7 @@ void write_gated(const std::string& path, float bias) {
 
 // Block 0 weighs its heads, block 1 attends linearly: both remember what is not in pages.
 struct summing_llama : tiny_llama {
-  static constexpr const char* name = "tiny llama that sums up";
+  [[maybe_unused]] static constexpr const char* name = "tiny llama that sums up";
   struct layers : tiny_llama {
     static constexpr tenon::dynamic_spec dynamic{.threshold = 0.5f};
     static constexpr tenon::encoding_spec encoding{.terms = 2};
