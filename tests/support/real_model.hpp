@@ -8,12 +8,24 @@
 
 namespace tenon_test {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+#else
+inline constexpr bool sanitized = false;
+#endif
+
 /// TENON_MODEL, else the cache of examples/run.sh. Where there is no such file: says so and returns an empty string.
 inline std::string real_model() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  std::printf("skipped: the real model under a sanitizer takes minutes; the small ones walk the same code.\n");
-  return {};
-#else
+  if (sanitized) {
+    std::printf("skipped: the real model under a sanitizer takes minutes; the small ones walk the same code.\n");
+    return {};
+  }
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
     return std::string(value == nullptr ? "" : value);
@@ -26,7 +38,6 @@ inline std::string real_model() {
   if (std::ifstream(path).good()) return path;
   std::printf("skipped: no model at '%s'. Fix: run 'sh examples/run.sh' once, or set TENON_MODEL.\n", path.c_str());
   return {};
-#endif
 }
 
 }  // namespace tenon_test
