@@ -59,6 +59,22 @@ TEST_CASE("tokens are generated one by one, as the logits say, and a sequence fo
   CHECK(again == said);
 }
 
+TEST_CASE("drawn by chance, tokens are those that the host would draw from the same logits") {
+  const written file;
+  const auto model = load<decoder<on_gpu>>(file.path, device{0});
+  const generation how{.temperature = 1.5f, .top_k = 60, .top_p = 0.95f, .repetition_penalty = 1.1f, .seed = 5, .max_tokens = 4};
+  sequence drawing(model, 32), reading(model, 32);
+  sampler host(how.choices(), 288);
+  std::vector<std::int32_t> context = prompt;
+  auto logits = reading.read(prompt);
+  for (const std::int32_t token : generate(drawing, prompt, how)) {
+    CHECK(token == host(logits.data(), context));
+    context.push_back(token);
+    logits = reading.read(std::span(&context.back(), 1));
+  }
+  CHECK(context.size() == prompt.size() + 4);
+}
+
 }  // namespace
 
 int main(int count, char** words) {

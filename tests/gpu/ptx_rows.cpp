@@ -2,12 +2,12 @@
 #include "ptx_machine.hpp"
 
 #include <cmath>
-#include <numeric>
 #include <random>
 
 #include <tenon/kernels/reference/gate.hpp>
 #include <tenon/kernels/reference/norm.hpp>
 #include <tenon/kernels/reference/rotary.hpp>
+#include <tenon/runtime/sampling.hpp>
 
 #include "rows_problems.hpp"
 
@@ -118,26 +118,22 @@ TEST_CASE("keys and values appended") {
   });
 }
 
-TEST_CASE("the most probable token, and the k largest") {
+TEST_CASE("the tokens that the processor draws") {
   in_every_way([](const auto& machine) {
-    constexpr index_t count = 1537;
-    constexpr int k = 40;
-    auto logits = noise(2 * count);
-    for (float& x : logits) x = std::round(x * 4) / 4;
-    on_ptx on(logits, "logits");
-    ptx::Buffer<std::int32_t> best(2, "best"), tokens(2 * k, "tokens");
-    ptx::Buffer<float> values(2 * k, "values");
-    argmax(machine, view<const float, 2>(on.data(), 2, count), best.data());
-    largest(machine, view<const float, 2>(on.data(), 2, count), k, tokens.data(), values.data());
-    for (int r = 0; r < 2; ++r) {
-      const float* row = logits.data() + r * count;
-      std::vector<std::int32_t> want(count);
-      std::iota(want.begin(), want.end(), 0);
-      std::stable_sort(want.begin(), want.end(), [&](int a, int b) { return row[a] > row[b]; });
-      CHECK(best[static_cast<std::size_t>(r)] == want[0]);
-      want.resize(k);
-      std::sort(want.begin(), want.end());
-      for (int i = 0; i < k; ++i) CHECK(tokens[static_cast<std::size_t>(r * k + i)] == want[static_cast<std::size_t>(i)]);
+    constexpr index_t count = 537;
+    auto logits = noise(count);
+    for (float& x : logits) x = std::round(x * 8) / 4;
+    for (const sampling& how : {sampling{}, sampling{.temperature = 0.8f, .seed = 1}, sampling{.temperature = 1.2f, .top_k = 40, .top_p = 0.9f, .min_p = 0.02f, .repetition_penalty = 1.3f, .seed = 2}}) {
+      ptx::Buffer<std::uint64_t> memory(draws_bytes(machine, count) / 8, "draws");
+      std::vector<std::int32_t> recent{0, 5, 536};
+      draws* const on = begin_draws(machine, how, recent.data(), 3, count, reinterpret_cast<std::byte*>(memory.data()));
+      sampler draw(how, static_cast<int>(count));
+      for (int i = 0; i < 3; ++i) {
+        on_ptx row(logits, "logits");
+        sample(machine, view<float, 2>(row.data(), 1, count), on);
+        recent.push_back(draw(logits.data(), recent));
+        CHECK(on->token == recent.back());
+      }
     }
   });
 }

@@ -16,8 +16,7 @@ struct row_kernels {
   using swish = tenon::open_gate_body<Leaf, tenon::swiglu>;
   using exact_gelu = tenon::open_gate_body<Leaf, tenon::gelu>;
   using append = tenon::append_body<Leaf>;
-  using argmax = tenon::argmax_body<Leaf>;
-  using largest = tenon::largest_body<Leaf>;
+  using sample = tenon::sample_body<Leaf>;
 };
 
 }  // namespace tenon_test
@@ -29,5 +28,4 @@ struct row_kernels {
   kernel(swish, kernels::swish)               \
   kernel(exact_gelu, kernels::exact_gelu)     \
   kernel(append, kernels::append)             \
-  kernel(argmax_of, kernels::argmax)          \
-  kernel(largest_of, kernels::largest)
+  kernel(sample_of, kernels::sample)

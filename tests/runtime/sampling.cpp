@@ -45,6 +45,38 @@ std::vector<double> reference(const std::vector<float>& logits, const sampling& 
   return out;
 }
 
+TEST_CASE("weights are e^x, fall wherever x does, and end") {
+  // Of every distance from the largest within one halving: scale makes units of 2^-25 of it.
+  std::uint64_t before = full_weight;
+  bool falls = true;
+  double off = 0;
+  for (std::uint32_t t = 0; t < 1u << 25; ++t) {
+    const std::uint64_t weight = weight_of(-static_cast<float>(t), -1.0f);
+    falls = falls && weight <= before;
+    before = weight;
+    if (t % 997 == 0) off = std::max(off, std::abs(static_cast<double>(weight) / static_cast<double>(full_weight) / std::exp2(-static_cast<double>(t) * 0x1p-25) - 1));
+  }
+  CHECK(falls);
+  CHECK(before >= full_weight / 2);
+  CHECK(weight_of(-0x1p25f, -1.0f) == full_weight / 2);
+  CHECK(off < 3e-8);  // of which 2e-8 are distances that are no floats
+  CHECK(weight_of(-40 * 0x1p25f, -1.0f) == 1);
+  for (const float below : {-41 * 0x1p25f, -64 * 0x1p25f, -1e30f, -std::numeric_limits<float>::infinity()}) CHECK(weight_of(below, -1.0f) == 0);
+  CHECK(weight_of(0.0f, -std::numeric_limits<float>::infinity()) == full_weight);
+  const choice_rule rule = rule_of({.temperature = 0.7f});
+  for (const float below : {-0.001f, -0.3f, -5.0f, -8.0f})
+    CHECK(static_cast<double>(weight_of(below, rule.scale)) == doctest::Approx(0x1p40 * std::exp(static_cast<double>(below) / static_cast<double>(0.7f))).epsilon(2e-6));
+}
+
+TEST_CASE("the upper half of a product of 64 bits") {
+  std::mt19937_64 random(3);
+  __extension__ using wide = unsigned __int128;
+  for (int i = 0; i < 10000; ++i) {
+    const std::uint64_t a = i == 0 ? ~0ull : random() >> random() % 64, b = i < 2 ? ~0ull : random() >> random() % 64;
+    CHECK(high_product(a, b) == static_cast<std::uint64_t>(static_cast<wide>(a) * b >> 64));
+  }
+}
+
 std::vector<float> some_logits(int count, unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal(0, 2);

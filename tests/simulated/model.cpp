@@ -29,7 +29,7 @@ TEST_CASE("a prompt and the token after it: the logits of fp32") {
   check_model<smollm2_cut>(simulated<sm80>({.schedule = simulation::schedule::reversed, .copies = simulation::copies::lazy}), file, tokens, 100, exact);
 }
 
-TEST_CASE("a prompt at once and in chunks: the same bits; what is generated is the most probable token") {
+TEST_CASE("a prompt at once and in chunks: the same bits; what is generated is what the host would choose") {
   const temporary_folder folder;
   const auto model = load<on_device>(written(folder), simulated<sm80>({.checks = simulation::checks::results}));
   const auto tokens = tokens_of(3);
@@ -41,9 +41,19 @@ TEST_CASE("a prompt at once and in chunks: the same bits; what is generated is t
   for (const std::int32_t token : generate(answering, tokens, {.max_tokens = 1})) said.push_back(token);
   REQUIRE(said.size() == 1);
   CHECK(said[0] == static_cast<std::int32_t>(tenon_test::argmax(std::span(whole).last(288))));
-  const std::vector<std::int32_t> more{7};
-  const auto next = answering.read(more);
-  CHECK(answering.most_probable() == static_cast<std::int32_t>(tenon_test::argmax(next)));
+  // Drawn by chance, it is the token that the host would draw from the same logits.
+  const generation how{.temperature = 2, .top_k = 50, .top_p = 0.9f, .repetition_penalty = 1.2f, .seed = 4, .max_tokens = 2};
+  sequence drawing(model, 16), reading(model, 16);
+  std::vector<std::int32_t> drawn, context(tokens.begin(), tokens.end());
+  for (const std::int32_t token : generate(drawing, tokens, how)) drawn.push_back(token);
+  sampler host(how.choices(), 288);
+  auto logits = reading.read(tokens);
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    CHECK(drawn[i] == host(logits.data(), context));
+    context.push_back(drawn[i]);
+    logits = reading.read(std::span(&context.back(), 1));
+  }
+  CHECK(drawn.size() == 2);
   CHECK(model.machine().report().clean());
 }
 

@@ -1,9 +1,9 @@
-// The most probable token and the k largest logits on a GPU, executed on both architectures against sorting.
+// Tokens drawn on a GPU, executed on both architectures: the ones that the processor's sampler draws, draw by draw.
 #include "device_case.hpp"
 
-#include <algorithm>
 #include <limits>
-#include <numeric>
+
+#include <tenon/runtime/sampling.hpp>
 
 namespace {
 
@@ -12,79 +12,93 @@ using namespace tenon::testing;
 
 constexpr float infinity = std::numeric_limits<float>::infinity(), no_number = std::numeric_limits<float>::quiet_NaN();
 
-// Rows of `count` logits, many of them equal.
-std::vector<float> coarse(index_t rows, index_t count, unsigned seed) {
-  auto out = noise(rows * count, seed);
-  for (float& x : out) x = std::round(x * 4) / 4;
+/// Rounded to quarters, so that many are equal.
+std::vector<float> coarse(index_t count, unsigned seed) {
+  auto out = noise(count, seed);
+  for (float& x : out) x = std::round(x * 8) / 4;
   return out;
 }
 
-TEST_CASE("the first of the largest logits") {
+/// What the host draws from `logits`, or why it draws nothing.
+std::int32_t on_host(sampler& draw, const std::vector<float>& logits, const std::vector<std::int32_t>& recent) {
+  try {
+    return draw(logits.data(), recent);
+  } catch (const error& fault) {
+    return std::string_view(fault.what()).starts_with("every") ? forbidden_logits : damaged_logits;
+  }
+}
+
+/// Draws from the same logits, two where the token drawn is recent for the next.
+template <class Machine>
+void check_draws(const Machine& machine, const sampling& how, const std::vector<float>& logits, std::vector<std::int32_t> recent) {
+  const auto count = static_cast<index_t>(logits.size());
+  const device_numbers<Machine, std::uint64_t> memory(machine, draws_bytes(machine, count) / 8);
+  draws* const on = begin_draws(machine, how, recent.data(), static_cast<index_t>(recent.size()), count, reinterpret_cast<std::byte*>(memory.data()));
+  sampler draw(how, static_cast<int>(count));
+  for (int i = 0; i < (how.repetition_penalty == 1 ? 1 : 2); ++i) {
+    const device_numbers row(machine, logits);
+    sample(machine, view<float, 2>(row.data(), 1, count), on);
+    const std::int32_t want = on_host(draw, logits, recent);
+    CAPTURE(count);
+    CAPTURE(how.top_k);
+    CAPTURE(how.top_p);
+    CHECK(on->token == want);
+    recent.push_back(want);
+  }
+}
+
+const sampling choices[] = {
+    {},
+    {.temperature = 1.0f, .seed = 1},
+    {.temperature = 0.6f, .top_k = 5, .seed = 2},
+    {.temperature = 1.3f, .top_p = 0.8f, .seed = 3},
+    {.temperature = 1.0f, .min_p = 0.1f, .seed = 4},
+    {.temperature = 1.5f, .top_k = 40, .top_p = 0.9f, .min_p = 0.05f, .repetition_penalty = 1.3f, .seed = 5},
+    {.temperature = 0.7f, .repetition_penalty = 0.5f, .seed = 6},
+    {.repetition_penalty = 2.0f},
+    {.temperature = 1e-20f, .top_k = 3, .seed = 7},
+    {.temperature = 100.0f, .top_k = 1'000'000, .top_p = 1e-6f, .seed = 8},
+};
+
+TEST_CASE("the token that the processor draws: any filters, ties, any vocabulary") {
   on_simulated_gpus([](const auto& machine) {
-    for (const index_t count : {1, 5, 2048, 5003}) {
-      CAPTURE(count);
-      const auto logits = coarse(3, count, 1);
-      const device_numbers on(machine, logits);
-      const device_numbers<std::remove_cvref_t<decltype(machine)>, std::int32_t> out(machine, 3);
-      argmax(machine, view<const float, 2>(on.data(), 3, count), out.data());
-      for (index_t r = 0; r < 3; ++r) {
-        const auto row = logits.begin() + r * count;
-        CHECK(out.data()[r] == std::max_element(row, row + count) - row);
+    unsigned seed = 1;
+    for (const index_t count : {1, 2, 37, 601})
+      for (const sampling& how : choices)
+        check_draws(machine, how, coarse(count, ++seed), {0, static_cast<std::int32_t>(count / 2), static_cast<std::int32_t>(count - 1), -3, static_cast<std::int32_t>(count)});
+  });
+}
+
+TEST_CASE("a large vocabulary, from logits without ties") {
+  const simulated<sm80> machine({.checks = simulation::checks::results});
+  check_draws(machine, {.temperature = 0.9f, .top_k = 500, .top_p = 0.95f, .min_p = 0.01f, .repetition_penalty = 1.1f, .seed = 9}, noise(50'000, 5), {7, 49'999});
+  check_draws(machine, {.temperature = 3.0f, .seed = 10}, noise(50'000, 6), {});
+}
+
+TEST_CASE("forbidden tokens are never drawn; logits that are damaged or all forbidden say so") {
+  on_simulated_gpus([](const auto& machine) {
+    for (const sampling& how : {sampling{}, sampling{.temperature = 1, .top_p = 0.9f, .seed = 11}}) {
+      std::vector<float> none(70, -infinity);
+      check_draws(machine, how, none, {});
+      for (const auto& [at, value] : {std::pair{41, -3e38f}, {3, infinity}, {69, no_number}, {7, -no_number}}) {
+        auto row = none;
+        row[0] = value == -3e38f ? -infinity : 1.0f, row[static_cast<std::size_t>(at)] = value;
+        check_draws(machine, how, row, {});
       }
+      auto far = none;
+      far[5] = -1e30f, far[6] = 1e30f, far[60] = 1e30f;
+      check_draws(machine, how, far, {});
     }
   });
 }
 
-TEST_CASE("logits that are damaged or all forbidden say so; forbidden ones are never chosen") {
-  on_simulated_gpus([](const auto& machine) {
-    std::vector<float> rows(5 * 70, -infinity);
-    rows[0 * 70 + 69] = no_number, rows[0 * 70 + 3] = 1;
-    rows[1 * 70 + 30] = infinity;
-    rows[3 * 70 + 41] = -3e38f;
-    rows[4 * 70 + 7] = -no_number;
-    const device_numbers on(machine, rows);
-    const device_numbers<std::remove_cvref_t<decltype(machine)>, std::int32_t> out(machine, 5);
-    argmax(machine, view<const float, 2>(on.data(), 5, 70), out.data());
-    CHECK(out.host() == std::vector<std::int32_t>{damaged_logits, damaged_logits, forbidden_logits, 41, damaged_logits});
-  });
-}
-
-TEST_CASE("the k largest, the first among equals, in order of the tokens") {
-  on_simulated_gpus([](const auto& machine) {
-    using machine_type = std::remove_cvref_t<decltype(machine)>;
-    for (const auto& [count, k] : {std::pair<index_t, int>{1, 1}, {70, 70}, {1537, 40}, {1200, 513}}) {
-      CAPTURE(count);
-      auto logits = coarse(2, count, 3);
-      logits[0] = -0.0f, logits[static_cast<std::size_t>(count / 2)] = -infinity;
-      const device_numbers on(machine, logits);
-      const device_numbers<machine_type, std::int32_t> tokens(machine, static_cast<std::size_t>(2 * k));
-      const device_numbers<machine_type, float> values(machine, static_cast<std::size_t>(2 * k));
-      largest(machine, view<const float, 2>(on.data(), 2, count), k, tokens.data(), values.data());
-      for (index_t r = 0; r < 2; ++r) {
-        const float* row = logits.data() + r * count;
-        std::vector<std::int32_t> want(static_cast<std::size_t>(count));
-        std::iota(want.begin(), want.end(), 0);
-        std::stable_sort(want.begin(), want.end(), [&](int a, int b) { return row[a] > row[b]; });
-        want.resize(static_cast<std::size_t>(k));
-        std::sort(want.begin(), want.end());
-        CHECK(std::vector<std::int32_t>(tokens.data() + r * k, tokens.data() + (r + 1) * k) == want);
-        for (int i = 0; i < k; ++i) CHECK(values.data()[r * k + i] == row[want[static_cast<std::size_t>(i)]]);
-      }
-    }
-    std::vector<float> damaged(600, 0.5f);
-    damaged[571] = no_number;
-    const device_numbers on(machine, damaged);
-    const device_numbers<machine_type, std::int32_t> tokens(machine, 3);
-    const device_numbers<machine_type, float> values(machine, 3);
-    largest(machine, view<const float, 2>(on.data(), 1, 600), 3, tokens.data(), values.data());
-    CHECK(tokens.data()[0] == damaged_logits);
-  });
-}
-
-TEST_CASE("what no row can answer is refused") {
+TEST_CASE("what cannot be drawn from is refused") {
   const simulated<sm80> machine;
-  CHECK_THROWS_WITH_AS(largest(machine, view<const float, 2>(nullptr, 1, 4), 5, nullptr, nullptr), doctest::Contains("[k] of largest is 5"), error);
-  CHECK_THROWS_WITH_AS(argmax(machine, view<const float, 2>(nullptr, 1, 0), nullptr), doctest::Contains("at least one"), error);
+  alignas(64) std::byte memory[128];
+  CHECK_THROWS_WITH_AS(sample(machine, view<float, 2>(nullptr, 1, 0), nullptr), doctest::Contains("one row of 1 to"), error);
+  CHECK_THROWS_WITH_AS(sample(machine, view<float, 2>(nullptr, 2, 4), nullptr), doctest::Contains("one row of 1 to"), error);
+  CHECK_THROWS_WITH_AS(begin_draws(machine, {.top_p = 2}, nullptr, 0, 4, memory), doctest::Contains("[sampling.top_p]"), error);
+  CHECK_THROWS_WITH_AS(begin_draws(machine, {}, nullptr, 0, 0, memory), doctest::Contains("[vocabulary] of sampling is 0"), error);
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ class sequence<Decoder, gpu_device<Runtime>, Memory> {
 
  public:
   using decoder_type = Decoder;
+  static constexpr bool draws_tokens = true;
 
   sequence(const model<Decoder, gpu_device<Runtime>>& owner, index_t capacity)
       : one_(std::visit([&]<class Machine>(const model<Decoder, Machine>& m) { return one_of(sequence<Decoder, Machine>(m, capacity)); }, owner.on_arch())) {}
@@ -72,8 +73,11 @@ class sequence<Decoder, gpu_device<Runtime>, Memory> {
   void read(std::span<const std::int32_t> tokens, view<float, 2> out) {
     std::visit([&](auto& s) { s.read(tokens, out); }, one_);
   }
-  std::int32_t most_probable() {
-    return std::visit([](auto& s) { return s.most_probable(); }, one_);
+  void draw_as(const sampling& how, std::span<const std::int32_t> recent) {
+    std::visit([&](auto& s) { s.draw_as(how, recent); }, one_);
+  }
+  std::int32_t next(std::span<const std::int32_t> tokens) {
+    return std::visit([&](auto& s) { return s.next(tokens); }, one_);
   }
   void truncate(index_t length) {
     std::visit([&](auto& s) { s.truncate(length); }, one_);

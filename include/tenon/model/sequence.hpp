@@ -25,6 +25,8 @@ template <class Decoder, class Machine, class Memory = own_memory<Decoder, Machi
 class sequence {
  public:
   using decoder_type = Decoder;
+  /// Whether the machine draws tokens where its logits lie.
+  static constexpr bool draws_tokens = requires(const Machine& machine, view<float, 2> row, draws* to) { sample(machine, row, to); };
 
   /// Room for a number of tokens, or a pool of pages. The model's weights are kept alive. Throws tenon::error when memory is short.
   sequence(const model<Decoder, Machine>& owner, typename Memory::source from) : sequence(owner.share(), Memory(owner.share()->machine, from), 0) {}
@@ -50,19 +52,7 @@ class sequence {
   /// Reads `tokens` after what was read before; returns the logits [vocabulary] of the last one, valid until the next call.
   /// Throws tenon::error for no tokens, a token outside the vocabulary, or more tokens than the cache has room for.
   std::span<const float> read(std::span<const std::int32_t> tokens) {
-    admit(tokens);
-    for (std::size_t done = 0; done < tokens.size();) {
-      const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
-      done += part.size();
-      const auto logits_of_last = [this](const Machine& machine, view<float, 2> x) { project(machine, x.rows(x.extent[0] - 1, 1), logits()); };
-      if (done < tokens.size())
-        walk(part, once, [](const Machine&, view<float, 2>) {});
-      else if (part.size() == 1)
-        walk(part, step_, logits_of_last);
-      else
-        walk(part, once, logits_of_last);
-    }
-    await(model_->machine);
+    pass_through(tokens, step_, [](const Machine&) {});
     return {logits().data, static_cast<std::size_t>(Decoder::shape.vocabulary)};
   }
 
@@ -80,15 +70,21 @@ class sequence {
     }
   }
 
-  /// On a GPU: the first of the largest logits that `read` returned last, found there; or why there is none (kernels/shared/choice.hpp). It lies
-  /// where the next token is read from.
-  std::int32_t most_probable()
-    requires requires(const Machine& machine, view<const float, 2> row, std::int32_t* token) { argmax(machine, row, token); }
+  /// On a GPU: `next` draws as `how` says from now on, and the penalty looks at `recent` and at what is drawn. Throws tenon::error for values
+  /// outside the ranges of `sampling`.
+  void draw_as(const sampling& how, std::span<const std::int32_t> recent)
+    requires draws_tokens
   {
-    auto* const token = reinterpret_cast<std::int32_t*>(told_) + 2;
-    argmax(model_->machine, logits(), token);
     await(model_->machine);
-    return *token;
+    draws_ = begin_draws(model_->machine, how, recent.data(), static_cast<index_t>(recent.size()), Decoder::shape.vocabulary, drawn_);
+  }
+  /// Reads `tokens` and draws the one after them, which alone comes back; or says why there is none (kernels/shared/choice.hpp). After draw_as.
+  std::int32_t next(std::span<const std::int32_t> tokens)
+    requires draws_tokens
+  {
+    if (draws_ == nullptr) draw_as({}, {});
+    pass_through(tokens, drawing_step_, [this](const Machine& machine) { sample(machine, logits(), draws_); });
+    return draws_->token;
   }
 
   /// Forgets all tokens from position `length` on.
@@ -120,8 +116,9 @@ class sequence {
     facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { scratch_bytes = std::max(scratch_bytes, Block::scratch_bytes(machine, memory_.most())); });
     const std::size_t arena_bytes = round_up(static_cast<std::size_t>(Decoder::arena_floats) * sizeof(float), 64);
     const std::size_t told_bytes = announcement_bytes(machine, block_tokens);
-    arena_ = allocate(machine, arena_bytes + told_bytes + scratch_bytes, "the activations");
-    told_ = arena_.data() + arena_bytes, scratch_ = told_ + told_bytes;
+    const std::size_t drawn_bytes = draws_bytes(machine, Decoder::shape.vocabulary);
+    arena_ = allocate(machine, arena_bytes + told_bytes + drawn_bytes + scratch_bytes, "the activations");
+    told_ = arena_.data() + arena_bytes, drawn_ = told_ + told_bytes, scratch_ = drawn_ + drawn_bytes;
   }
   using facts = typename Decoder::facts;
 
@@ -135,6 +132,27 @@ class sequence {
   }
 
   static constexpr auto once = [](const Machine& machine, index_t, auto&& f) { f(machine); };
+
+  // Tokens through the model, then finish(machine) over the logits of the last, which are there when this returns.
+  template <class Finish>
+  void pass_through(std::span<const std::int32_t> tokens, repeated_on<Machine>& step, Finish&& finish) {
+    admit(tokens);
+    for (std::size_t done = 0; done < tokens.size();) {
+      const auto part = tokens.subspan(done, std::min(tokens.size() - done, static_cast<std::size_t>(block_tokens)));
+      done += part.size();
+      const auto last = [&](const Machine& machine, view<float, 2> x) {
+        project(machine, x.rows(x.extent[0] - 1, 1), logits());
+        finish(machine);
+      };
+      if (done < tokens.size())
+        walk(part, once, [](const Machine&, view<float, 2>) {});
+      else if (part.size() == 1)
+        walk(part, step, last);
+      else
+        walk(part, once, last);
+    }
+    await(model_->machine);
+  }
 
   // One block of tokens through all layers, then finish(machine, the residual stream). how(machine, reach, f) calls f(machine), or repeats what
   // f did when it was called last: launches over the same memory, which do not depend on the tokens or on how many there are up to `reach`.
@@ -171,8 +189,9 @@ class sequence {
   index_t length_;
   Memory memory_;
   typename memory_on<Machine>::type arena_;
-  std::byte *told_ = nullptr, *scratch_ = nullptr;
-  repeated_on<Machine> step_;
+  std::byte *told_ = nullptr, *drawn_ = nullptr, *scratch_ = nullptr;
+  draws* draws_ = nullptr;  // in drawn_, once it was said how
+  repeated_on<Machine> step_, drawing_step_;
 };
 
 }  // namespace tenon

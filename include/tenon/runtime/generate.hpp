@@ -33,15 +33,43 @@ struct generation {
 /// Why an answer ended.
 enum class ending { running, stop_token, max_tokens, full_cache };
 
+namespace detail {
+
+/// How the token after those that a sequence reads is chosen: on the host.
+template <class Sequence>
+class next_token {
+ public:
+  next_token(Sequence&, const sampling& how, std::span<const std::int32_t>) : sampler_(how, static_cast<int>(Sequence::decoder_type::shape.vocabulary)) {}
+  /// Reads `tokens`, the last of all `context`, and returns what says the next one.
+  auto after(Sequence& sequence, std::span<const std::int32_t> tokens, std::span<const std::int32_t> context) {
+    return [this, logits = sequence.read(tokens), context] { return sampler_(logits.data(), context); };
+  }
+
+ private:
+  sampler sampler_;
+};
+/// By the machine: it comes with the logits, which stay there.
+template <class Sequence>
+  requires(Sequence::draws_tokens)
+class next_token<Sequence> {
+ public:
+  next_token(Sequence& sequence, const sampling& how, std::span<const std::int32_t> prompt) { sequence.draw_as(how, prompt); }
+  auto after(Sequence& sequence, std::span<const std::int32_t> tokens, std::span<const std::int32_t>) {
+    return [token = sequence.next(tokens)] { return sampler::chosen(token); };
+  }
+};
+
+}  // namespace detail
+
 /// The tokens of an answer, one by one: an input range. The sequence must outlive it and holds prompt and answer afterwards,
-/// so that a conversation goes on by generating again with the next turn's tokens.
+/// so that a conversation goes on by generating again with the next turn's tokens. One at a time over one sequence.
 template <class Sequence>
 class token_stream {
  public:
   /// Reads the prompt at once. Throws tenon::error as sequence::read does.
   token_stream(Sequence& sequence, std::span<const std::int32_t> prompt, generation how)
-      : sequence_(&sequence), how_(std::move(how)), sampler_(how_.choices(), static_cast<int>(Sequence::decoder_type::shape.vocabulary)), context_(prompt.begin(), prompt.end()) {
-    settle(sequence.read(prompt));
+      : sequence_(&sequence), how_(std::move(how)), context_(prompt.begin(), prompt.end()), next_token_(sequence, how_.choices(), context_) {
+    settle(next_token_.after(sequence, prompt, context_));
   }
 
   class iterator {
@@ -80,29 +108,22 @@ class token_stream {
       ending_ = ending::full_cache;
       return;
     }
-    settle(sequence_->read(std::span(&context_.back(), 1)));
+    settle(next_token_.after(*sequence_, std::span(&context_.back(), 1), context_));
   }
-  void settle(std::span<const float> logits) {
+  void settle(auto&& next) {
     if (count_ >= how_.max_tokens) {
       ending_ = ending::max_tokens;
       return;
     }
-    next_ = choose(logits);
+    next_ = next();
     for (const std::int32_t token : how_.stop)
       if (next_ == token) ending_ = ending::stop_token;
   }
 
-  // Where a machine finds the largest logit, the others stay there.
-  std::int32_t choose(std::span<const float> logits) {
-    if constexpr (requires { sequence_->most_probable(); })
-      if (sampler_.takes_largest()) return sampler::chosen(sequence_->most_probable());
-    return sampler_(logits.data(), context_);
-  }
-
   Sequence* sequence_;
   generation how_;
-  sampler sampler_;
   std::vector<std::int32_t> context_;
+  detail::next_token<Sequence> next_token_;
   std::int32_t next_ = 0;
   index_t count_ = 0;
   ending ending_ = ending::running;

@@ -7,6 +7,7 @@
 
 #include <tenon/core/memory.hpp>
 #include <tenon/core/storage.hpp>
+#include <tenon/kernels/shared/choice.hpp>
 #include <tenon/kernels/shared/packed_matrix.hpp>
 #include <tenon/policies/cache.hpp>
 
@@ -74,6 +75,12 @@ std::size_t announcement_bytes(const Machine&, index_t) {
 template <class Machine>
 announcement<Machine> announce(const Machine&, const std::int32_t* tokens, index_t, index_t first, std::byte*) {
   return {tokens, first};
+}
+
+/// Bytes of memory, aligned to 64, that a machine draws tokens in: none where the host does.
+template <class Machine>
+std::size_t draws_bytes(const Machine&, index_t) {
+  return 0;
 }
 
 /// Runs f(machine) each time it is called; a GPU that records runs what f launched the first time, until `reach` changes.
