@@ -1,24 +1,49 @@
 #pragma once
-// The problems of linear attention that the tests of GPU kernels compile and run.
+// The kernels of linear attention, and of its gradients, that the tests compile for GPUs and run as PTX.
 
-#include <tenon/policies/linear.hpp>
-
-#include "attention_problems.hpp"
+#include <tenon/kernels/launch/gpu/linear_attention_backward.hpp>
+#include <tenon/policies/mask/positional.hpp>
+#include <tenon/policies/mask/sequences.hpp>
 
 namespace tenon_test {
 
-struct linear_causal_128 : causal_128 {
-  using weighting = tenon::linear<tenon::elu_plus_one>;
-};
-struct linear_causal_64 : linear_causal_128 {
-  static constexpr int dim = 64;
-};
-/// Every query sees every key that is there; heads of a group.
-struct linear_padded_64 : linear_causal_64 {
-  using mask = tenon::padding;
-  using weighting = tenon::linear<tenon::relu_features>;
-  using out = float;
-  static constexpr int group = 2;
+/// Words: the words_of an architecture.
+template <class Leaf, class Words>
+struct linear_kernels {
+  template <class Mask, class Features, int Dim>
+  struct of {
+    using problem = tenon::device_linear<Mask, Features, Dim>;
+    template <tenon::beside Beside>
+    using words = typename Words::template linear_attention<Leaf, problem, Beside>;
+    template <class Letters>
+    using sums = tenon::linear_gradient_body<Leaf, words<Letters::asks>, Letters, problem>;
+    using chunks = tenon::linear_attention_body<Leaf, words<tenon::beside::totals>, problem>;
+    using step = tenon::linear_attention_step_body<Leaf, problem>;
+    using facts = tenon::linear_facts_body<Leaf, problem>;
+    using queries = sums<tenon::letters_of_queries<Leaf, problem>>;
+    using keys = sums<tenon::letters_of_keys<Leaf, problem>>;
+    using values = sums<tenon::letters_of_values<Leaf, problem>>;
+    using gather = tenon::linear_gather_body<Leaf, Features>;
+  };
+  using causal_64 = of<tenon::causal, tenon::elu_plus_one, 64>;
+  using causal_128 = of<tenon::causal, tenon::elu_plus_one, 128>;
+  using padded_64 = of<tenon::padding, tenon::relu_features, 64>;
 };
 
 }  // namespace tenon_test
+
+// Calls kernel(name, type) for each, where `kernels` are those of a machine.
+#define TENON_TEST_KERNELS_OF(kernel, problem)          \
+  kernel(chunks_##problem, kernels::problem::chunks)    \
+  kernel(facts_##problem, kernels::problem::facts)      \
+  kernel(queries_##problem, kernels::problem::queries)  \
+  kernel(keys_##problem, kernels::problem::keys)        \
+  kernel(values_##problem, kernels::problem::values)
+#define TENON_TEST_KERNELS(kernel)                      \
+  TENON_TEST_KERNELS_OF(kernel, causal_64)              \
+  TENON_TEST_KERNELS_OF(kernel, causal_128)             \
+  TENON_TEST_KERNELS_OF(kernel, padded_64)              \
+  kernel(step_causal_64, kernels::causal_64::step)      \
+  kernel(step_causal_128, kernels::causal_128::step)    \
+  kernel(gather_elu, kernels::causal_64::gather)        \
+  kernel(gather_relu, kernels::padded_64::gather)

@@ -1,57 +1,58 @@
-// The kernels of linear attention for sm_80, as the PTX that nvcc makes of them, executed and compared with the reference in double.
-#include "ptx_launch.hpp"
-
-#include <tenon/kernels/launch/nvidia/linear_attention.hpp>
+// Linear attention and its gradients, as the PTX that nvcc makes of their kernels for sm_80, executed and compared with the reference in double.
+#include "ptx_machine.hpp"
 
 #include "../support/gpu_linear_case.hpp"
 #include "linear_attention_problems.hpp"
 
 namespace {
+using kernels = tenon_test::linear_kernels<tenon_test::ptx_leaf, tenon::words_of<tenon::sm80>>;
+}
+TENON_TEST_KERNELS(TENON_TEST_NAME)
 
-using namespace tenon_test;
-using tenon::testing::linear_sizes;
+namespace {
 
-ptx::Module& module() {
-  static ptx::Module loaded = ptx::load(TENON_TEST_PTX);
-  return loaded;
+using namespace tenon;
+using namespace tenon::testing;
+using tenon_test::ptx_machine;
+
+/// Calls f(machine) for every way of scheduling warps.
+template <class F>
+void in_every_way(F&& f) {
+  static ptx::Module module = ptx::load(TENON_TEST_PTX);
+  for (const ptx::Options& way : tenon_test::ptx_ways()) f(ptx_machine(module, way));
 }
 
-template <class T>
-using buffer = ptx::Buffer<T>;
+TEST_CASE("prompts") {
+  const std::vector<std::int32_t> of_batch{100, 37};
+  const tenon_test::on_ptx lengths(of_batch, "lengths");
+  in_every_way([&](const auto& machine) {
+    for (const linear_sizes s : {linear_sizes{1, 1, 1, 64, 64}, {2, 4, 2, 70, 150}, {1, 1, 1, 7, 9}}) check_linear<bf16, bf16>(machine, s, 64, causal{}, elu_plus_one{});
+    check_linear<f16, float>(machine, {1, 2, 1, 70, 150}, 128, causal{}, elu_plus_one{});
+    check_linear<float, f16>(machine, {2, 4, 2, 40, 100}, 64, padding{lengths.data()}, relu_features{});
+  });
+}
 
-template <class P>
-struct problem : tenon::testing::gpu_linear_case<P, buffer> {
-  using base = tenon::testing::gpu_linear_case<P, buffer>;
-  using base::base, base::of;
-  using words = tenon::nvidia_linear_attention<absent_leaf, P>;
+TEST_CASE("a prompt in pieces, then token by token") {
+  in_every_way([](const auto& machine) {
+    check_recurrent<bf16>(machine, 6, 1, 64, {70, 1, 3, 1});
+    check_recurrent<float>(machine, 1, 1, 128, {66, 1});
+  });
+}
 
-  void chunks(const std::string& name, const tenon::linear_attention_arguments<P>& a, const ptx::Options& way) {
-    launch_clean(module(), "chunks_" + name, {static_cast<unsigned>(of.heads), static_cast<unsigned>(of.batch), 1}, words::threads, ptx::Args(a), words::shared_bytes, way);
-  }
-  void step(const std::string& name, const tenon::linear_attention_arguments<P>& a, const ptx::Options& way) {
-    launch_clean(module(), "step_" + name, {static_cast<unsigned>(of.kv_heads), static_cast<unsigned>(of.batch), 1}, P::dim + 32, ptx::Args(a), tenon::linear_attention_step_bytes<P>(), way);
-  }
-  /// A prompt, then `steps` tokens from the state that it left.
-  void check(const std::string& name, int steps) {
-    CAPTURE(name);
-    CAPTURE(of.keys);
-    for (const ptx::Options& way : ptx_ways()) {
-      this->spoil();
-      chunks(name, this->arguments(0, of.keys - steps, of.queries - steps, false, true), way);
-      for (int token = of.keys - steps; token < of.keys; ++token) step(name, this->arguments(token, 1, 1, true, true), way);
-      CHECK(this->distance() <= 4e-3);
+TEST_CASE("gradients, with the same bits in every way") {
+  const std::vector<std::int32_t> of_batch{100, 37};
+  const tenon_test::on_ptx lengths(of_batch, "lengths");
+  std::vector<bf16> first[3];
+  in_every_way([&](const auto& machine) {
+    std::vector<bf16> now[3];
+    CHECK(linear_backward_distance<bf16>(machine, {1, 2, 1, 70, 150}, 64, causal{}, elu_plus_one{}, &now[0]) <= 7e-3);
+    CHECK(linear_backward_distance<f16>(machine, {1, 1, 1, 90, 20}, 128, causal{}, elu_plus_one{}, &now[1]) <= 7e-3);
+    CHECK(linear_backward_distance<float>(machine, {2, 4, 2, 40, 100}, 64, padding{lengths.data()}, relu_features{}, &now[2]) <= 7e-3);
+    for (int i = 0; i < 3; ++i) {
+      if (first[i].empty()) first[i] = now[i];
+      CHECK(std::memcmp(first[i].data(), now[i].data(), first[i].size() * sizeof(bf16)) == 0);
     }
-  }
-};
-
-TEST_CASE("prompts in chunks, then token by token") {
-  for (const linear_sizes s : {linear_sizes{1, 1, 1, 64, 64}, {2, 2, 2, 70, 150}, {1, 1, 1, 7, 9}}) {
-    problem<linear_causal_64>(s, {}).check("linear_causal_64", 3);
-    problem<linear_causal_128>(s, {}).check("linear_causal_128", 3);
-  }
-  ptx::Buffer<std::int32_t> lengths(2, "lengths");
-  lengths[0] = 100, lengths[1] = 37;
-  problem<linear_padded_64>({2, 4, 2, 40, 100}, {lengths.data()}).check("linear_padded_64", 0);
+  });
 }
 
 }  // namespace

@@ -4,8 +4,12 @@
 #include "ptx_launch.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
 #include <vector>
 
+#include <tenon/kernels/launch/machine_types.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 namespace tenon_test {
@@ -31,10 +35,21 @@ class ptx_machine {
   ptx_machine(ptx::Module& module, const ptx::Options& way) : module_(&module), way_(way) {}
   template <class Body>
   void launch(extent grid, extent block, std::size_t shared_bytes, const Body& body) const {
-    static_assert(ptx_name<Body> != nullptr, "a body that the module has no kernel of");
+    REQUIRE_MESSAGE(ptx_name<Body> != nullptr, "a body that the module has no kernel of");
     const auto size = [](int n) { return static_cast<unsigned>(n); };
     launch_clean(*module_, ptx_name<Body>, {size(grid.x), size(grid.y), size(grid.z)}, size(block.x), ptx::Args(body), size(static_cast<int>(shared_bytes)), way_);
   }
+
+  /// Memory of the executor, guarded on both sides.
+  class device_memory {
+   public:
+    device_memory(const ptx_machine&, std::size_t bytes, const char* what, tenon::memory_use) : bytes_(std::make_unique<ptx::Buffer<std::byte>>(bytes, what)) {}
+    std::byte* data() const { return bytes_->data(); }
+
+   private:
+    std::unique_ptr<ptx::Buffer<std::byte>> bytes_;
+  };
+  void copy(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
 
  private:
   ptx::Module* module_;

@@ -1,14 +1,16 @@
 #pragma once
-// Random problems of linear attention as GPU kernels take them, with the answer of the reference in double. Array<T>(count, name) is an array
-// that a simulated device knows.
+// Random problems of linear attention, run by the launch functions of a GPU's machine, with the answers of the reference in double.
+
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <random>
 #include <vector>
 
-#include <tenon/kernels/launch/gpu/linear_attention.hpp>
+#include <tenon/kernels/launch/gpu/attend_linear_backward.hpp>
 #include <tenon/kernels/reference/linear_attention.hpp>
 
 namespace tenon::testing {
@@ -17,73 +19,135 @@ struct linear_sizes {
   int batch, heads, kv_heads, queries, keys;
 };
 
-/// Problem: mask, weighting = linear<...>, out, dim, group.
-template <class Problem, template <class> class Array>
+/// q, k, v and d_out of Number; the reference's output and gradients of these.
+template <class Number>
 struct gpu_linear_case {
-  static constexpr index_t dim = Problem::dim, columns = linear_state_columns(Problem::dim);
   linear_sizes of;
-  typename Problem::mask mask;
-  Array<bf16> q, k, v;
-  Array<typename Problem::out> out;
-  Array<float> state;
-  std::vector<double> want;
+  int dim;
+  std::vector<Number> q, k, v, d_out;
+  std::vector<double> want, want_q, want_k, want_v;
 
-  gpu_linear_case(linear_sizes s, const typename Problem::mask& m)
-      : of(s),
-        mask(m),
-        q(count(s.heads, s.queries), "q"),
-        k(count(s.kv_heads, s.keys), "keys"),
-        v(count(s.kv_heads, s.keys), "values"),
-        out(count(s.heads, s.queries), "out"),
-        state(count(s.kv_heads, 1) * static_cast<std::size_t>(columns), "state"),
-        want(count(s.heads, s.queries)) {
+  gpu_linear_case(linear_sizes s, int width) : of(s), dim(width) {
     std::mt19937 random(static_cast<unsigned>(s.queries * 1000 + s.keys));
     std::normal_distribution<float> normal;
-    for (auto* all : {&q, &k, &v})
-      for (std::size_t i = 0; i < (all == &q ? want.size() : count(s.kv_heads, s.keys)); ++i) all->data()[i] = bf16(normal(random));
-    for (int b = 0; b < s.batch; ++b) answer(b);
+    q.resize(count(s.heads, s.queries)), k.resize(count(s.kv_heads, s.keys)), v.resize(k.size()), d_out.resize(q.size());
+    for (auto* all : {&q, &k, &v, &d_out})
+      for (Number& x : *all) x = Number(static_cast<float>(bf16(normal(random))));
   }
-
-  /// Keys [first, first + keys) and the queries of their last `queries`; states from and to memory where they are asked for.
-  linear_attention_arguments<Problem> arguments(int first, int keys, int queries, bool continues, bool leaves) {
-    linear_attention_arguments<Problem> a{};
-    auto& c = a.call;
-    const int row = first + keys - queries - (of.keys - of.queries);  // of q
-    c.q_head = c.out_head = dim, c.q_query = c.out_query = of.heads * dim, c.q_batch = c.out_batch = c.q_query * of.queries;
-    c.cache_head = of.keys * dim, c.cache_batch = c.cache_head * of.kv_heads;
-    c.q = q.data() + row * c.q_query, c.out = out.data() + row * c.q_query, c.keys = k.data() + first * dim, c.values = v.data() + first * dim;
-    c.queries = queries, c.length = keys, c.heads = of.heads, c.kv_heads = of.kv_heads, c.mask = mask;
-    a.before = continues ? state.data() : nullptr, a.after = leaves ? state.data() : nullptr;
-    return a;
-  }
-  void spoil() { std::fill_n(out.data(), want.size(), typename Problem::out(std::numeric_limits<float>::quiet_NaN())); }
-
-  /// Relative L2 of the outputs against the reference; infinite where one is no number.
-  double distance() const {
-    double difference = 0, size = 0;
-    for (std::size_t i = 0; i < want.size(); ++i) {
-      const double d = static_cast<double>(static_cast<float>(out.data()[i])) - want[i];
-      difference += d * d, size += want[i] * want[i];
+  template <class Mask, class Features>
+  void answer(const Mask& mask, const Features& features) {
+    want.resize(q.size()), want_q.resize(q.size()), want_k.resize(k.size()), want_v.resize(v.size());
+    const std::vector<double> dq = doubles(q), dk = doubles(k), dv = doubles(v), dd = doubles(d_out);
+    for (int b = 0; b < of.batch; ++b) {
+      const auto rows = [&](auto& x, int tokens, int heads) {
+        return view<std::remove_reference_t<decltype(x[0])>, 4>(x.data(), of.batch, tokens, heads, dim)[b];
+      };
+      reference::attend_linear(rows(dq, of.queries, of.heads), rows(dk, of.keys, of.kv_heads), rows(dv, of.keys, of.kv_heads), rows(want, of.queries, of.heads), mask, linear<Features>{features},
+                               rows(dd, of.queries, of.heads), rows(want_q, of.queries, of.heads), rows(want_k, of.keys, of.kv_heads), rows(want_v, of.keys, of.kv_heads), b);
     }
-    const double all = std::sqrt(size == 0 ? difference : difference / size);
+  }
+  template <class Vector>
+  auto queries(Vector& x) const {
+    return view<std::remove_reference_t<decltype(x[0])>, 4>(x.data(), of.batch, of.queries, of.heads, dim);
+  }
+  template <class Vector>
+  auto keys(Vector& x) const {
+    return view<std::remove_reference_t<decltype(x[0])>, 4>(x.data(), of.batch, of.keys, of.kv_heads, dim);
+  }
+
+  /// Relative L2; infinite where something is no number.
+  template <class Out>
+  static double apart(const std::vector<Out>& got, const std::vector<double>& exact) {
+    double off = 0, size = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      const double d = static_cast<double>(static_cast<float>(got[i])) - exact[i];
+      off += d * d, size += exact[i] * exact[i];
+    }
+    const double all = std::sqrt(size == 0 ? off : off / size);
     return std::isnan(all) ? INFINITY : all;
   }
 
  private:
-  std::size_t count(int heads, int tokens) const { return static_cast<std::size_t>(of.batch) * static_cast<std::size_t>(heads) * static_cast<std::size_t>(tokens) * dim; }
-  void answer(int b) {
-    const std::size_t rows = count(of.heads, of.queries) / static_cast<std::size_t>(of.batch), cache = count(of.kv_heads, of.keys) / static_cast<std::size_t>(of.batch);
-    const auto doubles = [&](const Array<bf16>& from, std::size_t size) {
-      std::vector<double> to(size);
-      for (std::size_t i = 0; i < size; ++i) to[i] = static_cast<double>(static_cast<float>(from.data()[static_cast<std::size_t>(b) * size + i]));
-      return to;
-    };
-    const std::vector<double> dq = doubles(q, rows), dk = doubles(k, cache), dv = doubles(v, cache);
-    view<const double, 3> ks(dk.data(), of.keys, of.kv_heads, dim), vs(dv.data(), of.keys, of.kv_heads, dim);
-    ks.stride[0] = vs.stride[0] = dim, ks.stride[1] = vs.stride[1] = of.keys * dim;
-    reference::attend_linear(view<const double, 3>(dq.data(), of.queries, of.heads, dim), ks, vs, view<double, 3>(want.data() + static_cast<std::size_t>(b) * rows, of.queries, of.heads, dim), mask,
-                             typename Problem::weighting{}, view<const double, 3>{}, view<double, 3>{}, view<double, 3>{}, view<double, 3>{}, b);
+  std::size_t count(int heads, int tokens) const { return static_cast<std::size_t>(of.batch) * static_cast<std::size_t>(heads) * static_cast<std::size_t>(tokens) * static_cast<std::size_t>(dim); }
+  static std::vector<double> doubles(const std::vector<Number>& from) {
+    std::vector<double> to;
+    for (const Number x : from) to.push_back(static_cast<double>(static_cast<float>(x)));
+    return to;
   }
 };
+
+template <class T>
+std::vector<T> unwritten(std::size_t count) {
+  return std::vector<T>(count, T(std::numeric_limits<float>::quiet_NaN()));
+}
+
+/// The distance of attend's output.
+template <class Number, class Out, class Machine, class Mask, class Features>
+double linear_distance(const Machine& machine, linear_sizes s, int dim, const Mask& mask, const Features& features) {
+  gpu_linear_case<Number> c(s, dim);
+  c.answer(mask, features);
+  auto out = unwritten<Out>(c.q.size());
+  attend(machine, c.queries(c.q), c.keys(c.k), c.keys(c.v), c.queries(out), mask, scaled{}, linear<Features>{features});
+  return c.apart(out, c.want);
+}
+/// That of the rounding of features, values and results.
+template <class Number, class Out, class Machine, class Mask, class Features>
+void check_linear(const Machine& machine, linear_sizes s, int dim, const Mask& mask, const Features& features) {
+  CAPTURE(s.queries);
+  CAPTURE(s.keys);
+  CHECK(linear_distance<Number, Out>(machine, s, dim, mask, features) <= 4e-3);
+}
+
+/// A sequence of one kv head's group, continued by these numbers of tokens.
+template <class Number, class Machine>
+double recurrent_distance(const Machine& machine, int heads, int kv_heads, int dim, std::initializer_list<int> pieces) {
+  int tokens = 0;
+  for (const int piece : pieces) tokens += piece;
+  gpu_linear_case<Number> c({1, heads, kv_heads, tokens, tokens}, dim);
+  c.answer(causal{}, elu_plus_one{});
+  const linear weighting{.features = elu_plus_one{}};
+  const tenon::heads shape{heads, kv_heads, dim, dim};
+  const auto on = [&](const std::vector<Number>& x) {
+    auto memory = allocate(machine, x.size() * sizeof(Number), "an array of a test", memory_use::constants);
+    std::copy(x.begin(), x.end(), reinterpret_cast<Number*>(memory.data()));
+    return memory;
+  };
+  const auto q = on(c.q), k = on(c.k), v = on(c.v);
+  const auto state = allocate(machine, linear_state_bytes(machine, shape, weighting), "the state"), out = allocate(machine, c.q.size() * sizeof(Number), "out"),
+             scratch = allocate(machine, linear_scratch(machine, shape, weighting), "scratch");
+  const std::vector<std::byte> zeros(linear_state_bytes(machine, shape, weighting));
+  machine.copy(state.data(), zeros.data(), zeros.size());
+  const auto rows = [&]<class T>(const auto& memory, int head_count, T*) { return view<T, 3>(reinterpret_cast<T*>(memory.data()), tokens, head_count, dim); };
+  const Number* const read = nullptr;
+  int first = 0;
+  for (const int piece : pieces) {
+    const auto of = [&](const auto& memory, int head_count, auto* kind) { return rows(memory, head_count, kind).rows(first, piece); };
+    attend_recurrent(machine, of(q, heads, read), of(k, kv_heads, read), of(v, kv_heads, read), of(out, heads, static_cast<Number*>(nullptr)), weighting, state.data(), first, scratch.data());
+    first += piece;
+  }
+  await(machine);
+  const auto* const got = reinterpret_cast<const Number*>(out.data());
+  return c.apart(std::vector<Number>(got, got + c.q.size()), c.want);
+}
+template <class Number, class Machine>
+void check_recurrent(const Machine& machine, int heads, int kv_heads, int dim, std::initializer_list<int> pieces) {
+  CHECK(recurrent_distance<Number>(machine, heads, kv_heads, dim, pieces) <= 4e-3);
+}
+
+/// The greatest distance of dq, dk and dv, which are also written to `bits` if that is there.
+template <class Number, class Out, class Machine, class Mask, class Features>
+double linear_backward_distance(const Machine& machine, linear_sizes s, int dim, const Mask& mask, const Features& features, std::vector<Out>* bits = nullptr) {
+  gpu_linear_case<Number> c(s, dim);
+  c.answer(mask, features);
+  auto dq = unwritten<Out>(c.q.size()), dk = unwritten<Out>(c.k.size()), dv = dk;
+  attend_backward(machine, {.q = c.queries(c.q), .k = c.keys(c.k), .v = c.keys(c.v), .out = {}, .log_sum_exp = {}, .d_out = c.queries(c.d_out)},
+                  attention_gradients{.q = c.queries(dq), .k = c.keys(dk), .v = c.keys(dv)}, mask, scaled{}, linear<Features>{features});
+  const double of_q = c.apart(dq, c.want_q), of_k = c.apart(dk, c.want_k), of_v = c.apart(dv, c.want_v);
+  CAPTURE(of_q);
+  CAPTURE(of_k);
+  CAPTURE(of_v);
+  if (bits != nullptr) *bits = dq, bits->insert(bits->end(), dk.begin(), dk.end()), bits->insert(bits->end(), dv.begin(), dv.end());
+  return std::max({of_q, of_k, of_v});
+}
 
 }  // namespace tenon::testing

@@ -96,6 +96,11 @@ struct wave {
   __attribute__((device)) TENON_INLINE static void in_steps() {
     if constexpr (lanes == 32) __builtin_amdgcn_sched_barrier(0);
   }
+  /// The same value, of which the compiler knows nothing: what is derived from it is computed again, and takes no register in between.
+  __attribute__((device)) TENON_INLINE static int anew(int value) {
+    asm volatile("" : "+v"(value));
+    return value;
+  }
 
   // ---- arithmetic
 

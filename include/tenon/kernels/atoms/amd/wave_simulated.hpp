@@ -13,6 +13,7 @@ struct wave_simulated : simulation::leaf<Lanes> {
   using site = simulation::site;
 
   static void in_steps() {}
+  static int anew(int value) { return value; }
   template <class Number>
   static std::uint32_t pack_weights(float low, float high) {
     return simulation::leaf<Lanes>::template pack<Number>(low, high);

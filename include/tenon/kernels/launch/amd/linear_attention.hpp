@@ -6,7 +6,7 @@
 
 TENON_KERNELS_BEGIN
 
-template <class Leaf, class Problem>
-using amd_linear_attention = atoms::amd::linear_attention_words<Leaf, Problem::dim, problem_number<Problem>>;
+template <class Leaf, class Problem, beside Beside = beside::totals>
+using amd_linear_attention = atoms::amd::linear_attention_words<Leaf, Problem::dim, Beside>;
 
 TENON_KERNELS_END

@@ -20,8 +20,8 @@ struct words_of<sm80> {
   using attention_backward_keys = nvidia_attention_backward_keys<Leaf, Problem>;
   template <class Leaf, class Problem>
   using attention_backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
-  template <class Leaf, class Problem>
-  using linear_attention = nvidia_linear_attention<Leaf, Problem>;
+  template <class Leaf, class Problem, beside Beside = beside::totals>
+  using linear_attention = nvidia_linear_attention<Leaf, Problem, Beside>;
   template <class Leaf>
   using matmul = nvidia_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>

@@ -1,0 +1,154 @@
+#pragma once
+// Linear attention on a GPU, called as on a processor (launch/linear_attention.hpp): a sequence continued from a state in memory of the machine, and
+// whole prompts over arrays of the host.
+
+#include <cstring>
+
+#include <tenon/core/fault.hpp>
+#include <tenon/kernels/launch/gpu/linear_attention.hpp>
+#include <tenon/kernels/launch/gpu/machine.hpp>
+#include <tenon/kernels/launch/gpu/with_arch.hpp>
+#include <tenon/kernels/launch/linear_attention.hpp>
+
+TENON_KERNELS_BEGIN
+
+namespace kernel_detail {
+
+// f(constant) of the heads' dim.
+template <class Machine, class F>
+void with_linear_dim(const Machine&, index_t dim, index_t dim_v, const F& f) {
+  if (dim == dim_v && dim == 64) return f(std::integral_constant<int, 64>{});
+  if (dim == dim_v && dim == 128) return f(std::integral_constant<int, 128>{});
+  throw error("[q, v] of linear attention have heads of ", dim, " and ", dim_v, ": on ", Machine::arch::name, " both are 64 or both 128. Fix: pad the heads.");
+}
+
+// The words of prompts.
+template <class Machine, class Problem, beside Beside = beside::totals>
+using linear_words = typename words_of<typename Machine::arch>::template linear_attention<typename Machine::leaf, Problem, Beside>;
+
+// [token, head, dim] in memory of the machine, as kernels take it.
+template <class Byte>
+device_tensor<Byte> device_rows_of(const number_view<Byte, 3>& of) {
+  const auto whole = [&](index_t stride) { return stride * of.bytes() % 16 == 0; };
+  if (of.stride[2] != 1 || reinterpret_cast<std::uintptr_t>(of.data) % 16 != 0 || !whole(of.stride[0]) || !whole(of.stride[1]))
+    throw error("[q, k, v, out] of attend_recurrent must be dense in their last axis, rows at multiples of 16 bytes, on a GPU. Fix: copy them first.");
+  return {of.data, of.kind, 0, of.stride[0], of.stride[1]};
+}
+
+// A dense copy of an array of the host that kernels read.
+template <class Machine>
+class device_copy {
+ public:
+  device_copy(const Machine& machine, const readable<4>& of, const char* what)
+      : memory_(allocate(machine, static_cast<std::size_t>(of.extent[0] * of.extent[1] * of.extent[2] * of.extent[3] * of.bytes()), what, memory_use::constants)) {
+    const index_t tokens = of.extent[1], heads = of.extent[2], row = of.extent[3] * of.bytes();
+    tensor = {memory_.data(), of.kind, tokens * heads * of.extent[3], heads * of.extent[3], of.extent[3]};
+    std::byte* to = memory_.data();
+    for (index_t b = 0; b < of.extent[0]; ++b)
+      for (index_t t = 0; t < tokens; ++t)
+        for (index_t h = 0; h < heads; ++h, to += row) std::memcpy(to, of.row(b, t, h), static_cast<std::size_t>(row));
+  }
+  device_tensor<const std::byte> tensor;
+
+ private:
+  typename memory_on<Machine>::type memory_;
+};
+
+// Room for an array of the host that kernels write, and the way back.
+template <class Machine>
+class device_result {
+ public:
+  device_result(const Machine& machine, const writable<4>& to, const char* what)
+      : to_(to), memory_(allocate(machine, static_cast<std::size_t>(to.extent[0] * to.extent[1] * to.extent[2] * to.extent[3] * to.bytes()), what, memory_use::results)) {
+    const index_t heads = to.extent[2], dim = to.extent[3];
+    tensor = {memory_.data(), to.kind, to.extent[1] * heads * dim, heads * dim, dim};
+  }
+  /// After `await`.
+  void collect() const {
+    const index_t row = to_.extent[3] * to_.bytes();
+    const std::byte* from = memory_.data();
+    for (index_t b = 0; b < to_.extent[0]; ++b)
+      for (index_t t = 0; t < to_.extent[1]; ++t)
+        for (index_t h = 0; h < to_.extent[2]; ++h, from += row) std::memcpy(to_.row(b, t, h), from, static_cast<std::size_t>(row));
+  }
+  device_tensor<std::byte> tensor;
+
+ private:
+  writable<4> to_;
+  typename memory_on<Machine>::type memory_;
+};
+
+template <class Words, device_machine Machine, class Problem>
+void launch_linear(const Machine& machine, const linear_attention_arguments<Problem>& a, int blocks, index_t batch) {
+  launch(machine, blocks, static_cast<int>(batch), linear_attention_body<typename Machine::leaf, Words, Problem>{a}, Words::shared_bytes);
+}
+
+}  // namespace kernel_detail
+
+/// As on a processor, each in memory of the machine: a matrix [dim][dim + 4] of float for each kv head, whose query heads share it.
+template <device_machine Machine, class Features>
+std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Features>&) {
+  return static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(shape.dim * linear_state_columns(shape.dim)) * sizeof(float);
+}
+/// None.
+template <device_machine Machine, class Features>
+std::size_t linear_scratch(const Machine&, heads, const linear<Features>&) {
+  return 0;
+}
+
+/// As on a processor, over memory of the machine: q, k, v and out, each of float, bf16 or f16, rows at multiples of 16 bytes; dim and dim_v both 64
+/// or both 128. One token is a step of a kernel of its own, in float; more are read in chunks, whose features and values are rounded to bf16.
+template <device_machine Machine, class Features>
+void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index_t, std::byte*) {
+  if constexpr (kernel_detail::device_linear_assembles<causal, scaled, Features>()) {
+    const index_t tokens = q.extent[0], kv = k.extent[1];
+    const bool fits = k.extent[0] == tokens && v.extent[0] == tokens && out.extent[0] == tokens && out.extent[1] == q.extent[1] && out.extent[2] == v.extent[2] && k.extent[2] == q.extent[2] &&
+                      v.extent[1] == kv && kv > 0 && q.extent[1] % kv == 0;
+    if (!fits) throw error("[q, k, v, out] of attend_recurrent must hold the same ", tokens, " tokens in equal groups of heads. Fix: give the new tokens of one sequence.");
+    kernel_detail::with_linear_dim(machine, q.extent[2], v.extent[2], [&](auto dim) {
+      using problem = device_linear<causal, Features, dim.value>;
+      linear_attention_arguments<problem> a{};
+      a.q = kernel_detail::device_rows_of(q), a.k = kernel_detail::device_rows_of(k), a.v = kernel_detail::device_rows_of(v), a.out = kernel_detail::device_rows_of(out);
+      a.queries = a.keys = static_cast<int>(tokens), a.kv_heads = static_cast<int>(kv), a.group = static_cast<int>(q.extent[1] / kv), a.weighting = weighting;
+      a.before = reinterpret_cast<const float*>(state), a.after = reinterpret_cast<float*>(state);
+      using step = linear_attention_step_body<typename Machine::leaf, problem>;
+      using words = kernel_detail::linear_words<Machine, problem>;
+      if (tokens == 0) return;
+      if (tokens == 1) return kernel_detail::launch(machine, a.kv_heads, 1, step{a}, step::shared_bytes);
+      if (a.group == 1) return kernel_detail::launch_linear<words>(machine, a, a.kv_heads, 1);
+      a.after = nullptr;  // all heads of a group read it first
+      kernel_detail::launch_linear<words>(machine, a, a.kv_heads * a.group, 1);
+      a.after = reinterpret_cast<float*>(state), a.queries = 0;
+      kernel_detail::launch_linear<words>(machine, a, a.kv_heads, 1);
+    });
+  }
+}
+
+/// As on a processor: shapes as attend's on a GPU, each of float, bf16 or f16. Features, values and the weights inside a chunk are rounded to bf16,
+/// sums are float. What a mask points at is memory that kernels reach. Throws tenon::error for shapes that do not fit.
+template <device_machine Machine, class Mask, class Score, class Features>
+void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score&, const linear<Features>& weighting) {
+  if constexpr (kernel_detail::device_linear_assembles<Mask, Score, Features>()) {
+    kernel_detail::check_pass({.q = q, .k = k, .v = v, .out = {}, .log_sum_exp = {}, .d_out = kernel_detail::read_only(out)}, false);
+    kernel_detail::with_linear_dim(machine, q.extent[3], v.extent[3], [&](auto dim) {
+      using problem = device_linear<Mask, Features, dim.value>;
+      if (q.extent[0] * q.extent[1] * q.extent[2] == 0) return;
+      const kernel_detail::device_copy<Machine> on_q(machine, q, "q"), on_k(machine, k, "keys"), on_v(machine, v, "values");
+      const kernel_detail::device_result<Machine> on_out(machine, out, "out");
+      linear_attention_arguments<problem> a{};
+      a.q = on_q.tensor, a.k = on_k.tensor, a.v = on_v.tensor, a.out = on_out.tensor, a.mask = mask, a.weighting = weighting;
+      a.queries = static_cast<int>(q.extent[1]), a.keys = static_cast<int>(k.extent[1]), a.kv_heads = static_cast<int>(k.extent[2]), a.group = static_cast<int>(q.extent[2] / k.extent[2]);
+      kernel_detail::launch_linear<kernel_detail::linear_words<Machine, problem>>(machine, a, static_cast<int>(q.extent[2]), q.extent[0]);
+      await(machine);
+      on_out.collect();
+    });
+  }
+}
+
+/// The same on a device, with the kernels of its architecture.
+template <class Runtime, class Mask, class Score, class Features>
+void attend(const gpu_device<Runtime>& device, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score& score, const linear<Features>& weighting) {
+  with_arch(device, [&](const auto& machine) { attend(machine, q, k, v, out, mask, score, weighting); });
+}
+
+TENON_KERNELS_END

@@ -1,0 +1,225 @@
+#pragma once
+// The gradients of linear attention on a GPU: the sums of skeletons/linear_attention.hpp with other letters, after the forward kernel, which leaves out
+// and its totals. With t_i = 1 / total_i, 0 where that is 0, and m_i = -out_i . d_out_i:
+//   d phi(q)_i = t_i sum_j (d_out_i . v_j + m_i) phi(k)_j,   d phi(k)_j = sum_i (v_j . t_i d_out_i + t_i m_i) phi(q)_i,
+//   dv_j = sum_i (phi(k)_j . phi(q)_i) t_i d_out_i,
+// the last two from the last token to the first. m is one number more to a row than a tile is wide: it stands beside (shared/linear_letters.hpp).
+//
+//   linear_facts_body               grid batch queries heads / 16              t and m of each row
+//   linear_gradient_body<Letters>   grid query heads, batch                    the sums of one gradient, of each query head
+//   linear_gather_body              grid batch tokens heads / 16               a gradient: the sums of a group's heads in order, through the features
+//
+// attend_backward (launch/gpu/attend_linear_backward.hpp) starts them. No atomics: a gradient's bits depend on neither the grid nor its order.
+
+#include <tenon/kernels/launch/gpu/linear_attention.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// What the kernels are given. call.out is `forward`, call.totals is there.
+template <class Problem>
+struct linear_backward_arguments {
+  linear_attention_arguments<Problem> call;
+  device_tensor<const std::byte> d_out;
+  const float* forward;  ///< [batch, query, head, dim] dense: what the forward kernel wrote
+  float* facts;          ///< [batch, query, head][2]: t and m
+  float* sums;           ///< [batch, query or key, head, dim] dense, of query heads: what a linear_gradient_body writes
+  int batch;
+};
+
+namespace kernel_detail {
+
+/// Of a query: t, m, and t d_out.
+template <class Leaf, class Problem>
+struct linear_back {
+  const linear_backward_arguments<Problem>& a;
+  linear_head<Leaf, Problem> of;
+
+  TENON_BOTH TENON_INLINE linear_back(const linear_backward_arguments<Problem>& arguments, int head, int batch) : a(arguments), of{arguments.call, head, batch} {}
+  TENON_BOTH TENON_INLINE float t(int query) const { return Leaf::load(a.facts + 2 * of.row_of_heads(query)); }
+  TENON_BOTH TENON_INLINE float m(int query) const { return Leaf::load(a.facts + 2 * of.row_of_heads(query) + 1); }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void d_out(int query, int column, float (&to)[Count]) const {
+    load_numbers<Leaf>(a.d_out.at(of.batch, query, of.head, column), a.d_out.kind, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void shared_out(int query, int column, float (&to)[Count]) const {
+    d_out(query, column, to);
+    const float by = t(query);
+    TENON_UNROLL for (float& x : to) x *= by;
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void store_sum(int tokens, int row, int column, const float (&value)[Count]) const {
+    const index_t at = ((index_t{of.batch} * tokens + row) * (a.call.kv_heads * a.call.group) + of.head) * Problem::dim + column;
+    store_numbers<Leaf>(reinterpret_cast<std::byte*>(a.sums + at), float_kind::f32, value);
+  }
+};
+
+}  // namespace kernel_detail
+
+/// The letters of d phi(q), of queries in order.
+template <class Leaf, class Problem>
+struct letters_of_queries : kernel_detail::linear_back<Leaf, Problem> {
+  static constexpr beside asks = beside::weights;
+  using base = kernel_detail::linear_back<Leaf, Problem>;
+  using base::base, base::of;
+  TENON_BOTH TENON_INLINE scan_extent extent() const { return {of.a.queries, of.a.keys, of.a.keys - of.a.queries, causal_and_free<typename Problem::mask>}; }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void a(int row, int column, float (&to)[Count]) const {
+    this->d_out(row, column, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void b(int row, int column, float (&to)[Count]) const {
+    of.value(row, column, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
+    of.key(row, column, to);
+  }
+  TENON_BOTH TENON_INLINE float a_weight(int row) const { return this->m(row); }
+  TENON_BOTH TENON_INLINE float b_weight(int) const { return 1; }  // of a hidden key c is 0
+  template <int Count>
+  TENON_BOTH TENON_INLINE void store(int row, int column, const float (&value)[Count]) const {
+    float scaled[Count];
+    TENON_UNROLL for (int i = 0; i < Count; ++i) scaled[i] = value[i] * this->t(row);
+    this->store_sum(of.a.queries, row, column, scaled);
+  }
+};
+
+namespace kernel_detail {
+// Keys hear of the queries after them: rows of all letters are counted from the last token.
+template <class Leaf, class Problem>
+struct linear_reversed : linear_back<Leaf, Problem> {
+  using base = linear_back<Leaf, Problem>;
+  using base::base, base::of;
+  TENON_BOTH TENON_INLINE int key(int row) const { return of.a.keys - 1 - row; }
+  TENON_BOTH TENON_INLINE int query(int row) const { return of.a.queries - 1 - row; }
+  TENON_BOTH TENON_INLINE scan_extent extent() const { return {of.a.keys, of.a.queries, 0, causal_and_free<typename Problem::mask>}; }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void store(int row, int column, const float (&value)[Count]) const {
+    this->store_sum(of.a.keys, key(row), column, value);
+  }
+};
+}  // namespace kernel_detail
+
+/// The letters of d phi(k), of keys from the last.
+template <class Leaf, class Problem>
+struct letters_of_keys : kernel_detail::linear_reversed<Leaf, Problem> {
+  static constexpr beside asks = beside::weights;
+  using base = kernel_detail::linear_reversed<Leaf, Problem>;
+  using base::base, base::of;
+  template <int Count>
+  TENON_BOTH TENON_INLINE void a(int row, int column, float (&to)[Count]) const {
+    of.value(this->key(row), column, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void b(int row, int column, float (&to)[Count]) const {
+    this->shared_out(this->query(row), column, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
+    of.query(this->query(row), column, to);
+  }
+  TENON_BOTH TENON_INLINE float a_weight(int row) const { return of.keeps(this->key(row)) ? 1.0f : 0.0f; }
+  TENON_BOTH TENON_INLINE float b_weight(int row) const { return this->t(this->query(row)) * this->m(this->query(row)); }
+};
+
+/// The letters of dv, of keys from the last.
+template <class Leaf, class Problem>
+struct letters_of_values : kernel_detail::linear_reversed<Leaf, Problem> {
+  static constexpr beside asks = beside::nothing;
+  using base = kernel_detail::linear_reversed<Leaf, Problem>;
+  using base::base, base::of;
+  template <int Count>
+  TENON_BOTH TENON_INLINE void a(int row, int column, float (&to)[Count]) const {
+    of.key(this->key(row), column, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void b(int row, int column, float (&to)[Count]) const {
+    of.query(this->query(row), column, to);
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
+    this->shared_out(this->query(row), column, to);
+  }
+};
+
+/// The sums of one gradient, of one head of one sequence.
+template <class Leaf, class Words, class Letters, class Problem>
+struct linear_gradient_body {
+  linear_backward_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+
+  TENON_BOTH void operator()() const {
+    const Letters in(a, Leaf::block_x(), Leaf::block_y());
+    Words m;
+    linear_attention(m, in, in.extent());
+  }
+};
+
+/// t and m of 16 rows: eight lanes of 128 take one row.
+template <class Leaf, class Problem>
+struct linear_facts_body {
+  linear_backward_arguments<Problem> a;
+  static constexpr int threads = 128;
+
+  TENON_BOTH void operator()() const {
+    constexpr int dim = Problem::dim;
+    const int heads = a.call.kv_heads * a.call.group, lane = Leaf::thread() % 8;
+    const index_t row = index_t{Leaf::block_x()} * 16 + Leaf::thread() / 8, rows = index_t{a.batch} * a.call.queries * heads;
+    float agreement = 0;
+    if (row < rows) {
+      const int head = static_cast<int>(row % heads), query = static_cast<int>(row / heads % a.call.queries), batch = static_cast<int>(row / heads / a.call.queries);
+      TENON_UNROLL for (int column = 0; column < dim; column += 64) {
+        float out[8], d_out[8];
+        kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.forward + row * dim + column + 8 * lane), float_kind::f32, out);
+        kernel_detail::load_numbers<Leaf>(a.d_out.at(batch, query, head, column + 8 * lane), a.d_out.kind, d_out);
+        TENON_UNROLL for (int e = 0; e < 8; ++e) agreement += out[e] * d_out[e];
+      }
+    }
+    TENON_UNROLL for (int mask = 1; mask <= 4; mask *= 2) agreement += Leaf::shuffle_xor(agreement, mask);
+    if (row >= rows || lane != 0) return;
+    const float total = Leaf::load(a.call.totals + row), by = total == 0 ? 0.0f : Leaf::reciprocal(total);
+    Leaf::store(reinterpret_cast<bits64*>(a.facts + 2 * row), bits64{{bit_cast<std::uint32_t>(by), bit_cast<std::uint32_t>(-agreement)}});
+  }
+};
+
+/// What `linear_gather_body` is given: the gradient of x [batch, token, head, dim] is the sum over `group` neighbouring heads of `sums`, times the slopes
+/// of the features at x, where x is there.
+template <class Features>
+struct linear_gather_arguments {
+  const float* sums;                    ///< [batch, token, head group, dim] dense
+  device_tensor<const std::byte> x;     ///< data null: the sums themselves
+  device_tensor<std::byte> to;
+  int batch, tokens, heads, group, dim;
+  Features features;
+};
+
+/// 16 rows of a gradient: eight lanes of 128 take one row.
+template <class Leaf, class Features>
+struct linear_gather_body {
+  linear_gather_arguments<Features> a;
+  static constexpr int threads = 128;
+
+  TENON_BOTH void operator()() const {
+    using number = device_number<Leaf>;
+    const index_t row = index_t{Leaf::block_x()} * 16 + Leaf::thread() / 8;
+    if (row >= index_t{a.batch} * a.tokens * a.heads) return;
+    const int head = static_cast<int>(row % a.heads), token = static_cast<int>(row / a.heads % a.tokens), batch = static_cast<int>(row / a.heads / a.tokens);
+    for (int column = Leaf::thread() % 8 * 2; column < a.dim; column += 16) {
+      float sum[2] = {};
+      for (int h = 0; h < a.group; ++h) {
+        float one[2];
+        kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.sums + (row * a.group + h) * a.dim + column), float_kind::f32, one);
+        TENON_UNROLL for (int e = 0; e < 2; ++e) sum[e] += one[e];
+      }
+      if (a.x.data != nullptr) {
+        float x[2];
+        kernel_detail::load_numbers<Leaf>(a.x.at(batch, token, head, column), a.x.kind, x);
+        TENON_UNROLL for (int e = 0; e < 2; ++e) sum[e] *= a.features.slope(number(x[e])).value;
+      }
+      kernel_detail::store_numbers<Leaf>(a.to.at(batch, token, head, column), a.to.kind, sum);
+    }
+  }
+};
+
+TENON_KERNELS_END
