@@ -5,12 +5,18 @@
 #include <array>
 #include <cstddef>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <tenon/kernels/launch/norm.hpp>
 #include <tenon/model/layer.hpp>
+#include <tenon/model/refused_layer.hpp>
 
 namespace tenon {
+
+/// A layer as a machine has it; where it has none, one that does nothing stands in, and `block::forward` says so.
+template <class Layer, class Machine>
+using layer_on = std::conditional_t<layer_runs_on<Layer, Machine>(), Layer, refused_layer>;
 
 /// A pre-normalised residual block of any number of layers over a stream of `Width` features.
 template <index_t Width, class... Layers>
@@ -30,20 +36,21 @@ struct block {
   }
 
   template <class Machine>
-  using state = std::tuple<typename Layers::template state<Machine>...>;
+  using state = std::tuple<typename layer_on<Layers, Machine>::template state<Machine>...>;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t capacity) {
-    return (round_up(Layers::state_bytes(machine, capacity), 64) + ...);
+    return (round_up(layer_on<Layers, Machine>::state_bytes(machine, capacity), 64) + ...);
   }
   template <class Machine>
   static state<Machine> open_state(const Machine& machine, std::byte* memory, index_t capacity) {
     const auto next = [&](std::size_t bytes) { return std::exchange(memory, memory + round_up(bytes, 64)); };
-    return state<Machine>{Layers::open_state(machine, next(Layers::state_bytes(machine, capacity)), capacity)...};
+    return state<Machine>{layer_on<Layers, Machine>::open_state(machine, next(layer_on<Layers, Machine>::state_bytes(machine, capacity)), capacity)...};
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
     std::size_t most = 0;
-    ((most = Layers::scratch_bytes(machine, capacity) > most ? Layers::scratch_bytes(machine, capacity) : most), ...);
+    const auto raise = [&](std::size_t bytes) { most = bytes > most ? bytes : most; };
+    (raise(layer_on<Layers, Machine>::scratch_bytes(machine, capacity)), ...);
     return most;
   }
 
@@ -57,9 +64,11 @@ struct block {
   /// `normed` [token, Width] is workspace for the normalised stream.
   template <class Machine>
   static void forward(const pass<Machine>& now, const weights& w, state<Machine>& s, view<float, 2> normed, view<float, 2> stream, float epsilon) {
+    static_assert((layer_runs_on<Layers, Machine>() && ...),
+                  "[blocks] of a model on a GPU has a layer without a form for it: it works in the memory of the host. Fix: cpu{}, or another layer.");
     each_layer([&]<class Layer, std::size_t I>() {
       rms_norm(now.machine, stream, w.gains[I].data, epsilon, normed);
-      Layer::forward(now, std::get<I>(w.of), std::get<I>(s), normed, stream);
+      if constexpr (layer_runs_on<Layer, Machine>()) Layer::forward(now, std::get<I>(w.of), std::get<I>(s), normed, stream);
     });
   }
 

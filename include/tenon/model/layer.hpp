@@ -42,6 +42,16 @@ concept layer = requires(typename Layer::weights& weights, parameter_counter& co
   Layer::forward(now, weights, state, in, stream);
 };
 
+/// Whether a layer has a form for a machine. One that has none, as it looks into what kernels wrote, or calls what that machine does not know,
+/// says so: template <class Machine> static constexpr bool runs_on = host_machine<Machine>;
+template <class Layer, class Machine>
+consteval bool layer_runs_on() {
+  if constexpr (requires { Layer::template runs_on<Machine>; })
+    return Layer::template runs_on<Machine>;
+  else
+    return true;
+}
+
 /// A layer that looks at a second input beside the stream: `read_context` makes tokens [token, context width] the context of a
 /// sequence from token `first` of the context on. Everything a block needs is still `layer`; who owns the states reads the context.
 template <class Layer, class Machine = cpu>

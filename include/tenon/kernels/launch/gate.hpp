@@ -23,11 +23,17 @@ void open_gate(const Machine& machine, const Gate& how, view<const float, 2> gat
   });
 }
 
+namespace kernel_detail {
+inline void check_heads_opened(const view<const float, 2>& gate, const view<const float, 3>& x) {
+  if (gate.extent[0] != x.extent[0] || gate.extent[1] != x.extent[1] || x.stride[2] != 1)
+    throw error("[gate] of open_heads must be [", x.extent[0], ", ", x.extent[1], "] and x dense in its last axis. Fix: one gate per token and head.");
+}
+}  // namespace kernel_detail
+
 /// Opens each head of x [token, head, dim] by one number of gate [token, head], in place. Last strides are 1.
 template <class Machine, gate_like Gate>
 void open_heads(const Machine& machine, const Gate& how, view<const float, 2> gate, view<float, 3> x) {
-  if (gate.extent[0] != x.extent[0] || gate.extent[1] != x.extent[1] || x.stride[2] != 1)
-    throw error("[gate] of open_heads must be [", x.extent[0], ", ", x.extent[1], "] and x dense in its last axis. Fix: one gate per token and head.");
+  kernel_detail::check_heads_opened(gate, x);
   const Gate opening = how;
   for_rows(machine, x.extent[0], 2 * x.extent[1] * x.extent[2], [&](index_t first, index_t last) {
     for (index_t t = first; t < last; ++t)

@@ -2,6 +2,7 @@
 // What a model holds on a machine and does not look into: memory, the cache of a layer, the place of a block of tokens. A processor's are
 // these; a GPU's are in launch/gpu/.
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -35,6 +36,10 @@ typename memory_on<Machine>::type allocate(const Machine& machine, std::size_t b
     return buffer(bytes, what);
 }
 
+/// A machine that works in the host's own memory, where the host may look into what kernels wrote at any time.
+template <class Machine>
+concept host_machine = std::same_as<typename memory_on<Machine>::type, buffer>;
+
 /// Until every kernel that was started has ended and its results can be read.
 template <class Machine>
 void await(const Machine& machine) {
@@ -56,6 +61,13 @@ struct cache_on {
   using type = cache_view<Number>;
 };
 
+/// A cache whose length may change without the launches over it, as `attend` is to be given it: where kernels read the length, of any.
+template <class Cache>
+Cache of_any_length(Cache cache) {
+  if constexpr (requires { cache.length_at; }) cache.length = cache.capacity;
+  return cache;
+}
+
 /// What kernels are told about the tokens of one block.
 template <class Machine>
 struct place_on {
@@ -66,10 +78,15 @@ struct announcement {
   const std::int32_t* tokens;
   typename place_on<Machine>::type first;
 };
-/// Bytes of memory, aligned to 64, that `announce` needs for up to `tokens` tokens.
+/// Bytes of memory, aligned to 64, that `announce` needs for up to `tokens` tokens, and `announce_place` for none.
 template <class Machine>
 std::size_t announcement_bytes(const Machine&, index_t) {
   return 0;
+}
+/// Before the kernels of a block start: it has positions first, first + 1, ... of something that is no sequence of tokens.
+template <class Machine>
+typename place_on<Machine>::type announce_place(const Machine&, index_t, index_t first, std::byte*) {
+  return first;
 }
 /// Before the kernels of a block start: tokens first, first + 1, ... of a sequence are these. Both must live until the kernels have ended.
 template <class Machine>

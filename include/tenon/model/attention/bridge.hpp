@@ -66,14 +66,15 @@ struct bridge<Spec, true> {
   /// As cross_attention::read_context.
   template <class Machine>
   static void read_context(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> tokens, index_t first = 0) {
-    if (tokens.extent[0] == 0) cache.length = first;
-    for (index_t done = 0; done < tokens.extent[0]; done += block_tokens) {
+    index_t done = 0;
+    do {
       const index_t count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
       const view<float, 2> short_tokens = activations.in(now.activations, narrowed, count);
       const product down[] = {{.weights = w.from_context, .out = short_tokens}};
       matmul<forms>(now.machine, tokens.rows(done, count), down, now.scratch);
       core::read_context(within(now), w.attention, cache, short_tokens, first + done);
-    }
+      done += count;
+    } while (done < tokens.extent[0]);
   }
 
   template <class Machine>
@@ -81,8 +82,7 @@ struct bridge<Spec, true> {
     const view<float, 2> short_tokens = activations.in(now.activations, narrowed, now.tokens), sum = activations.in(now.activations, mixed, now.tokens);
     const product down[] = {{.weights = w.from_stream, .out = short_tokens}};
     matmul<forms>(now.machine, in, down, now.scratch);
-    for (index_t i = 0; i < sum.size(); ++i) sum.data[i] = 0;
-    core::forward(within(now), w.attention, cache, short_tokens, sum);
+    core::forward(within(now), w.attention, cache, short_tokens, sum, finish::store);
     const product up[] = {{.weights = w.back, .out = stream, .how = finish::add}};
     matmul<forms>(now.machine, sum, up, now.scratch);
   }

@@ -30,16 +30,23 @@ struct cross_attention<Spec, true> {
   static constexpr auto activations = parts_of::plan();
 
   /// The keys and values of the context; `length` is 0 before it was read. A type of its own: these are no keys of the sequence.
-  struct context_cache : parts_of::cache {};
   template <class Machine>
-  using state = context_cache;
+  struct context_cache : cached_attention<Spec>::template state<Machine> {
+    std::byte* told = nullptr;  ///< where kernels read how long it is
+  };
+  template <class Machine>
+  using state = context_cache<Machine>;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t) {
-    return parts_of::cache_bytes(machine, context.most_tokens);
+    return parts_of::cache_bytes(machine, context.most_tokens) + announcement_bytes(machine, 0);
   }
   template <class Machine>
-  static state<Machine> open_state(const Machine&, std::byte* memory, index_t) {
-    return {{.data = memory, .shape = parts_of::shape, .capacity = context.most_tokens}};
+  static state<Machine> open_state(const Machine& machine, std::byte* memory, index_t) {
+    std::byte* const told = memory + parts_of::cache_bytes(machine, context.most_tokens);
+    state<Machine> out{{.data = memory, .shape = parts_of::shape, .capacity = context.most_tokens}, told};
+    const view<const float, 3> none(nullptr, 0, parts_of::spec.kv_heads, parts_of::spec.head_dim);
+    append(machine, out, none, none, announce_place(machine, 0, 0, told));
+    return out;
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t) {
@@ -54,26 +61,28 @@ struct cross_attention<Spec, true> {
       throw error("[context.width] is ", context.width, " in the spec, but the context has ", tokens.extent[1], " features. Fix: make them equal.");
     if (first < 0 || first > cache.length || first + tokens.extent[0] > context.most_tokens)
       throw error("[context.most_tokens] is ", context.most_tokens, ": tokens ", first, " to ", first + tokens.extent[0], " do not fit. Fix: a larger bound, or fewer tokens.");
-    for (index_t done = 0; done < tokens.extent[0]; done += block_tokens) {
+    index_t done = 0;
+    do {
       const index_t count = tokens.extent[0] - done < block_tokens ? tokens.extent[0] - done : block_tokens;
       const auto x = parts_of::in(activations, now.activations, count);
       const product keys[] = {{.weights = w.key, .out = parts_of::flat(x.key), .bias = w.key_bias.data}};
       const product values[] = {{.weights = w.value, .out = parts_of::flat(x.value), .bias = w.value_bias.data}};
       matmul<parts_of::forms>(now.machine, tokens.rows(done, count), keys, now.scratch);
       matmul<parts_of::forms>(now.machine, tokens.rows(done, count), values, now.scratch);
-      append(now.machine, cache, x.key, x.value, first + done);
-    }
-    if (tokens.extent[0] == 0) cache.length = first;
+      append(now.machine, cache, x.key, x.value, announce_place(now.machine, count, first + done, cache.told));
+      done += count;
+    } while (done < tokens.extent[0]);
   }
 
+  /// stream += the result, or stream = it.
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, state<Machine>& cache, view<const float, 2> in, view<float, 2> stream, finish how = finish::add) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     const product query[] = {{.weights = w.query, .out = parts_of::flat(x.query), .bias = w.query_bias.data}};
     matmul<parts_of::forms>(now.machine, in, query, now.scratch);
-    attend<dim, dim>(now.machine, x.query, cache, x.mixed, full{}, tempered(), now.scratch);
-    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+    attend<dim, dim>(now.machine, x.query, of_any_length(cache), x.mixed, full{}, tempered(), now.scratch);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream, how);
   }
 
   using training = attention_training<parts_of>;

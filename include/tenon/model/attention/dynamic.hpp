@@ -23,6 +23,8 @@ struct dynamic_attention : refused_layer {};
 template <class Spec>
 struct dynamic_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
+  template <class Machine>
+  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   static constexpr dynamic_spec own = Spec::dynamic;
   static constexpr index_t width = parts_of::width, query_heads = parts_of::spec.query_heads;

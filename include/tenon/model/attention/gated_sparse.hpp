@@ -24,6 +24,8 @@ struct gated_sparse_attention : refused_layer {};
 template <class Spec>
 struct gated_sparse_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
+  template <class Machine>
+  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   static constexpr key_gate_spec own = Spec::key_gate;
 

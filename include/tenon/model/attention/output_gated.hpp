@@ -31,7 +31,7 @@ struct output_gated_attention<Spec, true> : cached_attention<Spec> {
   static constexpr auto activations = parts_of::plan(gates);
 
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, typename cached_attention<Spec>::template state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     const view<float, 2> gate = activations.in(now.activations, parts_of::own, now.tokens), mixed = parts_of::flat(x.mixed);

@@ -96,10 +96,10 @@ struct attention_projections {
     rotate(now.machine, Spec::position, x.query, now.first);
     rotate(now.machine, Spec::position, x.key, now.first);
   }
-  /// stream += Wo mixed.
+  /// stream += Wo mixed, or stream = Wo mixed.
   template <class Machine>
-  static void finish(const pass<Machine>& now, const weights& w, view<const float, 2> mixed, view<float, 2> stream) {
-    const product output[] = {{.weights = w.output, .out = stream, .how = tenon::finish::add}};
+  static void finish(const pass<Machine>& now, const weights& w, view<const float, 2> mixed, view<float, 2> stream, tenon::finish how = tenon::finish::add) {
+    const product output[] = {{.weights = w.output, .out = stream, .how = how}};
     matmul<forms>(now.machine, mixed, output, now.scratch);
   }
 };

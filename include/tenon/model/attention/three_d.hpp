@@ -20,6 +20,8 @@ struct three_d_attention : refused_layer {};
 template <class Spec>
 struct three_d_attention<Spec, true> : cached_attention<Spec> {
   static constexpr const char* norm_name = "attn_norm.weight";
+  template <class Machine>
+  static constexpr bool runs_on = host_machine<Machine> || std::same_as<std::remove_const_t<decltype(Spec::weighting)>, softmax>;
   using parts_of = attention_projections<Spec>;
   static constexpr encoding_spec own = Spec::encoding;
   static constexpr bool has_task = own.task == task_encoding::learned;
@@ -39,7 +41,7 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
   static constexpr auto activations = parts_of::plan(query_heads);
 
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, typename cached_attention<Spec>::template state<Machine>& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);

@@ -18,6 +18,8 @@ template <class Spec>
   requires detail::weighs_linearly<std::remove_const_t<decltype(Spec::weighting)>>
 struct three_d_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
+  template <class Machine>
+  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   static constexpr encoding_spec own = Spec::encoding;
   static constexpr index_t query_heads = parts_of::spec.query_heads;

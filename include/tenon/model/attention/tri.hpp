@@ -26,6 +26,8 @@ struct tri_attention : refused_layer {};
 template <class Spec>
 struct tri_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
+  template <class Machine>
+  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   using parts = typename parts_of::parts;
   static constexpr index_t width = parts_of::width, length = Spec::segments.length;

@@ -97,8 +97,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   using few = typename words_of<arch>::template attention_split<leaf, problem>;
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   const index_t queries = q.extent[0];
-  if (cache.length > cache.capacity || queries > cache.length)
-    throw error("[cache.length] is ", cache.length, " with a capacity of ", cache.capacity, " keys and ", queries, " queries. Fix: append before attending.");
+  if (cache.length > cache.capacity) throw error("[cache.length] is ", cache.length, " with a capacity of ", cache.capacity, " keys. Fix: append before attending.");
   if (queries == 0) return;
   view<const float, 2> rows(q.data, queries, Query * Dim);
   rows.stride[0] = q.stride[0];

@@ -39,15 +39,22 @@ template <device_machine Machine>
 std::size_t announcement_bytes(const Machine&, index_t tokens) {
   return round_up(static_cast<std::size_t>(tokens + 2) * sizeof(std::int32_t), 64);
 }
-/// Waits for the kernels of the block before, which read the same memory.
+/// Both wait for the kernels of the block before, which read the same memory.
 template <device_machine Machine>
-announcement<Machine> announce(const Machine& machine, const std::int32_t* tokens, index_t count, index_t first, std::byte* memory) {
+device_place announce_place(const Machine& machine, index_t count, index_t first, std::byte* memory) {
   auto* const at = reinterpret_cast<std::int32_t*>(memory);
   await(machine);
   at[0] = static_cast<std::int32_t>(first), at[1] = static_cast<std::int32_t>(first + count);
-  std::memcpy(at + 2, tokens, static_cast<std::size_t>(count) * sizeof(std::int32_t));
-  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(memory, static_cast<std::size_t>(count + 2) * sizeof(std::int32_t));
-  return {at + 2, {first, at}};
+  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(memory, 2 * sizeof(std::int32_t));
+  return {first, at};
+}
+template <device_machine Machine>
+announcement<Machine> announce(const Machine& machine, const std::int32_t* tokens, index_t count, index_t first, std::byte* memory) {
+  const device_place place = announce_place(machine, count, first, memory);
+  auto* const at = reinterpret_cast<std::int32_t*>(memory) + 2;
+  std::memcpy(at, tokens, static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(at, static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  return {at, place};
 }
 
 /// A graph of what f launches. f is told to a recorder when it is first called and when `reach` changes, and forgotten then.
