@@ -15,5 +15,6 @@ using kernels = tenon_test::cached_kernels<tenon_test::leaf, tenon::amd_words>;
   extern "C" __attribute__((global, amdgpu_flat_work_group_size(body::threads, body::threads), amdgpu_waves_per_eu(1))) void name(body thread) { thread(); }
 
 TENON_TEST_KERNEL(round_rows, kernels::round)
+TENON_TEST_KERNEL(whole_kept, kernels::kept::whole)
 TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 64)
 TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 128)

@@ -3,6 +3,7 @@
 // of 128.
 
 #include <tenon/kernels/launch/gpu/attend.hpp>
+#include <tenon/policies/gathered.hpp>
 #include <tenon/policies/mask.hpp>
 #include <tenon/policies/score.hpp>
 
@@ -11,9 +12,9 @@ namespace tenon_test {
 /// Words: the words_of an architecture.
 template <class Leaf, class Words>
 struct cached_kernels {
-  template <int Dim, int Group>
+  template <int Dim, int Group, class Mask = tenon::causal, class Score = tenon::scaled>
   struct of {
-    using problem = tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, Dim, Group>;
+    using problem = tenon::device_attention<Mask, Score, tenon::softmax, Dim, Group>;
     using many = typename Words::template attention<Leaf, problem>;
     using few = typename Words::template attention_split<Leaf, problem>;
     using whole = tenon::attention_body<Leaf, many, problem>;
@@ -24,6 +25,8 @@ struct cached_kernels {
   };
   using d64 = of<64, 3>;
   using d128 = of<128, 4>;
+  /// Of some of the keys, each with a number of its own.
+  using kept = of<64, 2, tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{})>;
   using round = tenon::arrange_body<Leaf, tenon::natural_order>;
 };
 

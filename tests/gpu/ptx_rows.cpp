@@ -5,6 +5,7 @@
 #include <random>
 
 #include <tenon/kernels/reference/gate.hpp>
+#include <tenon/kernels/launch/cpu.hpp>
 #include <tenon/kernels/reference/norm.hpp>
 #include <tenon/kernels/reference/rotary.hpp>
 #include <tenon/runtime/sampling.hpp>
@@ -115,6 +116,43 @@ TEST_CASE("keys and values appended") {
           CHECK(cache.keys()[at] == bf16(k[from]));
           CHECK(cache.values()[at] == bf16(v[from]));
         }
+  });
+}
+
+TEST_CASE("keys that are kept, those of a processor, after some were forgotten too") {
+  in_every_way([](const auto& machine) {
+    constexpr index_t capacity = 40, tokens = 21, first = 9;
+    constexpr heads shape{2, 1, 64, 64};
+    const auto gate = noise(tokens, 4), k = noise(tokens * 64, 5), v = noise(tokens * 64, 6);
+    ptx::Buffer<bf16> memory(2 * capacity * 64, "cache");
+    ptx::Buffer<std::byte> beside(kept_keys_bytes(machine, capacity), "beside");
+    const kept_keys<ptx_machine> list(machine, beside.data(), capacity);
+    device_cache<2, 1, 64> cache{.data = reinterpret_cast<std::byte*>(memory.data()), .shape = shape, .capacity = capacity};
+    const cpu host;
+    const buffer host_memory(cache_bytes<bf16>(host, shape, capacity), "cache"), host_beside(kept_keys_bytes(host, capacity), "beside");
+    const kept_keys<cpu> on_host(host, host_beside.data(), capacity);
+    cache_view<bf16> host_cache{.data = host_memory.data(), .shape = shape, .capacity = capacity};
+    on_ptx on_gate(gate, "gate"), on_k(k, "k"), on_v(v, "v");
+    for (const index_t at : {index_t{0}, first}) {
+      on_ptx place(std::vector<std::int32_t>{static_cast<std::int32_t>(at), static_cast<std::int32_t>(at + tokens)}, "place");
+      append_kept(machine, cache, list, view<const float, 2>(on_gate.data(), tokens, 1), 0.6f, view<const float, 3>(on_k.data(), tokens, 1, 64), view<const float, 3>(on_v.data(), tokens, 1, 64),
+                  device_place{at, place.data()});
+      auto k_rows = k, v_rows = v;
+      append_kept(host, host_cache, on_host, view<const float, 2>(gate.data(), tokens, 1), 0.6f, view<float, 3>(k_rows.data(), tokens, 1, 64), view<float, 3>(v_rows.data(), tokens, 1, 64), at);
+    }
+    const int kept = list.tally->length;
+    CHECK((kept == host_cache.length && kept > 2));
+    CHECK(list.tally->shift == first + tokens - kept);
+    CHECK((list.tally->decided == 2 * tokens && list.tally->left_out > 2));
+    for (int i = 0; i < kept; ++i) {
+      CHECK(list.positions[i] == on_host.positions[i]);
+      CHECK(list.log_gate[i] == doctest::Approx(on_host.log_gate[i]).epsilon(1e-5));
+      const index_t from = list.positions[i] - (list.positions[i] >= first ? first : 0);  // where in k and v it came from
+      for (index_t d = 0; d < 64; ++d) {
+        CHECK(cache.keys()[i * 64 + d] == bf16(k[static_cast<std::size_t>(from * 64 + d)]));
+        CHECK(cache.values()[i * 64 + d] == bf16(v[static_cast<std::size_t>(from * 64 + d)]));
+      }
+    }
   });
 }
 

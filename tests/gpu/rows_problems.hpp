@@ -3,6 +3,7 @@
 
 #include <tenon/kernels/launch/gpu/cache.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>
+#include <tenon/kernels/launch/gpu/kept_keys.hpp>
 #include <tenon/kernels/launch/gpu/norm.hpp>
 #include <tenon/kernels/launch/gpu/rotary.hpp>
 #include <tenon/kernels/launch/gpu/sample.hpp>
@@ -16,6 +17,7 @@ struct row_kernels {
   using swish = tenon::open_gate_body<Leaf, tenon::swiglu>;
   using exact_gelu = tenon::open_gate_body<Leaf, tenon::gelu>;
   using append = tenon::append_body<Leaf>;
+  using keep_keys = tenon::keep_keys_body<Leaf>;
   using sample = tenon::sample_body<Leaf>;
 };
 
@@ -28,4 +30,5 @@ struct row_kernels {
   kernel(swish, kernels::swish)               \
   kernel(exact_gelu, kernels::exact_gelu)     \
   kernel(append, kernels::append)             \
+  kernel(keep_keys, kernels::keep_keys)       \
   kernel(sample_of, kernels::sample)

@@ -1,9 +1,8 @@
-// Attention layers on GPUs beside the same layers in fp32 on a processor: output gates, 3D attention, contexts and the bridge.
+// Attention layers on GPUs beside the same layers in fp32 on a processor: output gates and keys with gates. The others: exhaustive/layers.cpp.
 #include "layer_case.hpp"
 
-#include <tenon/model/attention/bridge.hpp>
+#include <tenon/model/attention/gated_sparse.hpp>
 #include <tenon/model/attention/output_gated.hpp>
-#include <tenon/model/attention/three_d.hpp>
 
 namespace {
 
@@ -12,68 +11,51 @@ using namespace tenon::testing;
 
 template <class Spec>
 using output_gated = output_gated_attention<Spec>;
-template <class Spec>
-using three_d = three_d_attention<Spec>;
-template <class Spec>
-using crossing = cross_attention<Spec>;
-template <class Spec>
-using bridging = bridge<Spec>;
 
 struct head_gated : layer_parts {
   static constexpr auto output_gate = gate_per::head;
 };
-struct element_gated : layer_parts {
-  static constexpr auto output_gate = gate_per::element;
-};
 
-TEST_CASE("an output gate per head or per element") {
+TEST_CASE("an output gate per head") {
   check_layer<output_gated, head_gated>(20, 1);
-  check_layer<output_gated, element_gated>(9, 2);
 }
 
-struct encoded : layer_parts {
-  static constexpr encoding_spec encoding{.terms = 3};
-  static constexpr auto weighting = softmax{};
+template <class Spec>
+using gated_sparse = gated_sparse_attention<Spec>;
+template <int Percent>
+struct key_gated : layer_parts {
+  static constexpr key_gate_spec key_gate{.threshold = 0.01f * Percent};
+};
+/// A mask and a score that look at positions, which are not those of the kept keys.
+struct windowed : key_gated<40> {
+  static constexpr auto mask = causal{} & window{.width = 12};
+  static constexpr auto score = scaled{.factor = 0.2f} >> alibi{.heads = 4};
 };
 
-TEST_CASE("3D attention: a series of the distance, learned per head") { check_layer<three_d, encoded>(20, 3); }
+TEST_CASE("keys below the threshold are neither stored nor attended, and counted") {
+  const auto nothing_before = []<class>(auto&, const auto&) {};
+  const auto counted_alike = [](const auto& on_host, const auto& on_gpu) {
+    const skipped_work want = skipped_of(on_host), got = skipped_of(on_gpu);
+    CHECK(got.keys == want.keys);
+    CHECK(got.keys_skipped == want.keys_skipped);
+    CHECK(2 * got.cache_bytes_saved == want.cache_bytes_saved);  // of bf16 and of float
+    CHECK(*on_gpu.cache.length_at == on_host.cache.length);
+  };
+  check_layer<gated_sparse, windowed>(40, 8, nothing_before, counted_alike);
+}
 
-struct crossed : layer_parts {
-  static constexpr context_spec context{.width = 40, .most_tokens = 70, .temperature = 2};
-};
-struct bridged : crossed {
-  static constexpr bridge_spec bridge{.width = 128, .heads = 2};
-};
-
-/// Reads a context of so many tokens, the second half of them twice.
-struct context_of {
-  index_t tokens;
-  template <class Layer>
-  void operator()(auto& run, const auto& weights) const {
-    const std::vector<float> all = tenon_test::random_floats(tokens * 40, 7);
-    const index_t half = tokens / 2;
-    const auto now = run.now(0, 0);
-    const auto read = [&](const float* data) {
-      const view<const float, 2> c(data, tokens, 40);
-      Layer::read_context(now, weights, run.state(), c);
-      if (tokens > 1) Layer::read_context(now, weights, run.state(), c.rows(half, tokens - half), half);
-    };
-    if constexpr (host_machine<std::remove_cvref_t<decltype(now.machine)>>) {
-      read(all.data());
-    } else {
-      const device_numbers on(now.machine, all);
-      read(on.data());
-      await(now.machine);
-    }
-  }
-};
-const auto nothing_after = [](const auto&, const auto&) {};
-
-TEST_CASE("queries of the stream look at a context, of no token too; the bridge does so in a narrow width") {
-  check_layer<crossing, crossed>(9, 4, context_of{70}, nothing_after);
-  check_layer<crossing, crossed>(9, 5, context_of{1}, nothing_after);
-  check_layer<bridging, bridged>(9, 6, context_of{33}, nothing_after);
-  check_layer<crossing, crossed>(2, 4, context_of{0}, nothing_after);
+TEST_CASE("a sequence that was cut back forgets the keys that it had kept") {
+  constexpr index_t width = 48, tokens = 25;
+  tenon_test::layer_weights<gated_sparse<windowed>> w(11);
+  const std::vector<float> in = tenon_test::random_floats(tokens * width, 12);
+  on_simulated_gpus([&]<class Machine>(const Machine& machine) {
+    device_layer<gated_sparse<in_bf16<windowed>>, Machine> run(machine, w, tokens);
+    const std::vector<float> whole = run.forward(in, width, {tokens});
+    const std::int32_t kept = *run.state().cache.length_at;
+    const std::vector<float> again = run.forward(in, width, 5, tokens - 5);
+    CHECK(std::equal(again.begin(), again.end(), whole.begin() + 5 * width));
+    CHECK(*run.state().cache.length_at == kept);
+  });
 }
 
 }  // namespace

@@ -69,6 +69,33 @@ double distance_of_draws(const slipping& machine, int k) {
   return off;
 }
 
+// How many slots of two blocks are not the processor's, the second over the end of the first, where keys are kept from 0.6 on and the kernel is told `threshold`.
+double distance_of_kept(const slipping& machine, float threshold) {
+  constexpr index_t capacity = 130, tokens = 70, first = 60;
+  const auto gate = noise(tokens, 3), k = noise(tokens * 64, 4);
+  const device_numbers on_gate(machine, gate), on_k(machine, k);
+  const device_numbers<slipping, bf16> memory(machine, static_cast<std::size_t>(2 * capacity * 64));
+  const device_numbers<slipping, std::uint64_t> beside(machine, kept_keys_bytes(machine, capacity) / 8);
+  const kept_keys<slipping> list(machine, reinterpret_cast<std::byte*>(beside.data()), capacity);
+  device_cache<1, 1, 64> cache{.data = reinterpret_cast<std::byte*>(memory.data()), .capacity = capacity};
+  std::vector<std::int32_t> want;
+  for (const index_t at : {index_t{0}, first}) {
+    const device_numbers place(machine, std::vector<std::int32_t>{static_cast<std::int32_t>(at), static_cast<std::int32_t>(at + tokens)});
+    const view<const float, 3> rows(on_k.data(), tokens, 1, 64);
+    append_kept(machine, cache, list, view<const float, 2>(on_gate.data(), tokens, 1), threshold, rows, rows, device_place{at, place.data()});
+    while (!want.empty() && want.back() >= at) want.pop_back();
+    for (std::int32_t t = 0; t < tokens; ++t)
+      if (logistic(gate[static_cast<std::size_t>(t)]) >= 0.6f) want.push_back(static_cast<std::int32_t>(at) + t);
+  }
+  double off = std::abs(static_cast<double>(list.tally->length) - static_cast<double>(want.size()));
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    off += list.positions[i] == want[i] ? 0 : 1;
+    const index_t from = want[i] >= first ? want[i] - first : want[i];
+    for (index_t d = 0; d < 64; ++d) off += cache.keys()[index_t(i) * 64 + d] == bf16(k[static_cast<std::size_t>(from * 64 + d)]) ? 0 : 1;
+  }
+  return off;
+}
+
 template <class F>
 auto broken(F&& f) {
   return [f](const break_row& row) { return caught_by<sm80>(row.wrong, [&](const auto& machine) { return f(slipping(machine)); }); };
@@ -99,6 +126,19 @@ TEST_CASE("every break of appending shows") {
   require_caught(slips, run);
   CHECK(!broken([](const slipping& machine) { return distance_of_append(machine, 1); })({}).empty());
   CHECK(!broken([](const slipping& machine) { return distance_of_append(machine, 3); })({}).empty());
+}
+
+TEST_CASE("every break of keeping keys shows") {
+  const auto run = broken([](const slipping& machine) { return distance_of_kept(machine, 0.6f); });
+  REQUIRE(run({}).empty());
+  const break_row slips[] = {
+      {"the barrier left out", {drop_barrier, 0}},
+      {"shuffles of counts left out", {skip_packed_shuffle}},
+      {"results stored one access further", {store_elsewhere}},
+      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
+  };
+  require_caught(slips, run);
+  CHECK(!broken([](const slipping& machine) { return distance_of_kept(machine, 0.5f); })({}).empty());
 }
 
 TEST_CASE("every break of drawing a token shows") {

@@ -46,7 +46,7 @@ class model<Decoder, gpu_device<Runtime>> {
   one_of one_;
 };
 
-/// As on any machine, but for `skipped` and `fork`: no layer on a GPU skips work or keeps pages.
+/// As on any machine, but for `fork`: no layer on a GPU keeps pages.
 template <class Decoder, class Runtime, class Memory>
 class sequence<Decoder, gpu_device<Runtime>, Memory> {
   using one_of = typename detail::on_each<Decoder, Runtime>::sequence;
@@ -66,6 +66,9 @@ class sequence<Decoder, gpu_device<Runtime>, Memory> {
   }
   std::size_t memory() const {
     return std::visit([](const auto& s) { return s.memory(); }, one_);
+  }
+  skipped_work skipped() const {
+    return std::visit([](const auto& s) { return s.skipped(); }, one_);
   }
   std::span<const float> read(std::span<const std::int32_t> tokens) {
     return std::visit([&](auto& s) { return s.read(tokens); }, one_);

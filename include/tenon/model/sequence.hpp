@@ -40,11 +40,9 @@ class sequence {
   /// What the layers that skip work have not done so far, all layers together.
   skipped_work skipped() const {
     skipped_work total;
-    const auto add = [&](const auto& state) {
-      if constexpr (requires { state.skipped; }) total += state.skipped;
-    };
+    await(model_->machine);
     facts::each_block([&]<class, std::size_t Run>(index_t i, index_t) {
-      std::apply([&](const auto&... state) { (add(state), ...); }, std::get<Run>(memory_.held())[static_cast<std::size_t>(i)]);
+      std::apply([&](const auto&... state) { ((total += skipped_of(state)), ...); }, std::get<Run>(memory_.held())[static_cast<std::size_t>(i)]);
     });
     return total;
   }

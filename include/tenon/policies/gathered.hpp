@@ -48,13 +48,23 @@ struct gathered_rows {
   }
 };
 
-/// `policy` over gathered keys: the key that a kernel takes for j is keys[j], ascending, and the query it takes for i is
-/// i + query_shift, as fewer keys make a kernel count from an earlier one.
+/// A number that kernels read when they run, since the host does not know it when it starts them.
+struct read_later {
+  const std::int32_t* at;
+  TENON_BOTH TENON_INLINE constexpr operator int() const { return *at; }
+};
+
+/// A policy that looks into memory for each key: a kernel for it needs registers for the addresses.
 template <class Policy>
+inline constexpr bool reads_for_each_key = false;
+
+/// `policy` over gathered keys: the key that a kernel takes for j is keys[j], ascending, and the query it takes for i is
+/// i + query_shift, as fewer keys make a kernel count from an earlier one. Shift: int or read_later.
+template <class Policy, class Shift = int>
 struct gathered_keys {
   Policy policy;
   const std::int32_t* keys;
-  int query_shift;
+  Shift query_shift;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const
     requires mask<Policy>
@@ -75,5 +85,7 @@ struct gathered_keys {
  private:
   TENON_BOTH TENON_INLINE constexpr position origin(position p) const { return {p.query + query_shift, keys[p.key], p.head, p.batch}; }
 };
+template <class Policy, class Shift>
+inline constexpr bool reads_for_each_key<gathered_keys<Policy, Shift>> = true;
 
 }  // namespace tenon

@@ -5,6 +5,7 @@
 #include <tenon/kernels/launch/gpu/cache.hpp>
 #include <tenon/kernels/launch/gpu/embed.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>
+#include <tenon/kernels/launch/gpu/kept_keys.hpp>
 #include <tenon/kernels/launch/gpu/norm.hpp>
 #include <tenon/kernels/launch/gpu/products.hpp>
 #include <tenon/kernels/launch/gpu/quantise.hpp>

@@ -36,6 +36,12 @@ typename memory_on<Machine>::type allocate(const Machine& machine, std::size_t b
     return buffer(bytes, what);
 }
 
+/// The host has written there while no kernel ran: for machines that watch.
+template <class Machine>
+void wrote(const Machine& machine, const void* data, std::size_t bytes) {
+  if constexpr (requires { machine.written(data, bytes); }) machine.written(data, bytes);
+}
+
 /// A machine that works in the host's own memory, where the host may look into what kernels wrote at any time.
 template <class Machine>
 concept host_machine = std::same_as<typename memory_on<Machine>::type, buffer>;

@@ -67,4 +67,27 @@ TENON_BOTH TENON_INLINE T reduce_block(T value, const Combine& combine, int plac
   return all;
 }
 
+/// The sum over the threads before this one, and the sum over all. As above.
+template <class Leaf, int Threads>
+TENON_BOTH TENON_INLINE std::uint32_t sum_before(std::uint32_t value, std::uint32_t& all, int place = 0) {
+  using address = typename Leaf::address;
+  const address first = Leaf::shared() + static_cast<address>(place);
+  const int lane = Leaf::thread() % Leaf::lanes, warp = Leaf::thread() / Leaf::lanes;
+  std::uint32_t before = 0, here = value;  // of the lanes that differ from this one in the bits looked at so far
+  for (int mask = 1; mask < Leaf::lanes; mask *= 2) {
+    const std::uint32_t others = Leaf::shuffle_xor(here, mask);
+    if ((lane & mask) != 0) before += others;
+    here += others;
+  }
+  if (lane == 0) Leaf::store_shared(first + static_cast<address>(4 * warp), here);
+  Leaf::barrier();
+  all = 0;
+  for (int w = 0; w < Threads / Leaf::lanes; ++w) {
+    const auto of_warp = Leaf::template load_shared<std::uint32_t>(first + static_cast<address>(4 * w));
+    if (w < warp) before += of_warp;
+    all += of_warp;
+  }
+  return before;
+}
+
 TENON_KERNELS_END

@@ -18,7 +18,8 @@ struct attention_tile {
 
 /// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight; and what a score holds.
 consteval int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled) {
-  return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + (score == score_weight::computed ? 24 : 0);
+  const int of_score = score == score_weight::looked_up ? 112 : score == score_weight::computed ? 24 : 0;
+  return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + of_score;
 }
 consteval int shared_bytes_of(attention_tile t, int dim) { return (t.warps * t.row_tiles * 16 + 2 * t.keys) * dim * 2; }
 consteval block_cost cost_of(attention_tile t, int dim, score_weight score = score_weight::scaled) {

@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <vector>
 
+#include <tenon/kernels/launch/kept_keys.hpp>
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/skipped.hpp>
 #include <tenon/model/attention/surrogate.hpp>
 #include <tenon/model/attention/training.hpp>
-#include <tenon/policies/gathered.hpp>
 
 namespace tenon {
 
@@ -24,8 +24,6 @@ struct gated_sparse_attention : refused_layer {};
 template <class Spec>
 struct gated_sparse_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
-  template <class Machine>
-  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   static constexpr key_gate_spec own = Spec::key_gate;
 
@@ -42,27 +40,30 @@ struct gated_sparse_attention<Spec, true> {
 
   static constexpr auto activations = parts_of::plan(1);
 
-  /// What one sequence remembers: the kept keys alone, their positions, ascending, and log gamma of each.
+  /// What one sequence remembers: the kept keys alone, and what stands beside each. A GPU decides and counts by itself.
+  template <class Machine>
   struct memory {
-    typename parts_of::cache cache;  ///< cache.length: keys kept
-    std::int32_t* positions;
-    float* log_gate;
-    skipped_work skipped;
+    typename cached_attention<Spec>::template state<Machine> cache;
+    kept_keys<Machine> kept;
+    skipped_work skipped;  ///< as far as the host has counted
+
+    skipped_work skipped_so_far() const {
+      skipped_work all = skipped;
+      if constexpr (requires { kept.tally; }) all += counted(kept.tally->decided, kept.tally->left_out);
+      return all;
+    }
   };
   template <class Machine>
-  using state = memory;
+  using state = memory<Machine>;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t capacity) {
-    return parts_of::cache_bytes(machine, capacity) + 2 * list_bytes(capacity);
+    return parts_of::cache_bytes(machine, capacity) + kept_keys_bytes(machine, capacity);
   }
-  /// Room for the case that every key is kept; the system gives pages to those that are.
+  /// Room for the case that every key is kept; on a processor the system gives pages to those that are.
   template <class Machine>
-  static memory open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
-    std::byte* const lists = bytes + parts_of::cache_bytes(machine, capacity);
-    return {.cache = {.data = bytes, .shape = parts_of::shape, .capacity = capacity},
-            .positions = reinterpret_cast<std::int32_t*>(lists),
-            .log_gate = reinterpret_cast<float*>(lists + list_bytes(capacity)),
-            .skipped = {}};
+  static state<Machine> open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
+    const kept_keys<Machine> kept(machine, bytes + parts_of::cache_bytes(machine, capacity), capacity);
+    return {{.data = bytes, .shape = parts_of::shape, .capacity = capacity}, kept, {}};
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
@@ -70,7 +71,7 @@ struct gated_sparse_attention<Spec, true> {
   }
 
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, memory<Machine>& state, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     const view<float, 2> gate = activations.in(now.activations, parts_of::own, now.tokens);
@@ -80,16 +81,10 @@ struct gated_sparse_attention<Spec, true> {
     parts_of::turn(now, x);
     keep_keys(now, state, gate, x);
 
-    const int shift = static_cast<int>(now.first + now.tokens - state.cache.length);
-    const gathered_keys<std::remove_const_t<decltype(Spec::mask)>> mask{Spec::mask, state.positions, shift};
-    attend<dim, dim>(now.machine, x.query, state.cache, x.mixed, mask, over_keys(parts_of::score, state.positions, shift) >> key_bias{.values = state.log_gate}, now.scratch);
+    auto shift = query_shift(state.cache, state.kept, now.first, now.tokens);
+    const gathered_keys<mask_type, decltype(shift)> mask{Spec::mask, state.kept.positions, shift};
+    attend<dim, dim>(now.machine, x.query, state.cache, x.mixed, mask, over_keys(parts_of::score, state.kept.positions, shift) >> key_bias{.values = state.kept.log_gate}, now.scratch);
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
-  }
-
-  /// log sigma(z), without overflow: -infinity only where z is.
-  template <class T>
-  static T log_gate_of(T z) {
-    return (z < T(0) ? z : T(0)) - log(T(1) + exp(-abs(z)));
   }
 
   using training = attention_training<parts_of>;
@@ -107,7 +102,7 @@ struct gated_sparse_attention<Spec, true> {
     std::vector<float> gate = zeros(parts_of::width), gate_bias = zeros(1);
   };
   template <class Machine>
-  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory<Machine>& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
     kept.gate = product_of<parts_of::forms>(now, in, w.gate, w.gate_bias.data);
     const view<float, 2> gate = rows_of(kept.gate, 1);
@@ -116,7 +111,7 @@ struct gated_sparse_attention<Spec, true> {
     for (index_t t = 0; t < now.tokens; ++t) {
       some_keys& side = logistic(gate(t, 0)) < own.threshold ? kept.dropped : kept.kept;
       side.positions.push_back(static_cast<std::int32_t>(t));
-      side.log_gate.push_back(log_gate_of(gate(t, 0)));
+      side.log_gate.push_back(log_logistic(gate(t, 0)));
       side.key.insert(side.key.end(), &x.key(t, 0, 0), &x.key(t, 0, 0) + parts_of::kv_width);
       side.value.insert(side.value.end(), &x.value(t, 0, 0), &x.value(t, 0, 0) + parts_of::kv_width);
     }
@@ -158,16 +153,14 @@ struct gated_sparse_attention<Spec, true> {
   }
 
  private:
-  static std::size_t list_bytes(index_t capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
-  template <class Score>
-  static auto over_keys(const Score& score, const std::int32_t* positions, int shift) {
+  using mask_type = std::remove_const_t<decltype(Spec::mask)>;
+  template <class Score, class Shift>
+  static auto over_keys(const Score& score, const std::int32_t* positions, Shift shift) {
     if constexpr (plain_score<Score>)
       return score;
     else
-      return gathered_keys<Score>{score, positions, shift};
+      return gathered_keys<Score, Shift>{score, positions, shift};
   }
-
-  using mask_type = std::remove_const_t<decltype(Spec::mask)>;
   static gathered_keys<mask_type> mask_of(const some_keys& side, index_t tokens) { return {Spec::mask, side.positions.data(), static_cast<int>(tokens - side.count())}; }
   static auto score_of(const some_keys& side, index_t tokens, float* d_log_gate) {
     return over_keys(parts_of::score, side.positions.data(), static_cast<int>(tokens - side.count())) >>
@@ -180,27 +173,17 @@ struct gated_sparse_attention<Spec, true> {
     return {x.data(), static_cast<index_t>(x.size()) / parts_of::kv_width, index_t{parts_of::spec.kv_heads}, index_t{parts_of::spec.head_dim}};
   }
 
-  // Drops what the sequence has forgotten, moves the kept of the block's keys and values together, and appends them.
+  static skipped_work counted(index_t keys, index_t dropped) {
+    return {.keys = keys,
+            .keys_skipped = dropped,
+            .cache_bytes_saved = static_cast<std::size_t>(dropped * parts_of::spec.kv_heads * 2 * cached_row_bytes<typename parts_of::cache_number>(parts_of::spec.head_dim))};
+  }
   template <class Machine>
-  static void keep_keys(const pass<Machine>& now, memory& state, view<const float, 2> gate, const typename parts_of::parts& x) {
-    auto& cache = state.cache;
-    cache.length = std::lower_bound(state.positions, state.positions + cache.length, now.first) - state.positions;
-    index_t kept = 0;
-    for (index_t t = 0; t < now.tokens; ++t) {
-      if (logistic(gate(t, 0)) < own.threshold) continue;  // NaN is kept, and shows
-      state.positions[cache.length + kept] = static_cast<std::int32_t>(now.first + t);
-      state.log_gate[cache.length + kept] = log_gate_of(gate(t, 0));
-      if (kept != t) {
-        std::copy_n(&x.key(t, 0, 0), parts_of::kv_width, &x.key(kept, 0, 0));
-        std::copy_n(&x.value(t, 0, 0), parts_of::kv_width, &x.value(kept, 0, 0));
-      }
-      ++kept;
-    }
-    append(now.machine, cache, x.key.rows(0, kept), x.value.rows(0, kept), cache.length);
-    const index_t dropped = now.tokens - kept;
-    state.skipped.keys += now.tokens, state.skipped.keys_skipped += dropped;
-    state.skipped.cache_bytes_saved +=
-        static_cast<std::size_t>(dropped * parts_of::spec.kv_heads * 2 * cached_row_bytes<typename parts_of::cache_number>(parts_of::spec.head_dim));
+  static void keep_keys(const pass<Machine>& now, memory<Machine>& state, view<const float, 2> gate, const typename parts_of::parts& x) {
+    if constexpr (host_machine<Machine>)
+      state.skipped += counted(now.tokens, append_kept(now.machine, state.cache, state.kept, gate, own.threshold, x.key, x.value, now.first));
+    else
+      append_kept(now.machine, state.cache, state.kept, gate, own.threshold, x.key, x.value, now.first);
   }
 };
 

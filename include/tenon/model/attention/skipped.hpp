@@ -23,4 +23,15 @@ struct skipped_work {
   }
 };
 
+/// What the state of a layer has counted. Where a machine counts by itself: once its kernels have ended.
+template <class State>
+skipped_work skipped_of(const State& state) {
+  if constexpr (requires { state.skipped_so_far(); })
+    return state.skipped_so_far();
+  else if constexpr (requires { state.skipped; })
+    return state.skipped;
+  else
+    return {};
+}
+
 }  // namespace tenon

@@ -37,7 +37,7 @@ std::size_t cache_bytes(const Machine&, heads shape, index_t capacity) {
   return round_up(static_cast<std::size_t>(shape.kv * capacity * (shape.dim + shape.dim_v)) * sizeof(bf16), 64);
 }
 
-/// k and v [token, kv_head, dim], rounded, behind the keys that are there. Grid: x = tokens.
+/// k and v [token, kv_head, dim], rounded, behind the keys that are there, or each where its slot says. Grid: x = tokens.
 template <class Leaf>
 struct append_body {
   static constexpr int threads = 128;
@@ -47,11 +47,13 @@ struct append_body {
   index_t cache_head;
   const std::int32_t* first;  ///< position of token 0, in memory
   int heads, dim;
-  bool wide;  ///< whether rows of k and v are aligned to 16 bytes
+  bool wide;                            ///< whether rows of k and v are aligned to 16 bytes
+  const std::int32_t* slots = nullptr;  ///< [token]: -1 is left out; null: one behind the other
 
   TENON_BOTH TENON_INLINE void operator()() const {
     const int per_head = dim / 4, items = heads * per_head;
-    const index_t token = Leaf::block_x(), key = Leaf::load(first) + token;
+    const index_t token = Leaf::block_x(), key = slots != nullptr ? Leaf::load(slots + token) : Leaf::load(first) + token;
+    if (key < 0) return;
     for (int i = Leaf::thread(); i < 2 * items; i += threads) {
       const bool of_keys = i < items;
       const int item = of_keys ? i : i - items, head = item / per_head, at = item % per_head * 4;
@@ -63,16 +65,16 @@ struct append_body {
   }
 };
 
-/// As on a processor, over memory of the machine: k and v [token, kv_head, dim] at positions first, first + 1, ...
+/// As on a processor, over memory of the machine: k and v [token, kv_head, dim] at positions first, first + 1, ..., or where `slots` [token] says.
 template <device_machine Machine, int Query, int Kv, int Dim>
-void append(const Machine& machine, device_cache<Query, Kv, Dim>& cache, view<const float, 3> k, view<const float, 3> v, device_place first) {
+void append(const Machine& machine, device_cache<Query, Kv, Dim>& cache, view<const float, 3> k, view<const float, 3> v, device_place first, const std::int32_t* slots = nullptr) {
   kernel_detail::check_append({Query, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
   cache.length = first.first + k.extent[0], cache.length_at = first.at + 1;
   if (k.extent[0] == 0) return;
   const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
   kernel_detail::launch(machine, static_cast<int>(k.extent[0]), 1,
                         append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.capacity * Dim,
-                                                            first.at, Kv, Dim, aligned(k) && aligned(v)});
+                                                            first.at, Kv, Dim, aligned(k) && aligned(v), slots});
 }
 
 TENON_KERNELS_END

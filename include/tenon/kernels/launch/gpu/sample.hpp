@@ -131,7 +131,7 @@ draws* begin_draws(const Machine& machine, const sampling& how, const std::int32
   for (index_t i = 0; i < (vocabulary + 31) / 32; ++i) to->recent()[i] = 0;
   for (index_t i = 0; i < recent_count; ++i)
     if (recent[i] >= 0 && recent[i] < vocabulary) to->recent()[recent[i] / 32] |= 1u << recent[i] % 32;
-  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(memory, draws_bytes(machine, vocabulary));
+  wrote(machine, memory, draws_bytes(machine, vocabulary));
   return to;
 }
 

@@ -45,7 +45,7 @@ device_place announce_place(const Machine& machine, index_t count, index_t first
   auto* const at = reinterpret_cast<std::int32_t*>(memory);
   await(machine);
   at[0] = static_cast<std::int32_t>(first), at[1] = static_cast<std::int32_t>(first + count);
-  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(memory, 2 * sizeof(std::int32_t));
+  wrote(machine, memory, 2 * sizeof(std::int32_t));
   return {first, at};
 }
 template <device_machine Machine>
@@ -53,7 +53,7 @@ announcement<Machine> announce(const Machine& machine, const std::int32_t* token
   const device_place place = announce_place(machine, count, first, memory);
   auto* const at = reinterpret_cast<std::int32_t*>(memory) + 2;
   std::memcpy(at, tokens, static_cast<std::size_t>(count) * sizeof(std::int32_t));
-  if constexpr (requires { machine.written(memory, std::size_t{}); }) machine.written(at, static_cast<std::size_t>(count) * sizeof(std::int32_t));
+  wrote(machine, at, static_cast<std::size_t>(count) * sizeof(std::int32_t));
   return {at, place};
 }
 

@@ -9,13 +9,16 @@
 #include <tenon/kernels/launch/gpu/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention_split.hpp>
 #include <tenon/kernels/tuning/sm80.hpp>
+#include <tenon/policies/gathered.hpp>
 
 TENON_KERNELS_BEGIN
 
 /// The tile of a problem.
 template <class Problem>
 inline constexpr tuning::sm80::attention_tile nvidia_attention_tile =
-    tuning::sm80::attention_of<Problem>(plain_score<typename Problem::score> ? tuning::score_weight::scaled : tuning::score_weight::computed);
+    tuning::sm80::attention_of<Problem>(reads_for_each_key<typename Problem::mask>    ? tuning::score_weight::looked_up
+                                        : plain_score<typename Problem::score> ? tuning::score_weight::scaled
+                                                                               : tuning::score_weight::computed);
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
