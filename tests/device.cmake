@@ -20,6 +20,7 @@ function(add_played vendor runtime)
   set_tests_properties(device/${vendor} PROPERTIES LABELS device TIMEOUT ${timeout})
 endfunction()
 add_played(nvidia cuda)
+add_played(tensor_maps cuda)
 add_played(amd hip)
 
 if(TENON_SANITIZE OR CMAKE_CROSSCOMPILING)

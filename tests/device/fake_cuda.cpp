@@ -1,7 +1,9 @@
 // The entry points of CUDA's runtime that tenon calls, over GPUs that are not there (fake_gpus.hpp).
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 
 #include "fake_gpus.hpp"
+#include "fake_tensor_map.hpp"
 
 namespace fake = tenon_test::fake;
 
@@ -9,6 +11,14 @@ namespace {
 cudaError_t as(int code) { return static_cast<cudaError_t>(code); }
 fake::graph* of(cudaGraph_t g) { return reinterpret_cast<fake::graph*>(g); }
 fake::graph* of(cudaGraphExec_t g) { return reinterpret_cast<fake::graph*>(g); }
+
+// What is found by its name in the driver.
+CUresult encode_tiled(CUtensorMap* to, CUtensorMapDataType type, cuuint32_t axes, void* first, const cuuint64_t* extent, const cuuint64_t* stride, const cuuint32_t* box, const cuuint32_t* steps,
+                      CUtensorMapInterleave interleave, CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion, CUtensorMapFloatOOBfill fill) {
+  if (const int code = fake::begin("cuTensorMapEncodeTiled", true)) return static_cast<CUresult>(code);
+  const unsigned bytes = type == CU_TENSOR_MAP_DATA_TYPE_UINT8 ? 1 : type == CU_TENSOR_MAP_DATA_TYPE_UINT16 ? 2 : type == CU_TENSOR_MAP_DATA_TYPE_UINT32 ? 4 : 0;
+  return static_cast<CUresult>(fake::encode(to, bytes, axes, first, extent, stride, box, steps, interleave, swizzle, promotion, fill));
+}
 }  // namespace
 
 extern "C" {
@@ -78,6 +88,15 @@ cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute, int va
 }
 cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, std::size_t shared_bytes, cudaStream_t in) {
   return as(fake::launch(__func__, function, {grid.x, grid.y, grid.z, block.x, block.y, block.z}, arguments, shared_bytes, in));
+}
+
+cudaError_t cudaGetDriverEntryPointByVersion(const char* name, void** to, unsigned version, unsigned long long, cudaDriverEntryPointQueryResult* found) {
+  *to = nullptr;
+  if (const int code = fake::begin(__func__, true)) return as(code);
+  if (std::string(name) != "cuTensorMapEncodeTiled" || version < 12000) return *found = cudaDriverEntryPointSymbolNotFound, cudaSuccess;
+  if (fake::now().driver < version) return *found = cudaDriverEntryPointVersionNotSufficent, cudaSuccess;
+  *to = reinterpret_cast<void*>(&encode_tiled);
+  return *found = cudaDriverEntryPointSuccess, cudaSuccess;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t in, cudaStreamCaptureMode) { return as(fake::begin_recording(__func__, in)); }

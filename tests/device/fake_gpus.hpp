@@ -25,7 +25,7 @@
 
 namespace tenon_test::fake {
 
-enum code { fine = 0, invalid_value = 1, no_memory = 2, insufficient_driver = 35, no_device = 100, invalid_device = 101, no_kernel_image = 209,
+enum code { fine = 0, invalid_value = 1, no_memory = 2, insufficient_driver = 35, newer_driver = 36, no_device = 100, invalid_device = 101, no_kernel_image = 209,
             invalid_handle = 400, not_ready = 600, illegal_address = 700, capture_unsupported = 900, capture_broken = 901, other_graph = 910 };
 
 struct gpu {
@@ -72,6 +72,7 @@ struct block {
 struct world {
   std::vector<gpu> gpus{{"Fake 8.0", 80}};
   int count_code = fine;              ///< what asking for devices answers
+  unsigned driver = 13000;            ///< the version of the driver, as CUDA counts
   std::vector<std::string> calls;     ///< in order: "cudaMalloc@0"
   std::vector<launch_record> launches;
   std::map<std::uintptr_t, block> memory;
@@ -299,7 +300,9 @@ inline const char* text(int code) {
     case fine: return "no error";
     case no_memory: return "out of memory";
     case insufficient_driver: return "driver version is insufficient for runtime version";
+    case newer_driver: return "API call is not supported in the installed driver";
     case no_device: return "no capable device is detected";
+    case invalid_value: return "invalid argument";
     case invalid_device: return "invalid device ordinal";
     case no_kernel_image: return "no kernel image is available for execution on the device";
     case illegal_address: return "an illegal memory access was encountered";

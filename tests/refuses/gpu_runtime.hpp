@@ -10,7 +10,7 @@ struct some_runtime {
   static void forget_error() {}
   static tenon::gpu_outcome count(int* to) { return *to = 1, tenon::gpu_outcome{0, ""}; }
   static tenon::gpu_outcome use(int) { return {0, ""}; }
-  static tenon::gpu_outcome facts(int, tenon::gpu_facts*) { return {0, ""}; }
+  static tenon::gpu_outcome facts(int, tenon::device_facts*) { return {0, ""}; }
   static tenon::gpu_outcome allow_shared(const void*, std::size_t) { return {0, ""}; }
   static tenon::gpu_outcome launch(const void*, tenon::gpu_extent, tenon::gpu_extent, void**, std::size_t, stream) { return {0, ""}; }
 };

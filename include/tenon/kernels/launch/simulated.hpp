@@ -110,6 +110,9 @@ class simulated {
   /// The host has written there.
   void written(const void* data, std::size_t bytes) const { device_->memory().written(data, bytes); }
 
+  /// `of` as the simulated copy engine takes it. Throws tenon::error for what a driver would refuse.
+  tensor_map encode(const tensor_shape& of) const { return simulation::encode(of); }
+
   /// What the launches so far did and did wrong.
   const simulation::report& report() const { return device_->report(); }
   void clear_report() const { device_->clear_report(); }

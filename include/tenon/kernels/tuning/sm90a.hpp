@@ -2,17 +2,31 @@
 // Tile sizes on sm_90a, with what they cost: a multiprocessor has 65536 registers and 227 KB of shared memory for blocks. A block computes with
 // two groups of 128 threads of up to 240 registers, and brings operands with a third one.
 
+#include <type_traits>
+
 #include <tenon/core/config.hpp>
 
 namespace tenon::tuning::sm90a {
 
 inline constexpr int shared_bytes = 227 * 1024, registers = 65536;
 
+/// Products one after the other, or the scores of the next keys beside the sums of these.
+enum class schedule { in_order, overlapped };
+
 /// Keys of a block of attention, and how many blocks of keys and of values shared memory holds.
 struct attention_tile {
   int keys, stages;
+  schedule order = schedule::overlapped;
 };
 consteval attention_tile attention(int) { return {128, 2}; }
+/// That of a problem: its own `tile`, if it has one: `static constexpr tuning::sm90a::attention_tile tile{128, 2, tuning::sm90a::schedule::in_order};`
+template <class Problem>
+consteval attention_tile attention_of() {
+  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
+    return Problem::tile;
+  else
+    return attention(Problem::dim);
+}
 
 /// q, the stages of keys and of values, and room for results.
 consteval int shared_bytes_of(attention_tile t, int dim) { return (2 * 128 + 2 * t.stages * t.keys) * dim * 2 + 1024; }

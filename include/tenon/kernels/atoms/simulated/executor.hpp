@@ -115,9 +115,13 @@ class executor {
   std::uint32_t now() const { return now_; }
   std::uint32_t tick() { return ++now_; }
   std::uint32_t block_start() const { return block_start_; }
-  /// Whether what `thread` wrote at `time` was shown to the engines, as `by` knows.
+  /// Whether what `thread` wrote at `time` was shown to the engines by a fence that comes before what `by` does.
   bool fenced(const lane& by, std::uint32_t thread, std::uint32_t time) const {
-    return thread >= lanes_.size() || time < lanes_[thread].fenced || time < by.fenced_block;
+    if (thread >= lanes_.size() || time < by.fenced_block) return true;
+    const std::uint32_t known = static_cast<int>(thread) == by.thread ? now_ + 1 : since(thread, as(by, 0));
+    for (const std::uint32_t fence : lanes_[thread].fences)
+      if (time < fence && fence < known) return true;
+    return false;
   }
   /// Until the barrier's phase of that parity has ended.
   void await_phase(std::size_t which, int parity) {

@@ -72,7 +72,7 @@ inline void executor::run_block() {
     w.arrived = w.ended = 0, w.start = 1;
     w.products.clear(), w.product_groups = w.product_count = 0, w.registers = 0, w.learned = false;
   }
-  for (lane& l : lanes_) l.state = lane_state::ready, l.groups = 0, l.fenced = l.fenced_block = l.product_fences = 0;
+  for (lane& l : lanes_) l.state = lane_state::ready, l.groups = 0, l.fences.clear(), l.fenced_block = l.product_fences = 0;
   phases_.clear(), seen_.clear();
 
   const std::size_t warps = warps_.size();

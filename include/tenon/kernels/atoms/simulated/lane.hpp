@@ -61,7 +61,8 @@ struct lane {
   std::uint32_t groups = 0;  // committed so far
   std::size_t awaited = 0;   // the barrier whose phase it waits for
   int parity = 0;
-  std::uint32_t fenced = 0, fenced_block = 0;  // when it last showed its writes to the engines, and since when its block was in step then
+  std::vector<std::uint32_t> fences;  // when it showed its writes to the engines
+  std::uint32_t fenced_block = 0;     // since when its block was in step at the last of them
   std::uint32_t product_fences = 0;
 };
 

@@ -94,7 +94,7 @@ inline void await_arrivals(std::uint32_t address, int parity, const site& where)
 
 inline void fence_shared() {
   executor& e = *executor::current();
-  e.me().fenced = e.tick();
+  e.me().fences.push_back(e.tick());
   e.me().fenced_block = e.block_start();
 }
 

@@ -1,11 +1,11 @@
 #pragma once
-// The words of attention on sm_90a. A block is two groups of 128 threads that compute 64 rows each, and a third one that brings keys and values:
-// one of its threads keeps the copy engine busy through rings of stages, and hands most of its registers to the others. Scores come from
+// The words of attention on sm_90a. A block is one group of 128 threads, or two, that compute 64 rows each, and a last one that brings keys and
+// values: one of its threads keeps the copy engine busy through rings of stages, and hands most of its registers to two others. Scores come from
 // operands in shared memory, sums from weights in registers; both are asynchronous products of a group (wgmma).
 //
 // Shared memory: q, the stages of keys, those of values, room for results, barriers. A row's bits do not depend on its tile, as on sm_80, and are
 // those of either schedule (skeletons/attention_forward.hpp, attention_forward_overlapped.hpp). Values of masked keys must be finite; keys from
-// `length` on count nowhere, their values are read as zeros.
+// `length` on count nowhere and are not read.
 
 #include <tenon/kernels/atoms/sm80/attention_registers.hpp>
 #include <tenon/kernels/atoms/sm90a/operand.hpp>
@@ -15,24 +15,28 @@
 TENON_KERNELS_BEGIN
 namespace atoms::sm90a {
 
-template <class Leaf, int Dim, int Keys, int Stages>
+template <class Leaf, int Dim, int Keys, int Stages, int Consumers = 2>
 struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typename Leaf::template held<float>, typename Leaf::template held<std::uint32_t>> {
   using registers = sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typename Leaf::template held<float>, typename Leaf::template held<std::uint32_t>>;
   using typename registers::address, typename registers::block, typename registers::rows, typename registers::tile, typename registers::view_of_block;
   using registers::first_row, registers::lane;
-  static constexpr int consumers = 2, threads = 128 * (consumers + 1), group_rows = 64, block_rows = consumers * group_rows, block_keys = Keys;
+  static constexpr int consumers = Consumers, threads = 128 * (consumers + 1), group_rows = 64, block_rows = consumers * group_rows, block_keys = Keys;
   static constexpr int panels = Dim / panel_columns, producer_registers = 24, consumer_registers = 240;
-  static_assert(Dim % panel_columns == 0 && Keys % 16 == 0 && Keys <= 256);
+  static_assert(Dim % panel_columns == 0 && Keys % 16 == 0 && Keys <= 256 && (Consumers == 1 || Consumers == 2));
   using stages = ring<Leaf, Stages>;
+  using operand = tensor_map;
 
   static constexpr address panel_bytes = Keys * panel_row, block_bytes = panels * panel_bytes;
   static constexpr address keys_at = block_rows * Dim * 2, values_at = keys_at + Stages * block_bytes, out_at = values_at + Stages * block_bytes;
-  static constexpr address keys_ring = out_at + block_rows * Dim * 2, values_ring = keys_ring + ring_bytes<Stages>, landed_at = values_ring + ring_bytes<Stages>;
-  static constexpr int shared_bytes = static_cast<int>(landed_at + 8);
+  static constexpr address keys_ring = out_at + block_rows * Dim * 2, values_ring = keys_ring + ring_bytes<Stages>;
+  static constexpr int shared_bytes = static_cast<int>(values_ring + ring_bytes<Stages>);
 
-  /// One kv head of a cache. The maps: [batch, kv_head, key, Dim] with boxes of one head's Keys x 64; `mapped` keys of which `length` count.
+  /// One kv head of a cache, [batch, kv_head, key, Dim]: as maps with boxes of one head's Keys x 64, of `mapped` keys of which `length` count; and as
+  /// numbers in memory, with the strides of the first two axes.
   struct source {
     const tensor_map *keys, *values;
+    const bf16 *key_rows, *value_rows;
+    index_t of_batch, of_head;
     int head, batch, length, mapped;
   };
 
@@ -43,7 +47,6 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
     if (Leaf::thread() == 0) {
       stages::init(Leaf::shared() + keys_ring, block_rows / 16);
       stages::init(Leaf::shared() + values_ring, block_rows / 16);
-      Leaf::init_arrivals(Leaf::shared() + landed_at, 1);
       Leaf::publish_arrivals();
     }
   }
@@ -78,28 +81,15 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   /// What the producing threads do: each block on the path, as its stage becomes free.
   template <class Path>
   TENON_BOTH TENON_INLINE void produce(const source& in, const Path& path) const {
-    Leaf::template give_registers<producer_registers>();
+    if constexpr (consumers > 1) Leaf::template give_registers<producer_registers>();  // else there are enough for all
     if (first_row != block_rows) return;  // one warp of them is enough
     stages keys(keys_ahead.barriers, 1), values(values_ahead.barriers, 1);
     for (int key = path.first(); key < path.to; key = path.next(key)) {
       keys.await_empty();
-      if (lane() == 0) bring(*in.keys, in, key, keys_at + static_cast<address>(keys.stage) * block_bytes, keys.full());
+      bring(*in.keys, in.key_rows, in, key, keys_at + static_cast<address>(keys.stage) * block_bytes, keys.full());
       keys.next();
       values.await_empty();
-      const address to = values_at + static_cast<address>(values.stage) * block_bytes;
-      if (key + Keys <= in.length || in.length == in.mapped) {
-        if (lane() == 0) bring(*in.values, in, key, to, values.full());
-      } else {  // what follows the last value may be anything, and 0 times it must be 0
-        const address landed = Leaf::shared() + landed_at;
-        if (lane() == 0) bring(*in.values, in, key, to, landed);
-        Leaf::await_arrivals(landed, 0);
-        for (int item = (in.length - key) * 8 + lane(); item < Keys * 8; item += 32)
-          TENON_UNROLL for (int p = 0; p < panels; ++p)
-              Leaf::store_shared(Leaf::shared() + to + static_cast<address>(p) * panel_bytes + static_cast<address>(item * 16), bits128{});
-        Leaf::fence_shared();
-        Leaf::sync_warp();
-        if (lane() == 0) Leaf::arrive(values.full());
-      }
+      bring(*in.values, in.value_rows, in, key, values_at + static_cast<address>(values.stage) * block_bytes, values.full());
       values.next();
     }
   }
@@ -109,7 +99,7 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   /// Calls body(block, end) for each block on the path.
   template <class Path, class Body>
   TENON_BOTH TENON_INLINE void stream(const source&, const Path& path, Body&& body) {
-    Leaf::template take_registers<consumer_registers>();
+    if constexpr (consumers > 1) Leaf::template take_registers<consumer_registers>();
     for (int key = path.first(); key < path.to; key = path.next(key)) {
       block here;
       here.key0 = key;
@@ -142,7 +132,7 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   /// Calls first(block, end) for the first block on the path, then(block, end) for each other one, and last(block); one block for all.
   template <class Path, class First, class Then, class Last>
   TENON_BOTH TENON_INLINE void stream_overlapped(const source&, const Path& path, First&& first, Then&& then, Last&& last) {
-    Leaf::template take_registers<consumer_registers>();
+    if constexpr (consumers > 1) Leaf::template take_registers<consumer_registers>();
     int key = path.first();
     if (key >= path.to) return;
     block here;
@@ -194,10 +184,27 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
     if (lane() == 0) Leaf::arrive(used.empty());
     used.next();
   }
-  TENON_BOTH TENON_INLINE void bring(const tensor_map& from, const source& in, int key, address to, address barrier) const {
-    Leaf::arrive_expecting(barrier, static_cast<int>(block_bytes));
-    TENON_UNROLL for (int p = 0; p < panels; ++p)
-        Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, from, barrier, p * panel_columns, key, in.head, in.batch);
+  // By one warp: a block of keys or values from `key` on to a stage, through the copy engine; or row by row where the sequence ends within it and
+  // the maps do not, since what lies behind may be anything and 0 times it must be 0.
+  TENON_BOTH TENON_INLINE void bring(const tensor_map& from, const bf16* first, const source& in, int key, address to, address barrier) const {
+    if (key + Keys <= in.length || in.length == in.mapped) {
+      if (lane() != 0) return;
+      Leaf::arrive_expecting(barrier, static_cast<int>(block_bytes));
+      TENON_UNROLL for (int p = 0; p < panels; ++p)
+          Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, from, barrier, p * panel_columns, key, in.head, in.batch);
+      return;
+    }
+    constexpr int chunks = Dim / 8;
+    const bf16* const of_head = first + in.batch * in.of_batch + in.head * in.of_head;
+    for (int item = lane(); item < Keys * chunks; item += 32) {
+      const int row = item / chunks, chunk = item % chunks, at = key + row < in.length ? key + row : 0;
+      Leaf::copy_16(Leaf::shared() + to + panel_offset<address>(Keys, row, chunk), of_head + index_t{at} * Dim + chunk * 8, key + row < in.length ? 16 : 0);
+    }
+    Leaf::commit();
+    Leaf::template wait<0>();
+    Leaf::fence_shared();
+    Leaf::sync_warp();
+    if (lane() == 0) Leaf::arrive(barrier);
   }
   TENON_BOTH TENON_INLINE void issue_scores(block& keys) const {
     const std::uint64_t q = along_rows(Leaf::shared() + static_cast<address>(group_row(0) * panel_row));

@@ -21,6 +21,7 @@ struct matmul_words {
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
   using stages = ring<Leaf, Stages>;
+  using operand = tensor_map;
   static constexpr address x_bytes = block_tokens * panel_row, stage_bytes = x_bytes + Rows * panel_row, ring_at = Stages * stage_bytes;
   static constexpr int shared_bytes = static_cast<int>(ring_at + ring_bytes<Stages>);
 

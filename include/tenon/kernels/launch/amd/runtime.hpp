@@ -27,7 +27,7 @@ struct hip_runtime {
 
   static gpu_outcome count(int* to) { return {hipGetDeviceCount(to), "hipGetDeviceCount"}; }
   static gpu_outcome use(int device) { return {hipSetDevice(device), "hipSetDevice"}; }
-  static gpu_outcome facts(int device, gpu_facts* to) {
+  static gpu_outcome facts(int device, device_facts* to) {
     hipDeviceProp_t all;
     if (const int code = hipGetDeviceProperties(&all, device); code != 0) return {code, "hipGetDeviceProperties"};
     static_assert(sizeof all.name == sizeof to->name);

@@ -53,7 +53,6 @@ using few_rows = typename words_of<typename Machine::arch>::template attention_s
 
 template <class Words, device_machine Machine, class Problem>
 void attend_split(const Machine& machine, const attention_arguments<Problem>& all, int kv, index_t reach, int split, std::byte* scratch) {
-  using leaf = typename Machine::leaf;
   const device_cut cut(Words::block_rows, Problem::group, kv, Problem::dim, all.queries, reach, split);
   const int step = cut.slab * cut.tile_queries;
   for (int first = 0; first < all.queries; first += step) {
@@ -62,8 +61,8 @@ void attend_split(const Machine& machine, const attention_arguments<Problem>& al
     a.call.after = all.queries - first - a.call.queries;
     a.call.q += first * all.q_query, a.call.out += first * all.out_query;
     const int here = tiles(a.call.queries, cut.tile_queries);
-    launch(machine, cut.splits * here, kv, attention_split_body<leaf, Words, Problem>{a}, Words::shared_bytes);
-    launch(machine, here, kv, attention_merge_body<leaf, Words, Problem>{a});
+    launch(machine, cut.splits * here, kv, attention_split_on<Words>(machine, a, 1, reach), Words::shared_bytes);
+    launch(machine, here, kv, attention_merge_body<typename Machine::leaf, Words, Problem>{a});
   }
 }
 
@@ -106,7 +105,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   attention_arguments<problem> a{};
   a.q = kernel_detail::arrange_rows<natural_order>(machine, rows, reinterpret_cast<bf16*>(scratch)), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
   a.lengths = cache.length_at, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(queries), a.heads = Query, a.kv_heads = Kv;
-  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.capacity * Dim;
+  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.capacity * Dim, a.cache_batch = Kv * a.cache_head;
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 
@@ -116,7 +115,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
     if (queries * problem::group <= few::block_rows)
       kernel_detail::attend_split<few>(machine, a, Kv, reach, split, scratch);
     else if (reach <= split || !std::same_as<Reduction, fixed_split>)
-      kernel_detail::launch(machine, kernel_detail::tiles(a.queries, many::block_rows / problem::group), Kv, attention_body<leaf, many, problem>{a}, many::shared_bytes);
+      kernel_detail::launch(machine, kernel_detail::tiles(a.queries, many::block_rows / problem::group), Kv, attention_on<many>(machine, a, 1, reach), many::shared_bytes);
     else
       kernel_detail::attend_split<many>(machine, a, Kv, reach, split, scratch);
   }

@@ -11,12 +11,6 @@
 
 TENON_KERNELS_BEGIN
 
-/// The kernel of a call of `batches` sequences. Where one takes more than the call, its machine says so by an overload.
-template <class Words, class Machine, class Problem>
-auto attention_on(const Machine&, const attention_arguments<Problem>& a, index_t) {
-  return attention_body<typename Machine::leaf, Words, Problem>{a};
-}
-
 namespace kernel_detail {
 
 // [batch, token, head, dim] of any number as dense Number, tokens outside of heads or inside.
@@ -71,7 +65,7 @@ void attend_views(const Machine& machine, readable<4> q, readable<4> k, readable
   a.cache_head = keys * Dim, a.cache_batch = kv_heads * keys * Dim;
   a.mask = mask, a.score = score, a.weighting = weighting;
   machine.launch({static_cast<int>(tiles(queries, words::block_rows)), a.heads, static_cast<int>(batch)}, {words::threads}, words::shared_bytes,
-                 attention_on<words>(machine, a, batch));
+                 attention_on<words>(machine, a, batch, keys));
   await(machine);
   for (index_t b = 0; b < batch; ++b)
     for (index_t i = 0; i < queries; ++i)

@@ -13,6 +13,7 @@
 
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
+#include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
 #include <tenon/kernels/shared/device_scores.hpp>
@@ -78,9 +79,8 @@ struct attention_tile {
   TENON_BOTH TENON_INLINE void hold(Words& m) const {
     m.hold(device_rows<const typename attention_arguments<Problem>::number, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor() < 0);
   }
-  TENON_BOTH TENON_INLINE typename Words::source source() const {
-    return {a.keys, a.values, batch * a.cache_batch + first_head / (a.heads / a.kv_heads) * a.cache_head, length};
-  }
+  TENON_BOTH TENON_INLINE int kv_head() const { return first_head / (a.heads / a.kv_heads); }
+  TENON_BOTH TENON_INLINE typename Words::source source() const { return {a.keys, a.values, batch * a.cache_batch + kv_head() * a.cache_head, length}; }
   /// What the sums of a row are multiplied with, row `share` of the state.
   template <class State>
   TENON_BOTH TENON_INLINE float factor_of_row(const State& state, int share, int row) const {
@@ -131,5 +131,10 @@ struct attention_body {
   static constexpr int threads = Words::threads, blocks = 2;  // one computes while the other waits
   TENON_BOTH void operator()() const { attention_kernel<Leaf, Words>(a); }
 };
+/// That of a call over `batches` sequences of up to `reach` keys. Where it takes more than the call, an overload for its words says so.
+template <class Words, device_machine Machine, class Problem>
+auto attention_on(const Machine&, const attention_arguments<Problem>& a, index_t, index_t) {
+  return attention_body<typename Machine::leaf, Words, Problem>{a};
+}
 
 TENON_KERNELS_END

@@ -33,31 +33,47 @@ TENON_BOTH TENON_INLINE float* attention_partial_at(const attention_split_argume
 }
 }  // namespace kernel_detail
 
+/// One block's tile and split, of the first kernel.
+template <class Leaf, class Words, class Problem>
+struct attention_split_part {
+  const attention_split_arguments<Problem>& a;
+  int split, number;  ///< of this block
+  attention_tile<Leaf, Words, Problem> tile;
+  int from, to;  ///< keys
+
+  TENON_BOTH TENON_INLINE explicit attention_split_part(const attention_split_arguments<Problem>& arguments)
+      : a(arguments), split(Leaf::block_x() % a.splits), number(Leaf::block_x() / a.splits), tile(a.call, number), from(split * a.split),
+        to(tile.length < from + a.split ? tile.length : from + a.split) {}
+  /// Whether the sequence ends before it. The first one has a result in any case.
+  TENON_BOTH TENON_INLINE bool beyond() const { return from >= tile.length && split > 0; }
+  /// The tile's sums and states, to where the second kernel finds them.
+  template <class State>
+  TENON_BOTH TENON_INLINE void store(const Words& m, const State& state) const {
+    float* const partial = kernel_detail::attention_partial_at<Words>(a, Leaf::block_z(), Leaf::block_y(), number, split);
+    const int lane = Words::lane();
+    unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
+      constexpr int r = decltype(share)::value;
+      const int row = m.row_of(lane, r);
+      if (row < tile.rows && Words::speaks(lane))
+        Leaf::store(reinterpret_cast<bits128*>(partial + Words::block_rows * Problem::dim + 4 * row),
+                    bits128{{bit_cast<std::uint32_t>(state.top.at[r]), bit_cast<std::uint32_t>(state.reference.at[r]), bit_cast<std::uint32_t>(state.total.at[r]), 0u}});
+    });
+    typename Words::rows whole;
+    whole.fill(1);
+    m.store(device_rows<float, 1>{partial, Problem::dim, 0}, tile.rows, whole);
+  }
+};
+
 /// What one thread of the first kernel does: the sums and states of one tile over one split.
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void attention_split_kernel(const attention_split_arguments<Problem>& a) {
-  const int part = Leaf::block_x() % a.splits, number = Leaf::block_x() / a.splits;
-  const attention_tile<Leaf, Words, Problem> tile(a.call, number);
-  const int from = part * a.split;
-  if (from >= tile.length && part > 0) return;
-  const int to = tile.length < from + a.split ? tile.length : from + a.split;
-  Words m(tile.factor());
-  tile.hold(m);
-  auto state = tile.state();
-  attention_partial(m, tile.source(), tile.mean(), tile.rows, from, to, &state);
-
-  float* const partial = kernel_detail::attention_partial_at<Words>(a, Leaf::block_z(), Leaf::block_y(), number, part);
-  const int lane = Words::lane();
-  unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
-    constexpr int r = decltype(share)::value;
-    const int row = m.row_of(lane, r);
-    if (row < tile.rows && Words::speaks(lane))
-      Leaf::store(reinterpret_cast<bits128*>(partial + Words::block_rows * Problem::dim + 4 * row),
-                  bits128{{bit_cast<std::uint32_t>(state.top.at[r]), bit_cast<std::uint32_t>(state.reference.at[r]), bit_cast<std::uint32_t>(state.total.at[r]), 0u}});
-  });
-  typename Words::rows whole;
-  whole.fill(1);
-  m.store(device_rows<float, 1>{partial, Problem::dim, 0}, tile.rows, whole);
+  const attention_split_part<Leaf, Words, Problem> part(a);
+  if (part.beyond()) return;
+  Words m(part.tile.factor());
+  part.tile.hold(m);
+  auto state = part.tile.state();
+  attention_partial(m, part.tile.source(), part.tile.mean(), part.tile.rows, part.from, part.to, &state);
+  part.store(m, state);
 }
 
 /// What one thread of the second kernel, of `Threads`, does: its share of the merged rows of one tile, four dims at a time.
@@ -100,6 +116,11 @@ struct attention_split_body {
   static constexpr int threads = Words::threads, blocks = 2;
   TENON_BOTH void operator()() const { attention_split_kernel<Leaf, Words>(a); }
 };
+/// That of a call over `batches` sequences of up to `reach` keys. Where it takes more than the call, an overload for its words says so.
+template <class Words, device_machine Machine, class Problem>
+auto attention_split_on(const Machine&, const attention_split_arguments<Problem>& a, index_t, index_t) {
+  return attention_split_body<typename Machine::leaf, Words, Problem>{a};
+}
 template <class Leaf, class Words, class Problem>
 struct attention_merge_body {
   attention_split_arguments<Problem> a;

@@ -40,8 +40,8 @@ class gpu_device {
   int index() const noexcept { return index_; }
   /// Its architecture: 86 for sm_86, 0x942 for gfx942.
   int number() const noexcept { return number_; }
-  gpu_facts facts() const {
-    gpu_facts out;
+  device_facts facts() const {
+    device_facts out;
     check<Runtime>(Runtime::facts(index_, &out), index_, "see whether the driver works");
     return out;
   }

@@ -15,7 +15,7 @@ struct gpu_outcome {
 };
 
 /// What a device says about itself.
-struct gpu_facts {
+struct device_facts {
   char name[256] = {};           ///< the vendor's
   char arch[64] = {};            ///< sm_86, gfx942
   int number = 0;                ///< 86, 0x942

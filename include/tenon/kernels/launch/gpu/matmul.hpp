@@ -3,6 +3,7 @@
 // `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the
 // same whatever its tile: a token's bits do not depend on its batch.
 
+#include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
 #include <tenon/kernels/shared/device_sink.hpp>
 #include <tenon/kernels/shared/scaled_sink.hpp>
@@ -54,5 +55,10 @@ struct matmul_body {
   static constexpr int threads = Words::threads;
   TENON_BOTH void operator()() const { matmul_kernel<Leaf, Words>(a); }
 };
+/// That of a call. Where it takes more than the call, an overload for its words says so.
+template <class Words, device_machine Machine, class Problem>
+auto product_on(const Machine&, const matmul_arguments<Problem>& a) {
+  return matmul_body<typename Machine::leaf, Words, Problem>{a};
+}
 
 TENON_KERNELS_END

@@ -95,12 +95,11 @@ void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_mat
   if constexpr (std::is_same_v<Format, bf16_rows>) {
     static_assert(Matrices == 1);
     using words = typename words_of<typename Machine::arch>::template matmul<leaf>;
-    matmul_body<leaf, words, device_product> body{};
-    auto& a = body.a;
+    matmul_arguments<device_product> a{};
     a.x = x.natural(), a.w = reinterpret_cast<const bf16*>(w[0].data), a.out = sink.out, a.bias = sink.bias, a.residual = sink.previous;
     a.tokens = sink.tokens, a.rows = sink.rows, a.depth = static_cast<int>(x.rows().extent[1]);
     a.x_stride = staged, a.w_stride = bf16_rows::padded(x.rows().extent[1]), a.out_stride = sink.out_stride, a.residual_stride = sink.previous_stride;
-    launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), body, words::shared_bytes);
+    launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), product_on<words>(machine, a), words::shared_bytes);
   } else {
     using words = typename words_of<typename Machine::arch>::template panel_matmul<leaf, Format, Matrices>;
     panel_matmul_body<leaf, words, float, Join> body{};

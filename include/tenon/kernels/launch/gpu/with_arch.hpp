@@ -8,6 +8,7 @@
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/device.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
+#include <tenon/kernels/shared/tensor_map.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -50,6 +51,15 @@ class gpu_machine : public gpu_device<Runtime> {
   };
   /// Until all work has ended.
   void wait() const { this->synchronize(); }
+  /// `of` as the copy engine takes it. Throws tenon::error, with the driver's text, where it has none or refuses the shape.
+  tensor_map encode(const tensor_shape& of) const {
+    check<Runtime>(Runtime::use(this->index()), this->index(), "pass the number of a device of this machine");
+    typename Runtime::map_encoder by{};
+    check<Runtime>(Runtime::find(&by), this->index(), Runtime::fix_encoder);
+    tensor_map out;
+    check<Runtime>(Runtime::encode(by, &out, of), this->index(), "give it a shape that kernels/shared/tensor_map.hpp allows");
+    return out;
+  }
 
   /// Runs body() as every thread of grid x block, in order of work; returns before it has ended. As simulated<Arch>::launch.
   /// Body: trivially copyable, `threads` threads to a block. Throws tenon::error for what no device of this architecture could begin.
@@ -94,7 +104,7 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f, arch_list<Fir
   if constexpr (sizeof...(Rest) > 0) {
     return with_arch<Targets>(device, std::forward<F>(f), arch_list<Rest...>{});
   } else {
-    const gpu_facts facts = device.facts();
+    const device_facts facts = device.facts();
     throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ", and this program was compiled for ", Targets::names(), ", whose kernels it cannot run. Fix: ",
                 Targets::fix, ".");
   }

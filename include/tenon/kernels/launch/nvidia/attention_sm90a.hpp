@@ -6,8 +6,13 @@
 //     attention_tensor_kernel<overlapped, leaf, words>(a);
 //   }
 
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
 #include <tenon/kernels/atoms/sm90a/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/launch/gpu/attention_split.hpp>
 #include <tenon/kernels/skeletons/attention_forward_overlapped.hpp>
 #include <tenon/kernels/tuning/sm90a.hpp>
 
@@ -15,31 +20,68 @@ TENON_KERNELS_BEGIN
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using sm90a_attention = atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention(Problem::dim).keys, tuning::sm90a::attention(Problem::dim).stages>;
+using sm90a_attention = atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages>;
+/// The words of few rows over many keys: half as many rows, with the bits of the same.
+template <class Leaf, class Problem>
+using sm90a_attention_split = atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, 1>;
 
 /// Which skeleton: products one after the other, or the scores of the next keys beside the sums of these.
 struct in_order {};
 struct overlapped {};
+/// That of a problem: what tuning says, and in order where no reference is kept, as under sigmoid.
+template <class Problem>
+using sm90a_schedule = std::conditional_t<tuning::sm90a::attention_of<Problem>().order == tuning::sm90a::schedule::overlapped &&
+                                              !decltype(state_of<1>(std::declval<const typename Problem::weighting&>()))::bounded,
+                                          overlapped, in_order>;
 
-/// `keys` and `values` are cache_shape() of the call's, as the machine encodes it.
+/// cache_shape() of a call's keys and values, as the machine encodes it, with `mapped` keys to a sequence.
+struct cache_maps {
+  tensor_map keys, values;
+  int mapped;
+};
 template <class Problem>
 struct attention_tensor_arguments {
   attention_arguments<Problem> call;
-  tensor_map keys, values;
+  cache_maps maps;
+};
+/// The same of keys that are split over blocks (launch/gpu/attention_split.hpp).
+template <class Problem>
+struct attention_tensor_split_arguments {
+  attention_split_arguments<Problem> split;
+  cache_maps maps;
 };
 
-/// Keys or values of a call as boxes of one head's `keys` x 64: [batch, kv_head, key, dim].
+/// Keys or values of a call, `mapped` to a sequence, as boxes of one head's `keys` x 64: [batch, kv_head, key, dim].
 template <class Problem>
-tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* first, int batches, int keys) {
+tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* first, int batches, int mapped, int keys) {
   const auto bytes = [](index_t elements) { return static_cast<std::uint64_t>(elements) * sizeof(bf16); };
   const auto count = [](int n) { return static_cast<std::uint32_t>(n); };
   return {.first = first,
           .element_bytes = sizeof(bf16),
           .axes = 4,
-          .extent = {count(Problem::dim), count(call.length > 0 ? call.length : 1), count(call.kv_heads), count(batches)},
+          .extent = {count(Problem::dim), count(mapped > 0 ? mapped : 1), count(call.kv_heads), count(batches)},
           .stride = {sizeof(bf16), bytes(Problem::dim), bytes(call.cache_head), bytes(call.cache_batch)},
           .box = {64, count(keys), 1, 1}};
 }
+
+namespace kernel_detail {
+// The sums and the state of a tile over keys [from, to), from the identity. False: this thread brought the keys instead, and has nothing.
+template <class Schedule, class Words, class Tile, class State>
+TENON_BOTH TENON_INLINE bool attend_tensor(Words& m, const Tile& tile, const cache_maps& maps, int from, int to, State* state) {
+  const auto mean = tile.mean();
+  const auto& a = tile.a;
+  const typename Words::source in{&maps.keys, &maps.values, a.keys, a.values, a.cache_batch, a.cache_head, tile.kv_head(), tile.batch, tile.length, maps.mapped};
+  if (m.produces()) {
+    m.produce(in, traversal<typename Tile::meaning_type>{mean, tile.rows, from, to, Words::block_keys});
+    return false;
+  }
+  if constexpr (std::is_same_v<Schedule, overlapped>)
+    attention_partial_overlapped(m, in, mean, tile.rows, from, to, state);
+  else
+    attention_partial(m, in, mean, tile.rows, from, to, state);
+  return true;
+}
+}  // namespace kernel_detail
 
 /// What one thread does. Schedule: in_order or overlapped.
 template <class Schedule, class Leaf, class Words, class Problem>
@@ -48,23 +90,53 @@ TENON_BOTH TENON_INLINE void attention_tensor_kernel(const attention_tensor_argu
   const tile_type tile(a.call, tile_type::last_first(a.call));
   Words m(tile.factor());
   tile.hold(m);
-  const auto mean = tile.mean();
-  const typename Words::source in{&a.keys, &a.values, tile.first_head / (a.call.heads / a.call.kv_heads), tile.batch, tile.length, a.call.length};
-  if (m.produces()) return m.produce(in, traversal<typename tile_type::meaning_type>{mean, tile.rows, 0, tile.length, Words::block_keys});
   auto state = tile.state();
-  if constexpr (std::is_same_v<Schedule, overlapped>)
-    attention_partial_overlapped(m, in, mean, tile.rows, 0, tile.length, &state);
-  else
-    attention_partial(m, in, mean, tile.rows, 0, tile.length, &state);
-  tile.store(m, state);
+  if (kernel_detail::attend_tensor<Schedule>(m, tile, a.maps, 0, tile.length, &state)) tile.store(m, state);
+}
+/// What one thread does where keys are split over blocks; attention_merge_kernel comes after it.
+template <class Schedule, class Leaf, class Words, class Problem>
+TENON_BOTH TENON_INLINE void attention_tensor_split_kernel(const attention_tensor_split_arguments<Problem>& a) {
+  const attention_split_part<Leaf, Words, Problem> part(a.split);
+  if (part.beyond()) return;
+  Words m(part.tile.factor());
+  part.tile.hold(m);
+  auto state = part.tile.state();
+  if (kernel_detail::attend_tensor<Schedule>(m, part.tile, a.maps, part.from, part.to, &state)) part.store(m, state);
 }
 
-/// The kernel, as every machine of GPUs launches it.
+/// The kernels, as every machine of GPUs launches them.
 template <class Schedule, class Leaf, class Words, class Problem>
 struct attention_tensor_body {
   attention_tensor_arguments<Problem> a;
   static constexpr int threads = Words::threads;
   TENON_BOTH void operator()() const { attention_tensor_kernel<Schedule, Leaf, Words>(a); }
 };
+template <class Schedule, class Leaf, class Words, class Problem>
+struct attention_tensor_split_body {
+  attention_tensor_split_arguments<Problem> a;
+  static constexpr int threads = Words::threads;
+  TENON_BOTH void operator()() const { attention_tensor_split_kernel<Schedule, Leaf, Words>(a); }
+};
+
+namespace kernel_detail {
+template <class Words, device_machine Machine, class Problem>
+cache_maps maps_of(const Machine& machine, const attention_arguments<Problem>& a, index_t batches, index_t reach) {
+  const int mapped = static_cast<int>(reach);
+  const auto map = [&](const bf16* first) { return machine.encode(cache_shape(a, first, static_cast<int>(batches), mapped, Words::block_keys)); };
+  return {map(a.keys), map(a.values), mapped};
+}
+}  // namespace kernel_detail
+
+/// The kernels of a call, found by their words (launch/gpu/attention.hpp, attention_split.hpp).
+template <class Words, device_machine Machine, class Problem>
+  requires std::same_as<typename Words::operand, tensor_map>
+auto attention_on(const Machine& machine, const attention_arguments<Problem>& a, index_t batches, index_t reach) {
+  return attention_tensor_body<sm90a_schedule<Problem>, typename Machine::leaf, Words, Problem>{{a, kernel_detail::maps_of<Words>(machine, a, batches, reach)}};
+}
+template <class Words, device_machine Machine, class Problem>
+  requires std::same_as<typename Words::operand, tensor_map>
+auto attention_split_on(const Machine& machine, const attention_split_arguments<Problem>& a, index_t batches, index_t reach) {
+  return attention_tensor_split_body<sm90a_schedule<Problem>, typename Machine::leaf, Words, Problem>{{a, kernel_detail::maps_of<Words>(machine, a.call, batches, reach)}};
+}
 
 TENON_KERNELS_END

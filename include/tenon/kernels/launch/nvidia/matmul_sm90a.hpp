@@ -1,6 +1,8 @@
 #pragma once
 // Products on sm_90a. Beside the call of every GPU its kernel takes maps of x and w, by value, as in launch/nvidia/attention_sm90a.hpp.
 
+#include <concepts>
+
 #include <tenon/kernels/atoms/sm90a/matmul.hpp>
 #include <tenon/kernels/launch/gpu/matmul.hpp>
 #include <tenon/kernels/tuning/sm90a.hpp>
@@ -44,5 +46,13 @@ struct matmul_tensor_body {
   static constexpr int threads = Words::threads;
   TENON_BOTH void operator()() const { matmul_tensor_kernel<Leaf, Words>(a); }
 };
+
+/// The kernel of a call, found by its words (launch/gpu/matmul.hpp).
+template <class Words, device_machine Machine, class Problem>
+  requires std::same_as<typename Words::operand, tensor_map>
+auto product_on(const Machine& machine, const matmul_arguments<Problem>& a) {
+  return matmul_tensor_body<typename Machine::leaf, Words, Problem>{{a, machine.encode(operand_shape(a.x, a.tokens, a.depth, a.x_stride, Words::block_tokens)),
+                                                                     machine.encode(operand_shape(a.w, a.rows, a.depth, a.w_stride, Words::block_rows))}};
+}
 
 TENON_KERNELS_END

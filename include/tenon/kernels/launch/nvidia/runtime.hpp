@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include <cuda.h>  // types alone: nothing is linked with the driver
 #include <cuda_runtime_api.h>
 
 #include <tenon/kernels/launch/gpu/memory.hpp>
@@ -26,7 +27,7 @@ struct cuda_runtime {
 
   static gpu_outcome count(int* to) { return {cudaGetDeviceCount(to), "cudaGetDeviceCount"}; }
   static gpu_outcome use(int device) { return {cudaSetDevice(device), "cudaSetDevice"}; }
-  static gpu_outcome facts(int device, gpu_facts* to) {
+  static gpu_outcome facts(int device, device_facts* to) {
     cudaDeviceProp all;
     if (const int code = cudaGetDeviceProperties(&all, device); code != 0) return {code, "cudaGetDeviceProperties"};
     static_assert(sizeof all.name == sizeof to->name);
@@ -69,6 +70,31 @@ struct cuda_runtime {
   static gpu_outcome launch(const void* kernel, gpu_extent grid, gpu_extent block, void** arguments, std::size_t shared_bytes, stream in) {
     const auto size = [](gpu_extent e) { return dim3(static_cast<unsigned>(e.x), static_cast<unsigned>(e.y), static_cast<unsigned>(e.z)); };
     return {cudaLaunchKernel(kernel, size(grid), size(block), arguments, shared_bytes, in), "cudaLaunchKernel"};
+  }
+
+  /// The driver's encoder of tensor maps, which its runtime finds.
+  using map_encoder = decltype(&cuTensorMapEncodeTiled);
+  static constexpr const char* fix_encoder = "install a driver of CUDA 12 or newer";
+  static gpu_outcome find(map_encoder* to) {
+    void* at = nullptr;
+    auto found = cudaDriverEntryPointSymbolNotFound;
+    const cudaError_t code = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &at, 12000, cudaEnableDefault, &found);
+    *to = reinterpret_cast<map_encoder>(at);
+    // A driver that is older than the function: the call succeeds.
+    return {code == cudaSuccess && found != cudaDriverEntryPointSuccess ? cudaErrorCallRequiresNewerDriver : code, "cudaGetDriverEntryPointByVersion"};
+  }
+  /// The codes of the driver's faults are those of the runtime.
+  static gpu_outcome encode(map_encoder by, tensor_map* to, const tensor_shape& of) {
+    cuuint64_t extent[4], stride[4];
+    for (int axis = 0; axis < 4; ++axis) extent[axis] = of.extent[axis], stride[axis] = of.stride[axis];
+    const cuuint32_t steps[] = {1, 1, 1, 1};
+    const auto bits = of.element_bytes == 1 ? CU_TENSOR_MAP_DATA_TYPE_UINT8 : of.element_bytes == 2 ? CU_TENSOR_MAP_DATA_TYPE_UINT16 : CU_TENSOR_MAP_DATA_TYPE_UINT32;
+    CUtensorMap map;
+    static_assert(sizeof map == sizeof *to);
+    const CUresult code = by(&map, bits, static_cast<cuuint32_t>(of.axes), const_cast<void*>(of.first), extent, stride + 1, of.box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    std::memcpy(to, &map, sizeof map);
+    return {static_cast<int>(code), "cuTensorMapEncodeTiled"};
   }
 
   // Only this thread is kept from what a recording does not allow.

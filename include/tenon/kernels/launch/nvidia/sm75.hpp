@@ -4,7 +4,9 @@
 
 #include <tenon/kernels/atoms/sm80/attention.hpp>
 #include <tenon/kernels/atoms/sm80/matmul.hpp>
+#include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
+#include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/matmul.hpp>
 #include <tenon/kernels/tuning/sm75.hpp>
 
@@ -17,5 +19,15 @@ using sm75_attention = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::
 template <class Leaf>
 using sm75_matmul = atoms::sm80::matmul_words<Leaf, tuning::sm75::matmul().tokens, tuning::sm75::matmul().rows, tuning::sm75::matmul().stages,
                                               atoms::sm80::row_weights<Leaf, tuning::sm75::matmul().rows, 128, f16>>;
+
+/// Of sm_75 there is attention over views, and a product that callers launch.
+template <>
+struct words_of<sm75> {
+  using number = f16;
+  template <class Leaf, class Problem>
+  using attention = sm75_attention<Leaf, Problem>;
+  template <class Leaf>
+  using matmul = sm75_matmul<Leaf>;
+};
 
 TENON_KERNELS_END

@@ -5,8 +5,10 @@
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/nvidia/attention.hpp>
 #include <tenon/kernels/launch/nvidia/attention_backward.hpp>
+#include <tenon/kernels/launch/nvidia/attention_sm90a.hpp>
 #include <tenon/kernels/launch/nvidia/linear_attention.hpp>
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
+#include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -26,6 +28,17 @@ struct words_of<sm80> {
   using matmul = nvidia_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices>;
+};
+
+/// What it has no words of its own for, gradients, linear attention, weights as they are stored, are those of sm_80.
+template <>
+struct words_of<sm90a> : words_of<sm80> {
+  template <class Leaf, class Problem>
+  using attention = sm90a_attention<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_split = sm90a_attention_split<Leaf, Problem>;
+  template <class Leaf>
+  using matmul = sm90a_matmul<Leaf>;
 };
 
 TENON_KERNELS_END
