@@ -16,6 +16,7 @@ void check(const std::string& file, std::size_t prompt, std::size_t answer) {
   const auto tokens = tokens_of(prompt + answer, static_cast<std::int32_t>(Spec::shape.vocabulary));
   const auto exact = all_logits(load<decoder<Spec>>(file, cpu()), tokens, tokens.size());
   check_model<Spec>(simulated<sm80>({.schedule = simulation::schedule::reversed}), file, tokens, prompt, exact);
+  check_model<Spec>(simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 3}), file, tokens, prompt, exact);
   check_model<Spec>(simulated<gfx90a>({.schedule = simulation::schedule::reversed}), file, tokens, prompt, exact);
   check_model<Spec>(simulated<gfx942>({.schedule = simulation::schedule::random, .seed = 3}), file, tokens, prompt, exact);
   check_model<Spec>(simulated<gfx1100>({.schedule = simulation::schedule::random, .seed = 3}), file, tokens, prompt, exact);
@@ -33,6 +34,7 @@ TEST_CASE("a prompt in chunks: the bits of the prompt at once; token by token: t
     CHECK(relative_l2(one_by_one, whole) <= 1e-2);
   };
   check(simulated<sm80>({.checks = simulation::checks::results}));
+  check(simulated<sm90a>({.checks = simulation::checks::results}));
   check(simulated<gfx942>({.checks = simulation::checks::results}));
 }
 
