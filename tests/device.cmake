@@ -45,7 +45,7 @@ function(add_nvcc name including)
   set(object ${scratch}/device/${name}.o)
   add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/${name}.cu COMMENT "nvcc ${name}.cu"
     COMMAND ${CMAKE_COMMAND} -E make_directory ${scratch}/device
-    COMMAND ${TENON_NVCC} -std=c++20 -ccbin ${TENON_GXX} -gencode arch=compute_80,code=compute_80 --no-compress -Werror all-warnings -Xcompiler -Wall,-Wextra
+    COMMAND ${TENON_NVCC} -std=c++20 -ccbin ${TENON_GXX} -gencode arch=compute_80,code=compute_80 -gencode arch=compute_90a,code=compute_90a --no-compress -Werror all-warnings -Xcompiler -Wall,-Wextra
             -DTENON_TEST_DATA="" ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.cu -o ${object} VERBATIM)
   add_device_program(test_device_${name} ${object})
   target_link_libraries(test_device_${name} PRIVATE tenon::cuda)
@@ -57,9 +57,11 @@ function(add_nvcc name including)
   endif()
   add_device_program(test_device_executed_${name} ${object})
   target_link_libraries(test_device_executed_${name} PRIVATE tenon_fake_cuda)
-  foreach(way IN ITEMS late early)
-    add_test(NAME device/executed/${name}/${way} COMMAND test_device_executed_${name})
-    set_tests_properties(device/executed/${name}/${way} PROPERTIES LABELS device TIMEOUT ${timeout} ENVIRONMENT TENON_FAKE_COPIES=${way})
+  foreach(gpu IN ITEMS 80 90)
+    foreach(way IN ITEMS late early)
+      add_test(NAME device/executed/${name}/sm_${gpu}/${way} COMMAND test_device_executed_${name})
+      set_tests_properties(device/executed/${name}/sm_${gpu}/${way} PROPERTIES LABELS device TIMEOUT ${timeout} ENVIRONMENT "TENON_FAKE_GPU=${gpu};TENON_FAKE_COPIES=${way}")
+    endforeach()
   endforeach()
 endfunction()
 if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)

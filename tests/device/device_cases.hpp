@@ -49,10 +49,7 @@ struct gpu_targets<runtime> {
   static consteval bool holds() {
     return Arch::number > 0;
   }
-  template <class Arch>
-  static bool serves(int number) {
-    return number >= Arch::number;
-  }
+  static int serving(const device& gpu) { return gpu.number() >= greater::number ? greater::number : gpu.number() >= lesser::number ? lesser::number : 0; }
   static const char* names() { return "what there is"; }
 };
 

@@ -34,7 +34,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* to, int device) {
   std::strncpy(to->name, one.name.c_str(), sizeof to->name - 1);
   to->major = one.number / 10, to->minor = one.number % 10;
   to->multiProcessorCount = 108, to->regsPerMultiprocessor = 65536, to->warpSize = 32;
-  to->sharedMemPerMultiprocessor = 164 * 1024, to->sharedMemPerBlockOptin = 163 * 1024, to->totalGlobalMem = one.memory, to->memoryBusWidth = 5120;
+  to->sharedMemPerMultiprocessor = one.block_bytes() + 1024, to->sharedMemPerBlockOptin = one.block_bytes(), to->totalGlobalMem = one.memory, to->memoryBusWidth = 5120;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* to, cudaDeviceAttr which, int) {
@@ -82,9 +82,16 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
 
 cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute, int value) {
   if (const int code = fake::begin(__func__, true)) return as(code);
-  if (value > 163 * 1024) return as(fake::fault(fake::invalid_value));
+  if (static_cast<std::size_t>(value) > fake::now().gpus[static_cast<std::size_t>(fake::current())].block_bytes()) return as(fake::fault(fake::invalid_value));
   fake::now().shared_allowed[function] = static_cast<std::size_t>(value);
   return cudaSuccess;
+}
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* to, const void* function) {
+  if (const int code = fake::begin(__func__, true)) return as(code);
+  const auto found = fake::kernels().find(function);
+  *to = {};
+  to->maxThreadsPerBlock = found == fake::kernels().end() ? 0 : found->second.most_threads();
+  return as(to->maxThreadsPerBlock == 0 ? fake::fault(fake::no_kernel_image) : fake::fine);
 }
 cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments, std::size_t shared_bytes, cudaStream_t in) {
   return as(fake::launch(__func__, function, {grid.x, grid.y, grid.z, block.x, block.y, block.z}, arguments, shared_bytes, in));

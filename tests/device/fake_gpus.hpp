@@ -32,6 +32,9 @@ struct gpu {
   std::string name;
   int number;  // 86, 0x942
   std::size_t memory = std::size_t{64} << 20;
+  std::size_t block_bytes() const {  ///< of shared memory, NVIDIA's
+    return std::size_t{1024} * (number == 75 ? 64 : number == 86 || number == 89 || number >= 120 ? 99 : number >= 90 ? 227 : 163);
+  }
 };
 
 /// A kernel: how many bytes its one argument has, and what runs it.
@@ -39,6 +42,7 @@ struct kernel {
   std::string name;
   std::size_t argument_bytes;
   std::function<int(const void* argument, const std::vector<unsigned>& grid_and_block, std::size_t shared_bytes)> run;
+  std::function<int()> most_threads = [] { return 1024; };  ///< of a block on the current device; 0: there is no code for it
 };
 struct launch_record {
   const void* kernel;

@@ -1,18 +1,22 @@
 // Kernels on a real NVIDIA GPU (sh tests/run.sh --device); without one, skipped. Linked with fake_cuda.cpp instead of CUDA's runtime, the same
-// object runs as PTX on the processor.
-#include <tenon/kernels/launch/gpu/graph.hpp>
-#include <tenon/kernels/launch/nvidia/attention.hpp>
-#include <tenon/kernels/launch/nvidia/launch.hpp>
-#include <tenon/kernels/launch/nvidia/matmul.hpp>
+// object runs as PTX on the processor, on GPUs of several generations.
+#include <string>
 
-namespace {
+#include <tenon/kernels/launch/gpu/graph.hpp>
+#include <tenon/kernels/launch/nvidia/launch.hpp>
+#include <tenon/kernels/launch/nvidia/words.hpp>
+
 using device = tenon::nvidia;
-template <class Leaf, class Problem>
-using words = tenon::nvidia_attention<Leaf, Problem>;
-template <class Leaf, class Problem>
-using split_words = tenon::nvidia_attention_split<Leaf, Problem>;
-template <class Leaf>
-using product_words = tenon::nvidia_matmul<Leaf>;
-}  // namespace
 
 #include "parity_cases.hpp"
+
+namespace {
+
+// Compiled for compute_80 and compute_90a.
+TEST_CASE("a device runs the kernels of its generation") {
+  const int number = device{0}.number();
+  const std::string arch = with_arch(device{0}, [](const auto& gpu) { return std::string(std::decay_t<decltype(gpu)>::arch::name); });
+  CHECK(arch == (number == 90 ? "sm_90a" : "sm_80"));
+}
+
+}  // namespace

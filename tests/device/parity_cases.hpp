@@ -1,5 +1,5 @@
 // Attention and products on a device against the reference, and twice, which must give the same bits. For .cu and .hip files, which say
-// before: `device`, `words<Leaf, Problem>`, `split_words<Leaf, Problem>`, `product_words<Leaf>`.
+// before: `device`.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -15,6 +15,9 @@
 namespace {
 
 using namespace tenon;
+
+template <class Machine>
+using words_on = words_of<typename Machine::arch>;
 
 template <class T>
 auto upload(const device& gpu, const std::vector<T>& all) {
@@ -45,14 +48,15 @@ template <class Problem>
 void attends(testing::attention_case<Problem>& c) {
   const auto want = c.reference();
   with_arch(device{0}, [&](const auto& gpu) {
-    using leaf = typename std::decay_t<decltype(gpu)>::leaf;
-    using tile = words<leaf, Problem>;
+    using machine = std::decay_t<decltype(gpu)>;
+    using tile = typename words_on<machine>::template attention<typename machine::leaf, Problem>;
     const auto q = upload(gpu, c.q.all), keys = upload(gpu, c.keys.all), values = upload(gpu, c.values.all);
     run_twice(gpu, c.out.all, [&](auto* out) {
       auto a = c.arguments();
       a.q = q.data(), a.keys = keys.data(), a.values = values.data(), a.out = out;
       constexpr int queries = tile::block_rows / Problem::group;
-      gpu.launch({(a.queries + queries - 1) / queries, a.heads / Problem::group, c.sizes.batch}, {tile::threads}, tile::shared_bytes, attention_body<leaf, tile, Problem>{a});
+      gpu.launch({(a.queries + queries - 1) / queries, a.heads / Problem::group, c.sizes.batch}, {tile::threads}, tile::shared_bytes,
+                 attention_on<tile>(gpu, a, c.sizes.batch, c.sizes.keys));
     });
   });
   CHECK(c.distance(want) <= 5e-3);
@@ -77,8 +81,8 @@ TEST_CASE("attention with keys split over blocks is the reference") {
   testing::attention_case<problem> c({2, 8, 2, 3, 700}, causal{} & window{.width = 600}, {}, {.logits = sinks.data()});
   const auto want = c.reference();
   with_arch(device{0}, [&](const auto& gpu) {
-    using leaf = typename std::decay_t<decltype(gpu)>::leaf;
-    using tile = split_words<leaf, problem>;
+    using machine = std::decay_t<decltype(gpu)>;
+    using tile = typename words_on<machine>::template attention_split<typename machine::leaf, problem>;
     constexpr int split = 256, queries = tile::block_rows / problem::group;
     const int splits = (c.sizes.keys + split - 1) / split, tiles = (c.sizes.queries + queries - 1) / queries, groups = c.sizes.heads / problem::group;
     const auto q = upload(gpu, c.q.all), keys = upload(gpu, c.keys.all), values = upload(gpu, c.values.all);
@@ -86,8 +90,9 @@ TEST_CASE("attention with keys split over blocks is the reference") {
     run_twice(gpu, c.out.all, [&](auto* out) {
       attention_split_arguments<problem> a{c.arguments(), partials.data(), split, splits};
       a.call.q = q.data(), a.call.keys = keys.data(), a.call.values = values.data(), a.call.out = out;
-      gpu.launch({splits * tiles, groups, c.sizes.batch}, {tile::threads}, tile::shared_bytes, attention_split_body<leaf, tile, problem>{a});
-      using merge = attention_merge_body<leaf, tile, problem>;
+      gpu.launch({splits * tiles, groups, c.sizes.batch}, {tile::threads}, tile::shared_bytes,
+                 attention_split_on<tile>(gpu, a, c.sizes.batch, c.sizes.keys));
+      using merge = attention_merge_body<typename machine::leaf, tile, problem>;
       gpu.launch({tiles, groups, c.sizes.batch}, {merge::threads}, 0, merge{a});
     });
   });
@@ -97,8 +102,8 @@ TEST_CASE("attention with keys split over blocks is the reference") {
 TEST_CASE_TEMPLATE("products are the reference", Problem, testing::to_float, testing::to_bf16) {
   testing::matmul_case<Problem> c(70, 150, 200, true, 8);
   with_arch(device{0}, [&](const auto& gpu) {
-    using leaf = typename std::decay_t<decltype(gpu)>::leaf;
-    using tile = product_words<leaf>;
+    using machine = std::decay_t<decltype(gpu)>;
+    using tile = typename words_on<machine>::template matmul<typename machine::leaf>;
     const auto x = upload(gpu, c.x), w = upload(gpu, c.w);
     const auto residual = upload(gpu, c.residual);
     const auto bias = upload(gpu, c.bias);
@@ -106,7 +111,7 @@ TEST_CASE_TEMPLATE("products are the reference", Problem, testing::to_float, tes
       auto a = c.arguments();
       a.x = x.data(), a.w = w.data(), a.out = out, a.bias = bias.data(), a.residual = residual.data();
       gpu.launch({(a.rows + tile::block_rows - 1) / tile::block_rows, (a.tokens + tile::block_tokens - 1) / tile::block_tokens, 1}, {tile::threads}, tile::shared_bytes,
-                 matmul_body<leaf, tile, Problem>{a});
+                 product_on<tile>(gpu, a));
     });
   });
   CHECK(c.distance() <= (sizeof(typename Problem::out) == 4 ? 1e-5 : 5e-3));
@@ -115,14 +120,14 @@ TEST_CASE_TEMPLATE("products are the reference", Problem, testing::to_float, tes
 TEST_CASE("a recording gives the bits of its launches") {
   testing::matmul_case<testing::to_float> c(3, 200, 128, false);
   with_arch(device{0}, [&](const auto& gpu) {
-    using leaf = typename std::decay_t<decltype(gpu)>::leaf;
-    using tile = product_words<leaf>;
+    using machine = std::decay_t<decltype(gpu)>;
+    using tile = typename words_on<machine>::template matmul<typename machine::leaf>;
     const auto x = upload(gpu, c.x), w = upload(gpu, c.w);
     auto out = upload(gpu, c.out);
     auto step = record(gpu, [&](const auto& recorder) {
       auto a = c.arguments();
       a.x = x.data(), a.w = w.data(), a.out = out.data();
-      recorder.launch({(a.rows + tile::block_rows - 1) / tile::block_rows, 1, 1}, {tile::threads}, tile::shared_bytes, matmul_body<leaf, tile, testing::to_float>{a});
+      recorder.launch({(a.rows + tile::block_rows - 1) / tile::block_rows, 1, 1}, {tile::threads}, tile::shared_bytes, product_on<tile>(gpu, a));
     });
     for (float& untouched : c.out) untouched = -7.0f;
     gpu.copy(out.data(), c.out.data(), c.out.size() * sizeof(float));

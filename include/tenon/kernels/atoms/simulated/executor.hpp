@@ -136,7 +136,8 @@ class executor {
     if (b.pending != 0 || b.announced != 0) return;
     const auto engine = static_cast<std::uint32_t>(lanes_.size() + which);
     for (const box_flight& f : b.flights)
-      for (const box_piece& p : f.pieces) shadow_.land(p.to, 16, {engine, 0, 0, now_, f.at});
+      for (const box_piece& p : f.pieces)
+        if (checked()) shadow_.land(p.to, 16, {engine, 0, 0, now_, f.at});
     b.flights.clear();
     b.gathered[engine] = ++now_;
     b.released = b.gathered;

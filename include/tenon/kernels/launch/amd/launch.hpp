@@ -75,10 +75,7 @@ struct gpu_targets<hip_runtime> {
   static consteval bool holds() {
     return kernel_detail::named_in(Arch::name, kernel_detail::gpu_names_text);
   }
-  template <class Arch>
-  static bool serves(int number) {
-    return Arch::number == number;
-  }
+  static int serving(const amd& device) { return device.number(); }
   static const char* names() { return kernel_detail::gpu_names_text + sizeof("amd_") - 1; }
 };
 

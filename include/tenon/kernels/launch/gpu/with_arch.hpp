@@ -99,10 +99,10 @@ struct arch_list {
 namespace kernel_detail {
 
 template <class Targets, class Runtime, class F, class First, class... Rest>
-decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f, arch_list<First, Rest...>) {
-  if (Targets::template serves<First>(device.number())) return std::forward<F>(f)(gpu_machine<Runtime, First>(device));
+decltype(auto) with_arch(const gpu_device<Runtime>& device, int serving, F&& f, arch_list<First, Rest...>) {
+  if (First::number == serving) return std::forward<F>(f)(gpu_machine<Runtime, First>(device));
   if constexpr (sizeof...(Rest) > 0) {
-    return with_arch<Targets>(device, std::forward<F>(f), arch_list<Rest...>{});
+    return with_arch<Targets>(device, serving, std::forward<F>(f), arch_list<Rest...>{});
   } else {
     const device_facts facts = device.facts();
     throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ", and this program was compiled for ", Targets::names(), ", whose kernels it cannot run. Fix: ",
@@ -112,18 +112,18 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f, arch_list<Fir
 
 }  // namespace kernel_detail
 
-/// What a translation unit was compiled for: `archs`, an arch_list; holds<Arch>(), whether kernels for Arch are among it; serves<Arch>(number),
-/// whether they run on a device. Specialised where the GPU's compiler is.
+/// What a translation unit was compiled for: `archs`, an arch_list; holds<Arch>(), whether kernels for Arch may be among it; serving(device), the
+/// number of the one whose kernels a device runs. Specialised where the GPU's compiler is.
 template <class Runtime>
 struct gpu_targets;
 
 /// f(machine), machine being `device` with the best architecture among Targets'; what f returns. Throws tenon::error, in one sentence, where
-/// the device is older than all of them.
+/// the device can run none of them.
 template <class Runtime, class F, class Targets = gpu_targets<Runtime>>
 decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f) {
   using held = decltype(Targets::archs::template held_by<Targets>());
   static_assert(!std::is_same_v<held, arch_list<>>, "[with_arch] this file is compiled for GPUs that no kernel is written for. Fix: sm_80 or newer; gfx90a, gfx942, gfx1100 or gfx1201.");
-  if constexpr (!std::is_same_v<held, arch_list<>>) return kernel_detail::with_arch<Targets>(device, std::forward<F>(f), held{});
+  if constexpr (!std::is_same_v<held, arch_list<>>) return kernel_detail::with_arch<Targets>(device, Targets::serving(device), std::forward<F>(f), held{});
 }
 
 TENON_KERNELS_END

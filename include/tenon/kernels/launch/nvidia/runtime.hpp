@@ -24,6 +24,7 @@ struct cuda_runtime {
   /// Forgets the fault of the last call, which had its answer.
   static void forget_error() { static_cast<void>(cudaGetLastError()); }
   static bool means_no_device(int code) { return code == cudaErrorNoDevice || code == cudaErrorInsufficientDriver; }
+  static bool means_no_image(int code) { return code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidDeviceFunction; }
 
   static gpu_outcome count(int* to) { return {cudaGetDeviceCount(to), "cudaGetDeviceCount"}; }
   static gpu_outcome use(int device) { return {cudaSetDevice(device), "cudaSetDevice"}; }
@@ -66,6 +67,13 @@ struct cuda_runtime {
 
   static gpu_outcome allow_shared(const void* kernel, std::size_t bytes) {
     return {cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "cudaFuncSetAttribute"};
+  }
+  /// Threads that a block of the kernel may have on the current device.
+  static gpu_outcome most_threads(const void* kernel, int* to) {
+    cudaFuncAttributes all{};
+    const cudaError_t code = cudaFuncGetAttributes(&all, kernel);
+    *to = all.maxThreadsPerBlock;
+    return {code, "cudaFuncGetAttributes"};
   }
   static gpu_outcome launch(const void* kernel, gpu_extent grid, gpu_extent block, void** arguments, std::size_t shared_bytes, stream in) {
     const auto size = [](gpu_extent e) { return dim3(static_cast<unsigned>(e.x), static_cast<unsigned>(e.y), static_cast<unsigned>(e.z)); };
