@@ -71,6 +71,11 @@ if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
     target_link_libraries(tenon_fake_cuda PUBLIC ${TENON_PTXRUN}/libptxrun.a PRIVATE tenon_development tenon::tenon)
   endif()
   add_nvcc(parity -I)
+  if(TENON_PTXRUN)
+    add_test(NAME device/executed/parity/sm_75 COMMAND test_device_executed_parity "-tc=a device runs*")
+    set_tests_properties(device/executed/parity/sm_75 PROPERTIES LABELS device ENVIRONMENT TENON_FAKE_GPU=75
+      PASS_REGULAR_EXPRESSION "nvidia.0. is a Fake 75, sm_75, and this program was compiled for sm_80, sm_90, whose kernels it cannot run[.] Fix: ")
+  endif()
   if(TENON_EXHAUSTIVE)  # half a minute
     add_nvcc(model -isystem)
   endif()

@@ -1,6 +1,6 @@
 // Products of bf16 on an NVIDIA GPU: out [token, row] = x [token, depth] w [row, depth]^T, beside cuBLASLt's.
 #include <tenon/kernels/launch/nvidia/launch.hpp>
-#include <tenon/kernels/launch/nvidia/matmul.hpp>
+#include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include <cublasLt.h>
 
@@ -27,13 +27,13 @@ struct operands {
 
 void ours(benchmark::State& state) {
   with_arch(nvidia{0}, [&](const auto& gpu) {
-    using leaf = typename std::decay_t<decltype(gpu)>::leaf;
-    using words = nvidia_matmul<leaf>;
+    using machine = std::decay_t<decltype(gpu)>;
+    using words = typename words_of<typename machine::arch>::template matmul<typename machine::leaf>;
     const operands with(gpu, static_cast<int>(state.range(0)));
-    matmul_body<leaf, words, to_bf16> body{};
-    auto& a = body.a;
+    matmul_arguments<to_bf16> a{};
     a.x = with.x.data(), a.w = with.w.data(), a.out = with.out.data(), a.tokens = with.tokens, a.rows = rows, a.depth = depth;
     a.x_stride = a.w_stride = depth, a.out_stride = a.residual_stride = rows;
+    const auto body = product_on<words>(gpu, a);
     measure(state, gpu, with.operations(), with.bytes(), [&] {
       gpu.launch({(rows + words::block_rows - 1) / words::block_rows, (with.tokens + words::block_tokens - 1) / words::block_tokens, 1}, {words::threads}, words::shared_bytes, body);
     });

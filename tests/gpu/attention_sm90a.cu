@@ -27,3 +27,14 @@ TENON_TEST_KERNEL(in_order, capped_128)
 TENON_TEST_KERNEL(overlapped, capped_128)
 TENON_TEST_KERNEL(in_order, documents_64)
 TENON_TEST_KERNEL(overlapped, documents_64)
+
+// Keys split over blocks, for few rows and for many. Executed through the launch of every machine: tests/device/parity.cu.
+#define TENON_TEST_SPLIT(name, words_of_rows)                                                                                  \
+  extern "C" __global__ void __launch_bounds__(words_of_rows::threads, 1)                                                      \
+      name(const __grid_constant__ tenon::attention_tensor_split_arguments<tenon_test::decode_128> arguments) {                \
+    tenon::attention_tensor_split_kernel<tenon::sm90a_schedule<tenon_test::decode_128>, leaf, words_of_rows>(arguments);       \
+  }
+using few_rows = tenon::sm90a_attention_split<leaf, tenon_test::decode_128>;
+using many_rows = words<tenon_test::decode_128>;
+TENON_TEST_SPLIT(split_few_decode_128, few_rows)
+TENON_TEST_SPLIT(split_many_decode_128, many_rows)
