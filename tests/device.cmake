@@ -1,6 +1,7 @@
 # What stands between a kernel and a GPU. The runtimes of CUDA and HIP are played by device/fake_*.cpp, so that these run everywhere, under
 # sanitizers too. Of device/, .cu and .hip run on a real GPU, or are skipped and say so; where TENON_PTXRUN names the executor of PTX, objects of
-# nvcc are also linked with the runtime that is played, and executed. Those for AMD, and a whole model, are compiled with TENON_EXHAUSTIVE. Needs compile_checks.cmake and gpu.cmake, but for the first.
+# nvcc are also linked with the runtime that is played, and executed. Those for AMD, a whole model, and NVIDIA's
+# other generations, are compiled with TENON_EXHAUSTIVE. Needs compile_checks.cmake and gpu.cmake, but for the first.
 
 # add_played(VENDOR TARGET MISSING): device/VENDOR.cpp over a runtime that is played, with the vendor's headers.
 function(add_played vendor runtime)
@@ -40,12 +41,21 @@ function(add_device_program target object)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
 endfunction()
 
+# Generations of NVIDIA's that device/*.cu are compiled for, and the GPUs that are played to execute them on.
+set(generations 80 90a)
+set(played 80 90)
+if(TENON_EXHAUSTIVE)
+  set(generations 75 80 86 90a)
+  set(played 80 89 90)
+endif()
+set(gencode ${generations})
+list(TRANSFORM gencode REPLACE "(.+)" "-gencode=arch=compute_\\1,code=compute_\\1")
 # add_nvcc(NAME INCLUDING): device/NAME.cu on a real GPU, and as PTX. INCLUDING: -I, or -isystem as a user's build has it.
 function(add_nvcc name including)
   set(object ${scratch}/device/${name}.o)
   add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/${name}.cu COMMENT "nvcc ${name}.cu"
     COMMAND ${CMAKE_COMMAND} -E make_directory ${scratch}/device
-    COMMAND ${TENON_NVCC} -std=c++20 -ccbin ${TENON_GXX} -gencode arch=compute_80,code=compute_80 -gencode arch=compute_90a,code=compute_90a --no-compress -Werror all-warnings -Xcompiler -Wall,-Wextra
+    COMMAND ${TENON_NVCC} -std=c++20 -ccbin ${TENON_GXX} ${gencode} --no-compress -Werror all-warnings -Xcompiler -Wall,-Wextra
             -DTENON_TEST_DATA="" ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.cu -o ${object} VERBATIM)
   add_device_program(test_device_${name} ${object})
   target_link_libraries(test_device_${name} PRIVATE tenon::cuda)
@@ -57,7 +67,7 @@ function(add_nvcc name including)
   endif()
   add_device_program(test_device_executed_${name} ${object})
   target_link_libraries(test_device_executed_${name} PRIVATE tenon_fake_cuda)
-  foreach(gpu IN ITEMS 80 90)
+  foreach(gpu IN LISTS played)
     foreach(way IN ITEMS late early)
       add_test(NAME device/executed/${name}/sm_${gpu}/${way} COMMAND test_device_executed_${name})
       set_tests_properties(device/executed/${name}/sm_${gpu}/${way} PROPERTIES LABELS device TIMEOUT ${timeout} ENVIRONMENT "TENON_FAKE_GPU=${gpu};TENON_FAKE_COPIES=${way}")
@@ -72,12 +82,18 @@ if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
   endif()
   add_nvcc(parity -I)
   if(TENON_PTXRUN)
+    set(why "and this program was compiled for sm_80, sm_90, whose kernels it cannot run")
+    if(TENON_EXHAUSTIVE)
+      set(why "models and all else need bf16")
+    endif()
     add_test(NAME device/executed/parity/sm_75 COMMAND test_device_executed_parity "-tc=a device runs*")
     set_tests_properties(device/executed/parity/sm_75 PROPERTIES LABELS device ENVIRONMENT TENON_FAKE_GPU=75
-      PASS_REGULAR_EXPRESSION "nvidia.0. is a Fake 75, sm_75, and this program was compiled for sm_80, sm_90, whose kernels it cannot run[.] Fix: ")
+      PASS_REGULAR_EXPRESSION "nvidia.0. is a Fake 75, sm_75.*${why}[.] Fix: ")
   endif()
   if(TENON_EXHAUSTIVE)  # half a minute
     add_nvcc(model -isystem)
+    list(APPEND played 75)
+    add_nvcc(views -isystem)
   endif()
 else()
   add_skip(device/parity "nvcc, a CUDA toolkit or Boost.Context is not found")

@@ -44,12 +44,13 @@ struct gpu_kernels<runtime> {
 template <>
 struct gpu_targets<runtime> {
   using archs = arch_list<absent, greater, lesser>;
+  static const char* lacking(int arch) { return arch == 7 ? "it has half of it. Fix: another one" : nullptr; }
   static constexpr const char* fix = "compile for it";
   template <class Arch>
   static consteval bool holds() {
     return Arch::number > 0;
   }
-  static int serving(const device& gpu) { return gpu.number() >= greater::number ? greater::number : gpu.number() >= lesser::number ? lesser::number : 0; }
+  static int serving(const device& gpu) { return std::string(gpu.facts().name) == "Half" ? 7 : gpu.number() >= greater::number ? greater::number : gpu.number() >= lesser::number ? lesser::number : 0; }
   static const char* names() { return "what there is"; }
 };
 
@@ -249,6 +250,11 @@ TEST_CASE("with_arch takes the best architecture that serves the device, and say
   const std::string said = refusal([&] { with_arch(device{0}, name); });
   CHECK(said.find(std::string(runtime::machine) + "{0} is a Old, ") == 0);
   CHECK(said.find("compiled for what there is, whose kernels it cannot run. Fix: compile for it.") != said.npos);
+  CHECK(with_arch<arch_list<lesser>>(device{1}, name) == lesser::name);
+  CHECK_THROWS_WITH_AS(with_arch<arch_list<lesser>>(device{2}, name), Contains("whose kernels it cannot run"), error);
+  fake::reset({{"Half", numbers[0]}});
+  CHECK_THROWS_WITH_AS(with_arch(device{0}, name), Contains(": it has half of it. Fix: another one."), error);
+  fake::reset({{"Old", numbers[0]}, {"Lesser", numbers[1]}, {"Greater", numbers[2]}});
   // A device in an order of work of its own stays in it.
   const gpu_stream<runtime> stream(1);
   CHECK(with_arch(device{1}.on(stream), [&](const auto& gpu) { return gpu.stream() == stream.handle(); }));

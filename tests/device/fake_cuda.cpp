@@ -37,9 +37,14 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* to, int device) {
   to->sharedMemPerMultiprocessor = one.block_bytes() + 1024, to->sharedMemPerBlockOptin = one.block_bytes(), to->totalGlobalMem = one.memory, to->memoryBusWidth = 5120;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* to, cudaDeviceAttr which, int) {
-  *to = which == cudaDevAttrClockRate ? 1410000 : 1215000;
-  return as(fake::begin(__func__, true));
+cudaError_t cudaDeviceGetAttribute(int* to, cudaDeviceAttr which, int device) {
+  if (const int code = fake::begin(__func__, true)) return as(code);
+  switch (which) {
+    case cudaDevAttrClockRate: *to = 1410000; return cudaSuccess;
+    case cudaDevAttrMemoryClockRate: *to = 1215000; return cudaSuccess;
+    case cudaDevAttrConcurrentManagedAccess: *to = fake::now().gpus[static_cast<std::size_t>(device)].shares_memory ? 1 : 0; return cudaSuccess;
+    default: return as(fake::fault(fake::invalid_value));
+  }
 }
 
 cudaError_t cudaMalloc(void** to, std::size_t bytes) { return as(fake::allocate(__func__, to, bytes, 'd')); }

@@ -32,6 +32,7 @@ struct gpu {
   std::string name;
   int number;  // 86, 0x942
   std::size_t memory = std::size_t{64} << 20;
+  bool shares_memory = true;  // with the host, while its kernels run
   std::size_t block_bytes() const {  ///< of shared memory, NVIDIA's
     return std::size_t{1024} * (number == 75 ? 64 : number == 86 || number == 89 || number >= 120 ? 99 : number >= 90 ? 227 : 163);
   }

@@ -1,7 +1,7 @@
 // What fits a GPU, against examples worked by hand from the vendors' tables, and choices that follow from it or are overruled.
 #include <doctest/doctest.h>
 
-#include <tenon/kernels/launch/nvidia/attention.hpp>
+#include <tenon/kernels/launch/nvidia/words.hpp>
 #include <tenon/kernels/tuning/amd.hpp>
 #include <tenon/policies/mask/positional.hpp>
 #include <tenon/policies/score/biases.hpp>
@@ -14,6 +14,9 @@ using namespace tenon::tuning;
 
 struct absent_leaf {
   using address = unsigned;
+  static constexpr int lanes = 32;
+  template <class T>
+  using held = T;
 };
 struct usual {
   using mask = causal;
@@ -64,6 +67,44 @@ TEST_CASE("a problem's own tile overrules the choice") {
   CHECK(nvidia_attention<absent_leaf, usual>::block_rows == 128);
   CHECK(nvidia_attention<absent_leaf, overruled>::block_rows == 64);
   CHECK(nvidia_attention<absent_leaf, overruled>::block_keys == 32);
+}
+
+struct narrow : usual {
+  [[maybe_unused]] static constexpr int dim = 64;
+};
+struct capped : usual {
+  using score = decltype(scaled{} >> soft_cap{.cap = 5});
+};
+
+template <class Problem>
+using wide_tile = nvidia_attention<absent_leaf, Problem, tenon::sm80>;
+template <class Problem>
+using small_tile = nvidia_attention<absent_leaf, Problem, tenon::sm86>;
+
+TEST_CASE("where multiprocessors share less memory, tiles are such that two blocks run at once, or one can") {
+  CHECK(wide_tile<usual>::block_keys == 64);
+  CHECK(small_tile<usual>::block_keys == 32);
+  CHECK(small_tile<narrow>::block_keys == 64);
+  CHECK(2 * (small_tile<usual>::shared_bytes + kib) <= facts_sm86.shared_bytes);
+  CHECK(2 * (wide_tile<usual>::shared_bytes + kib) > facts_sm86.shared_bytes);
+  for (const gpu_facts& on : {facts_sm86, facts_sm89})  // one architecture serves both
+    CHECK(on.shared_limit == static_cast<int>(tenon::sm86::shared_limit));
+}
+
+TEST_CASE_TEMPLATE("every kernel of a model fits its architecture; few rows have the keys of many, and so their bits", Arch, tenon::sm80, tenon::sm86, tenon::sm90a) {
+  using words = words_of<Arch>;
+  const auto fits = [](int bytes) { CHECK(static_cast<std::size_t>(bytes) <= Arch::shared_limit); };
+  const auto attention = [&]<class Problem>() {
+    using many = typename words::template attention<absent_leaf, Problem>;
+    using few = typename words::template attention_split<absent_leaf, Problem>;
+    CHECK(many::block_keys == few::block_keys);
+    fits(many::shared_bytes), fits(few::shared_bytes);
+    fits(words::template attention_backward_keys<absent_leaf, Problem>::shared_bytes), fits(words::template attention_backward_rows<absent_leaf, Problem>::shared_bytes);
+  };
+  attention.template operator()<usual>(), attention.template operator()<narrow>(), attention.template operator()<capped>();
+  fits(words::template matmul<absent_leaf>::shared_bytes);
+  const auto product = [&]<class Format>() { fits(words::template panel_matmul<absent_leaf, Format, 1>::shared_bytes), fits(words::template panel_matmul<absent_leaf, Format, 2>::shared_bytes); };
+  product.template operator()<panel::q8_0>(), product.template operator()<panel::q4_0>(), product.template operator()<panel::q4_1>(), product.template operator()<panel::q6_k>();
 }
 
 }  // namespace

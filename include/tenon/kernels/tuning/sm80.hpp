@@ -35,21 +35,19 @@ consteval attention_tile attention(int dim, score_weight score = score_weight::s
       if (occupancy_of(on, cost_of(t, dim, score)).blocks >= blocks) return t;
   return candidates[3];
 }
-/// The tile for few rows, as decoding has them. One warp may do all of the work; all four copy.
-consteval attention_tile attention_split(int dim, gpu_facts on = facts_sm80) {
-  constexpr attention_tile candidates[] = {{4, 1, 64}, {4, 1, 32}};
-  return occupancy_of(on, cost_of(candidates[0], dim)).blocks >= 2 ? candidates[0] : candidates[1];
-}
+/// The tile for few rows, as decoding has them, with as many keys at a time as that of many, which makes the bits those of the same. One warp may
+/// do all of the work; all four copy.
+consteval attention_tile attention_split(attention_tile many) { return {4, 1, many.keys}; }
 /// That of a problem: its own `tile`, if it has one.
 template <class Problem>
-consteval attention_tile attention_of(score_weight score) {
+consteval attention_tile attention_of(score_weight score, gpu_facts on = facts_sm80) {
   if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
     return Problem::tile;
   else
-    return attention(Problem::dim, score);
+    return attention(Problem::dim, score, on);
 }
 
-static_assert(attention(64).row_tiles == 2 && attention(128).row_tiles == 2 && attention(128).keys == 64 && attention_split(128).keys == 64);
+static_assert(attention(64).row_tiles == 2 && attention(128).row_tiles == 2 && attention(128).keys == 64);
 static_assert(attention(128, score_weight::computed).row_tiles == 2 && attention(256).row_tiles == 1 && attention(128, score_weight::scaled, facts_sm86).keys == 32);
 static_assert(occupancy_of(facts_sm80, cost_of(attention(128), 128)).blocks == 2 && occupancy_of(facts_sm89, cost_of(attention(128, score_weight::scaled, facts_sm89), 128)).blocks == 2);
 

@@ -69,6 +69,7 @@ struct gpu_kernels<hip_runtime> {
 template <>
 struct gpu_targets<hip_runtime> {
   using archs = arch_list<gfx942, gfx90a, gfx1201, gfx1100>;
+  using archs_of_attention = archs;
   static constexpr const char* fix = "compile for it too: CMAKE_HIP_ARCHITECTURES, or --offload-arch";
 
   template <class Arch>
@@ -76,6 +77,7 @@ struct gpu_targets<hip_runtime> {
     return kernel_detail::named_in(Arch::name, kernel_detail::gpu_names_text);
   }
   static int serving(const amd& device) { return device.number(); }
+  static const char* lacking(int) { return nullptr; }
   static const char* names() { return kernel_detail::gpu_names_text + sizeof("amd_") - 1; }
 };
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/tuning/gpu_facts.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
@@ -48,8 +49,19 @@ struct sm75 {
 /// NVIDIA's Ampere. Its kernels serve every later NVIDIA GPU.
 struct sm80 {
   static constexpr const char* name = "sm_80";
-  static constexpr int number = 80;                        ///< compute capability, major * 10 + minor
-  static constexpr std::size_t shared_limit = 163 * 1024;  ///< bytes that a block may have
+  static constexpr int number = 80;  ///< compute capability, major * 10 + minor
+  static constexpr tuning::gpu_facts facts = tuning::facts_sm80;
+  static constexpr std::size_t shared_limit = facts.shared_limit;  ///< bytes that a block may have
+  using leaf = atoms::sm80::leaf;
+  using simulated_leaf = atoms::sm80::leaf_simulated;
+};
+
+/// NVIDIA's GPUs of Ampere (8.6), Ada (8.9) and Blackwell (12) whose multiprocessors share 100 KB: the kernels of sm_80 in tiles that fit these.
+struct sm86 {
+  static constexpr const char* name = "sm_86";
+  static constexpr int number = 86;
+  static constexpr tuning::gpu_facts facts = tuning::facts_sm86;
+  static constexpr std::size_t shared_limit = facts.shared_limit;
   using leaf = atoms::sm80::leaf;
   using simulated_leaf = atoms::sm80::leaf_simulated;
 };

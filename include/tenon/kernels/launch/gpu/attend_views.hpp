@@ -107,11 +107,11 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
     kernel_detail::attend_views<128>(machine, q, k, v, out, mask, score, weighting, log_sum_exp);
 }
 
-/// The same on a device, with the kernels of its architecture: attend(nvidia{0}, q, k, v, out, causal{}).
+/// The same on a device, with the kernels of its architecture: attend(nvidia{0}, q, k, v, out, causal{}). On sm_75 operands are rounded to f16.
 template <class Runtime, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
 void attend(const gpu_device<Runtime>& device, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score& score = {}, const Weighting& weighting = {},
             const Reduction& reduction = {}, view<float, 3> log_sum_exp = {}) {
-  with_arch(device, [&](const auto& machine) { attend(machine, q, k, v, out, mask, score, weighting, reduction, log_sum_exp); });
+  with_arch<typename gpu_targets<Runtime>::archs_of_attention>(device, [&](const auto& machine) { attend(machine, q, k, v, out, mask, score, weighting, reduction, log_sum_exp); });
 }
 
 TENON_KERNELS_END

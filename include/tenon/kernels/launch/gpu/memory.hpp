@@ -24,6 +24,7 @@ class gpu_memory {
   gpu_memory(int device, std::size_t bytes, placed where, const char* what) : size_(bytes), where_(where) {
     if (bytes == 0) return;
     check<Runtime>(Runtime::use(device), device, "pass the number of a device of this machine");
+    if (where == placed::unified) check_shared(device, what);
     void* at = nullptr;
     if (const gpu_outcome taken = Runtime::allocate(&at, bytes, where); taken.code != 0) {
       Runtime::forget_error();
@@ -58,6 +59,16 @@ class gpu_memory {
   placed where() const noexcept { return where_; }
 
  private:
+  // A device that takes memory from the host while its kernels run would end the process where the host looks at it.
+  static void check_shared(int device, const char* what) {
+    if constexpr (requires(int* to) { Runtime::shares_memory(device, to); }) {
+      int shares = 0;
+      check<Runtime>(Runtime::shares_memory(device, &shares), device, "see whether the driver works");
+      if (shares == 0)
+        throw error(Runtime::machine, "{", device, "} shares no memory with the host while its kernels run, as ", what,
+                    " would need it to (its concurrentManagedAccess is 0). Fix: a GPU of sm_60 or newer under Linux, or placed::device and copies.");
+    }
+  }
   void release() noexcept {
     // A failure here is that of an earlier call, or of a process that ends: nobody could do anything about it.
     if (data_ != nullptr && Runtime::release(data_, where_).code != 0) Runtime::forget_error();

@@ -105,6 +105,7 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, int serving, F&& f, 
     return with_arch<Targets>(device, serving, std::forward<F>(f), arch_list<Rest...>{});
   } else {
     const device_facts facts = device.facts();
+    if (const char* why = Targets::lacking(serving)) throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ": ", why, ".");
     throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ", and this program was compiled for ", Targets::names(), ", whose kernels it cannot run. Fix: ",
                 Targets::fix, ".");
   }
@@ -112,16 +113,18 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, int serving, F&& f, 
 
 }  // namespace kernel_detail
 
-/// What a translation unit was compiled for: `archs`, an arch_list; holds<Arch>(), whether kernels for Arch may be among it; serving(device), the
-/// number of the one whose kernels a device runs. Specialised where the GPU's compiler is.
+/// What a translation unit was compiled for: `archs`, an arch_list of those that have every kernel, and `archs_of_attention`, of those that have
+/// attention over arrays; holds<Arch>(), whether kernels for Arch may be among it; serving(device), the number of the one whose kernels a device
+/// runs; lacking(number), what that one has and has not, a phrase, or null. Specialised where the GPU's compiler is.
 template <class Runtime>
 struct gpu_targets;
 
-/// f(machine), machine being `device` with the best architecture among Targets'; what f returns. Throws tenon::error, in one sentence, where
-/// the device can run none of them.
-template <class Runtime, class F, class Targets = gpu_targets<Runtime>>
+/// f(machine), machine being `device` with the best architecture among Archs, a list, else Targets'; what f returns. Throws tenon::error, in one
+/// sentence, where the device can run none of them.
+template <class Archs = void, class Runtime, class F, class Targets = gpu_targets<Runtime>>
 decltype(auto) with_arch(const gpu_device<Runtime>& device, F&& f) {
-  using held = decltype(Targets::archs::template held_by<Targets>());
+  using asked = std::conditional_t<std::is_void_v<Archs>, std::type_identity<typename Targets::archs>, std::type_identity<Archs>>::type;
+  using held = decltype(asked::template held_by<Targets>());
   static_assert(!std::is_same_v<held, arch_list<>>, "[with_arch] this file is compiled for GPUs that no kernel is written for. Fix: sm_80 or newer; gfx90a, gfx942, gfx1100 or gfx1201.");
   if constexpr (!std::is_same_v<held, arch_list<>>) return kernel_detail::with_arch<Targets>(device, Targets::serving(device), std::forward<F>(f), held{});
 }

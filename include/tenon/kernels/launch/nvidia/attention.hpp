@@ -6,6 +6,7 @@
 //   }
 
 #include <tenon/kernels/atoms/sm80/attention.hpp>
+#include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention_split.hpp>
 #include <tenon/kernels/tuning/sm80.hpp>
@@ -14,20 +15,23 @@
 TENON_KERNELS_BEGIN
 
 /// The tile of a problem.
-template <class Problem>
+template <class Problem, class Arch = sm80>
 inline constexpr tuning::sm80::attention_tile nvidia_attention_tile =
     tuning::sm80::attention_of<Problem>(reads_for_each_key<typename Problem::mask>    ? tuning::score_weight::looked_up
                                         : plain_score<typename Problem::score> ? tuning::score_weight::scaled
-                                                                               : tuning::score_weight::computed);
+                                                                               : tuning::score_weight::computed,
+                                        Arch::facts);
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
-template <class Leaf, class Problem>
-using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_attention_tile<Problem>.warps, nvidia_attention_tile<Problem>.row_tiles,
-                                                      nvidia_attention_tile<Problem>.keys, problem_number<Problem>>;
+template <class Leaf, class Problem, class Arch = sm80>
+using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_attention_tile<Problem, Arch>.warps, nvidia_attention_tile<Problem, Arch>.row_tiles,
+                                                      nvidia_attention_tile<Problem, Arch>.keys, problem_number<Problem>>;
 
 /// The words of few rows over many keys: attention_split_kernel and attention_merge_kernel.
-template <class Leaf, class Problem>
-using nvidia_attention_split = atoms::sm80::attention_words<Leaf, Problem::dim, tuning::sm80::attention_split(Problem::dim).warps,
-                                                            tuning::sm80::attention_split(Problem::dim).row_tiles, tuning::sm80::attention_split(Problem::dim).keys, problem_number<Problem>>;
+template <class Problem, class Arch = sm80>
+inline constexpr tuning::sm80::attention_tile nvidia_split_tile = tuning::sm80::attention_split(nvidia_attention_tile<Problem, Arch>);
+template <class Leaf, class Problem, class Arch = sm80>
+using nvidia_attention_split = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_split_tile<Problem, Arch>.warps, nvidia_split_tile<Problem, Arch>.row_tiles,
+                                                            nvidia_split_tile<Problem, Arch>.keys, problem_number<Problem>>;
 
 TENON_KERNELS_END

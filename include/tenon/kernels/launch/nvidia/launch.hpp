@@ -8,6 +8,7 @@
 
 #if defined(__CUDACC__)
 
+#include <tenon/kernels/atoms/sm75/leaf.hpp>
 #include <tenon/kernels/atoms/sm80/leaf.hpp>
 #include <tenon/kernels/atoms/sm90a/leaf.hpp>
 #include <tenon/kernels/launch/nvidia/runtime.hpp>
@@ -16,7 +17,9 @@ TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
 /// The number of the architecture whose kernels serve a GPU of nvcc's number, 860 say, best; 900 without what sm_90a alone has.
-consteval int arch_number(int one) { return one < 10 * sm80::number ? sm75::number : sm80::number; }
+consteval int arch_number(int one) {
+  return one < 10 * sm80::number ? sm75::number : one == 860 || one == 890 || one / 100 == 12 ? sm86::number : sm80::number;
+}
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 inline constexpr int arch_of_pass = sm90a::number;
@@ -54,7 +57,8 @@ struct gpu_kernels<cuda_runtime> {
 
 template <>
 struct gpu_targets<cuda_runtime> {
-  using archs = arch_list<sm90a, sm80>;
+  using archs = arch_list<sm90a, sm86, sm80>;
+  using archs_of_attention = arch_list<sm90a, sm86, sm80, sm75>;
   static constexpr const char* fix = "compile for it too: CMAKE_CUDA_ARCHITECTURES, or nvcc -arch=native";
   static constexpr int compiled[] = {__CUDA_ARCH_LIST__};
 
@@ -72,6 +76,9 @@ struct gpu_targets<cuda_runtime> {
     if (cuda_runtime::means_no_image(asked.code)) return cuda_runtime::forget_error(), 0;
     check<cuda_runtime>(asked, device.index(), fix);
     return 70 + threads / 32;
+  }
+  static const char* lacking(int arch) {
+    return arch == sm75::number ? "it has attention over arrays of the host, and products of f16 that a caller launches; models and all else need bf16. Fix: a GPU of sm_80 or newer" : nullptr;
   }
   static gpu_names names() {
     gpu_names out;

@@ -5,4 +5,5 @@
 #include <tenon/kernels/launch/gpu/attend_views.hpp>
 #include <tenon/kernels/launch/gpu/graph.hpp>
 #include <tenon/kernels/launch/nvidia/launch.hpp>
+#include <tenon/kernels/launch/nvidia/sm75.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>

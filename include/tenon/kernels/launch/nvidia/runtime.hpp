@@ -43,6 +43,8 @@ struct cuda_runtime {
     return {cudaDeviceGetAttribute(&to->memory_clock_khz, cudaDevAttrMemoryClockRate, device), "cudaDeviceGetAttribute"};
   }
 
+  /// Whether the host may touch unified memory while kernels of any stream run.
+  static gpu_outcome shares_memory(int device, int* to) { return {cudaDeviceGetAttribute(to, cudaDevAttrConcurrentManagedAccess, device), "cudaDeviceGetAttribute"}; }
   static gpu_outcome allocate(void** to, std::size_t bytes, placed where) {
     if (where == placed::device) return {cudaMalloc(to, bytes), "cudaMalloc"};
     if (where == placed::unified) return {cudaMallocManaged(to, bytes, cudaMemAttachGlobal), "cudaMallocManaged"};

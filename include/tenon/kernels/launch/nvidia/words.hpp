@@ -12,12 +12,13 @@
 
 TENON_KERNELS_BEGIN
 
-template <>
-struct words_of<sm80> {
+/// The words of sm_80, in tiles for what Arch has.
+template <class Arch>
+struct nvidia_words {
   template <class Leaf, class Problem>
-  using attention = nvidia_attention<Leaf, Problem>;
+  using attention = nvidia_attention<Leaf, Problem, Arch>;
   template <class Leaf, class Problem>
-  using attention_split = nvidia_attention_split<Leaf, Problem>;
+  using attention_split = nvidia_attention_split<Leaf, Problem, Arch>;
   template <class Leaf, class Problem>
   using attention_backward_keys = nvidia_attention_backward_keys<Leaf, Problem>;
   template <class Leaf, class Problem>
@@ -25,14 +26,18 @@ struct words_of<sm80> {
   template <class Leaf, class Problem, beside Beside = beside::totals>
   using linear_attention = nvidia_linear_attention<Leaf, Problem, Beside>;
   template <class Leaf>
-  using matmul = nvidia_matmul<Leaf>;
+  using matmul = nvidia_matmul<Leaf, bf16, Arch>;
   template <class Leaf, class Format, int Matrices>
-  using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices>;
+  using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices, Arch>;
 };
+template <>
+struct words_of<sm80> : nvidia_words<sm80> {};
+template <>
+struct words_of<sm86> : nvidia_words<sm86> {};
 
 /// What it has no words of its own for, gradients, linear attention, weights as they are stored, are those of sm_80.
 template <>
-struct words_of<sm90a> : words_of<sm80> {
+struct words_of<sm90a> : nvidia_words<sm80> {
   template <class Leaf, class Problem>
   using attention = sm90a_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
