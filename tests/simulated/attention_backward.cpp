@@ -30,6 +30,20 @@ struct biased : problem {
   using weighting = softmax;
 };
 
+/// A temperature that hears of every score.
+struct temperature {
+  float* d_values = nullptr;
+  template <class T>
+  TENON_BOTH constexpr T adjust(T s, position) const {
+    return s * T(2);
+  }
+  static constexpr per learned = per::score;
+  constexpr bool learning() const { return d_values != nullptr; }
+};
+struct warm : problem {
+  using score = chain<scaled, temperature>;
+};
+
 TEST_CASE("what does not fit is refused in one sentence") {
   const simulated<sm80> machine;
   std::vector<float> values(20), gradients(20);
@@ -46,8 +60,11 @@ TEST_CASE("what does not fit is refused in one sentence") {
   };
   CHECK(said([](auto& a) { a.call.heads = 3; }) == "[heads] of attend_backward are 3 on 1 kv heads: its kernels are for groups of 2. Fix: a problem of that group.");
   CHECK(said([](auto& a) { a.call.after = 1; }).starts_with("[after] of attend_backward is 1"));
-  CHECK(said([&](auto& a) { a.call.score.second.d_values = gradients.data(); }).starts_with("[score] learns"));
+  CHECK(said([&](auto& a) { a.call.score.second.d_values = gradients.data(); }).starts_with("[learned_sums] of attend_backward: a score that learns needs them."));
   CHECK(said([](auto& a) { a.call.log_sum_exp = nullptr; }).starts_with("[facts, out, log_sum_exp]"));
+  attention_backward_arguments<warm> each{};
+  each.call.heads = 2, each.call.kv_heads = 1, each.call.score.second.d_values = gradients.data();
+  CHECK_THROWS_WITH_AS(kernel_detail::check_backward(each), doctest::Contains("[score] of attend_backward hears of every score, one after the other"), error);
 }
 
 }  // namespace

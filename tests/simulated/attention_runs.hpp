@@ -33,7 +33,7 @@ void check_attention(attention_case<Problem> c) {
     CHECK(machine.report().clean());
     CHECK(machine.report().bank_conflicts == 0);
     CHECK(machine.report().unawaited == 0);
-    CHECK(c.distance(want) <= bound_of<typename Problem::number, typename Problem::out>);
+    CHECK(c.distance(want) <= bound_between<typename Problem::number, typename Problem::out>);
   }
 }
 

@@ -1,5 +1,5 @@
-// Linear attention on GPUs, called as on a processor: prompts, and sequences continued from a state of constant size, against the reference in double.
-// Gradients: linear_attention_backward.cpp. Breaks, and other architectures: exhaustive/.
+// Linear attention on GPUs, called as on a processor: prompts, sequences continued from a state of constant size, and gradients, against the reference in
+// double. Breaks, and other architectures: exhaustive/linear_attention_*.cpp.
 #include "../support/gpu_linear_case.hpp"
 #include "device_case.hpp"
 
@@ -26,6 +26,17 @@ TEST_CASE("a prompt in pieces, then token by token, and pieces again") {
   on_simulated_gpus([](const auto& machine) {
     check_recurrent<bf16>(machine, 6, 1, 64, {70, 1, 1, 2, 9, 1});
     CHECK(machine.report().bank_conflicts == 0);
+  });
+}
+
+TEST_CASE("gradients, with the same bits whatever the order of warps") {
+  std::vector<float> first;
+  on_simulated_gpus([&](const auto& machine) {
+    std::vector<float> bits;
+    for (const linear_sizes s : {linear_sizes{1, 2, 1, 37, 150}, {2, 1, 1, 90, 20}}) CHECK(linear_backward_distance<bf16>(machine, s, 64, causal{}, elu_plus_one{}, &bits) <= 7e-3);  // dq is what is left of sums that cancel
+    CHECK(machine.report().bank_conflicts == 0);
+    if (machine.how().schedule == simulation::schedule::reversed) first = bits;
+    CHECK(first == bits);
   });
 }
 

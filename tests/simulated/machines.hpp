@@ -50,6 +50,6 @@ inline constexpr order orders[] = {{simulation::schedule::reversed, simulation::
 
 /// Relative L2 that numbers of `Number` and results of `Out` may be apart from double.
 template <class Number, class Out>
-inline constexpr double bound_of = std::is_same_v<Number, f16> && !std::is_same_v<Out, bf16> ? 1e-3 : 5e-3;
+inline constexpr double bound_between = std::is_same_v<Number, f16> && !std::is_same_v<Out, bf16> ? 1e-3 : 5e-3;
 
 }  // namespace tenon::testing

@@ -26,7 +26,7 @@ void check(int tokens, int rows, int depth, bool more, int slack = 0) {
     CAPTURE(machine.report().text());
     CHECK(machine.report().clean());
     CHECK(machine.report().bank_conflicts == 0);
-    CHECK(c.distance() <= bound_of<bf16, typename Problem::out>);
+    CHECK(c.distance() <= bound_between<bf16, typename Problem::out>);
   }
 }
 

@@ -3,7 +3,8 @@
 //   static constexpr per learned = per::distance;      what the derivative in the operands depends on, beside the head
 //   bool learning() const;                             whether anybody asked: the places are not null
 //   void learn(float ds, position p) const;            adds ds times the derivative of s in each operand
-// Kernels sum d loss / d s over all scores that the policy cannot tell apart before it hears of them, once, in a fixed order.
+// Kernels sum d loss / d s over all scores that the policy cannot tell apart before it hears of them, once, in a fixed order. On GPUs `learn` is called
+// there, by one thread: TENON_BOTH, and its places are memory that kernels reach.
 
 #include <concepts>
 
@@ -16,7 +17,7 @@ enum class per : unsigned char {
   distance,  ///< query - key alone. `learn` gets a position at that distance
   key,       ///< the key alone, whatever the head. `learn` gets that key, once for each kv head
   query,     ///< the query alone
-  score      ///< anything: `learn(s, ds, p)` is called for every score, s before this policy, and one thread does all the work
+  score      ///< anything: `learn(s, ds, p)` is called for every score, s before this policy, and one thread does all the work; on processors
 };
 
 /// A score whose operands are learned.

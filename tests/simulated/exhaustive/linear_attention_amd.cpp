@@ -1,4 +1,3 @@
 // Linear attention and its gradients on AMD's other GPUs.
 #define TENON_TEST_ARCHS tenon::gfx90a, tenon::gfx1100, tenon::gfx1201
 #include "../linear_attention.cpp"
-#include "../linear_attention_backward.cpp"

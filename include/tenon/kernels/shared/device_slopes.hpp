@@ -7,7 +7,7 @@
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/math.hpp>
-#include <tenon/kernels/shared/meaning.hpp>
+#include <tenon/kernels/shared/reverse.hpp>
 #include <tenon/policies/weighting.hpp>
 
 TENON_KERNELS_BEGIN
@@ -95,6 +95,28 @@ TENON_BOTH TENON_INLINE float device_reverse(const Score& score, float x, float 
   }
 }
 
+/// d loss / d s of what learned stage `Stage` gives, counted from the first: what its operands hear of.
+template <class Leaf, int Stage, class Score>
+TENON_BOTH TENON_INLINE float device_reverse_to(const Score& score, float x, float ds, position p) {
+  if constexpr (requires { score.first; score.second; }) {
+    using second = std::remove_cvref_t<decltype(score.second)>;
+    constexpr int before = learned_stages<std::remove_cvref_t<decltype(score.first)>>;
+    const float between = score.first.adjust(device_number<Leaf>(x), p).value;
+    if constexpr (Stage >= before)
+      return device_reverse_to<Leaf, Stage - before, second>(score.second, between, ds, p);
+    else
+      return device_reverse_to<Leaf, Stage>(score.first, x, device_reverse<Leaf>(score.second, between, ds, p), p);
+  } else {
+    return ds;
+  }
+}
+
+/// meaning, whose way back ends at a learned stage.
+template <class Meaning, int Stage>
+struct learned_meaning : Meaning {
+  static constexpr int stage = Stage;
+};
+
 /// One score: q . k becomes its weight, dw becomes dx = d loss / d (q . k factor). p: of its row. What a mask hides may become anything.
 template <class Leaf, class Meaning, class Slopes>
 TENON_BOTH TENON_INLINE void device_differentiate(float& score, float& dw, const Meaning& mean, const Slopes& slopes, position p, int key, float factor, float reference, float agreement) {
@@ -103,7 +125,10 @@ TENON_BOTH TENON_INLINE void device_differentiate(float& score, float& dw, const
   slopes.weigh(score, dw, reference, agreement);
   if constexpr (!Meaning::plain) {
     p.key = key < mean.length ? key : mean.length - 1;
-    dw = device_reverse<Leaf>(mean.score, x, dw, p);
+    if constexpr (requires { Meaning::stage; })
+      dw = device_reverse_to<Leaf, Meaning::stage>(mean.score, x, dw, p);
+    else
+      dw = device_reverse<Leaf>(mean.score, x, dw, p);
   }
 }
 

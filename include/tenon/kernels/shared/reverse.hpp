@@ -16,6 +16,20 @@ inline constexpr int learned_stages = learned_score<Score> ? 1 : 0;
 template <class A, class B>
 inline constexpr int learned_stages<chain<A, B>> = learned_stages<A> + learned_stages<B>;
 
+/// Learned stage `Stage` of a score, counted from the first.
+template <int Stage, class Score>
+TENON_BOTH TENON_INLINE constexpr const auto& learned_stage(const Score& score) {
+  if constexpr (requires { score.first; score.second; }) {
+    constexpr int before = learned_stages<std::remove_cvref_t<decltype(score.first)>>;
+    if constexpr (Stage < before)
+      return learned_stage<Stage>(score.first);
+    else
+      return learned_stage<Stage - before>(score.second);
+  } else {
+    return score;
+  }
+}
+
 /// Whether a stage wants to hear of every score: then its work cannot be shared out.
 template <class Score>
 inline constexpr bool learns_per_score = false;
@@ -90,7 +104,7 @@ struct reverse_meaning : meaning<Mask, Score> {
 /// Hands each learned stage of `score` its sums, in order: sum(per, stage, head of the group, place) is one of them. `p` has the first
 /// head of the group and the batch; `first_query` to `length` as in meaning.
 template <int Stage = 0, class Score, class Sum>
-void deliver(const Score& score, position p, int group, int first_query, int queries, int length, const Sum& sum) {
+TENON_BOTH void deliver(const Score& score, position p, int group, int first_query, int queries, int length, const Sum& sum) {
   if constexpr (requires { score.first; score.second; }) {
     deliver<Stage>(score.first, p, group, first_query, queries, length, sum);
     deliver<Stage + learned_stages<decltype(score.first)>>(score.second, p, group, first_query, queries, length, sum);

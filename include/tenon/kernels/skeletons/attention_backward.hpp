@@ -32,4 +32,22 @@ TENON_BOTH void attention_backward(M& m, const Source& in, const Meaning& mean, 
   });
 }
 
+/// The same walk for what a score learns, over words that keep rows: leaves d loss / d s of each block at `room`, a block of threads' memory, and calls
+/// hear(key0, end) on all of them for what they sum up.
+template <class M, class Source, class Meaning, class Slopes, class Hear>
+TENON_BOTH void attention_backward_learned(M& m, const Source& in, const Meaning& mean, int rows, int from, int to, const Slopes& slopes, typename M::address room, const Hear& hear) {
+  const traversal<Meaning> path{mean, rows, from, to, M::block_keys};
+  m.stream(in, path, [&](const auto& block, int end) TENON_LAMBDA {
+    bool seen = false;
+    m.each_tile(block, row_traversal<Meaning>{mean, rows, block.key0, end, M::tile_rows}, [&](auto& tile) TENON_LAMBDA {
+      m.multiply(tile, block);
+      m.differentiate(tile, block, mean, slopes);
+      m.leave(tile, room);
+      seen = true;
+    });
+    if (!seen) m.leave_nothing(room);
+    hear(block.key0, end);
+  });
+}
+
 TENON_KERNELS_END

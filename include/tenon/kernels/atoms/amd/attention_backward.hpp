@@ -140,6 +140,16 @@ struct attention_backward_words {
     if constexpr (of_keys) lane_tile::add_product(sums[0], crossed(0), of.dx_right);
   }
 
+  /// dx of the tile, where rows stay, for all threads of the block to hear of after a barrier: [tile_rows][left_pitch] floats at `to`, a row of
+  /// left_keys keys; or zeros, where this wave saw nothing.
+  static constexpr int left_keys = side, left_pitch = side + 4;  // eight rows fall into different banks
+  TENON_BOTH TENON_INLINE void leave(const tile& of, address to) const {
+    leave(to, [&of](int e) TENON_LAMBDA { return bit_cast<std::uint32_t>(static_cast<float>(of.dw[0][e])); });
+  }
+  TENON_BOTH TENON_INLINE void leave_nothing(address to) const {
+    leave(to, [](int) TENON_LAMBDA { return 0u; });
+  }
+
   /// Rows [0, count) of what stays = factor sums[Which].
   template <int Which, class Rows>
   TENON_BOTH TENON_INLINE void store(const Rows& out, int count, float by) const {
@@ -208,6 +218,11 @@ struct attention_backward_words {
     }
     if constexpr (of_keys)
       if (Leaf::thread() < across / 2) Leaf::store_shared(Leaf::shared() + facts_at + static_cast<address>(16 * Leaf::thread()), coming_facts);
+  }
+  template <class F>
+  TENON_BOTH TENON_INLINE void leave(address to, const F& of) const {
+    TENON_UNROLL for (int e = 0; e < per_tile; e += 4)
+      Leaf::store_shared(to + static_cast<address>(4 * (kept_row() * left_pitch + lane_tile::first_row() + lane_tile::row_of(e))), bits128{{of(e), of(e + 1), of(e + 2), of(e + 3)}});
   }
   // The facts of the lane's row.
   template <class Source>

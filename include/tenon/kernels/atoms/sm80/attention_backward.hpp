@@ -125,6 +125,16 @@ struct attention_backward_words {
     if constexpr (of_keys) add_product<Leaf, Number>(sums[0], of.dx_left, moved(passing_transposed_at, stage));
   }
 
+  /// dx of the tile, where rows stay, for all threads of the block to hear of after a barrier: [tile_rows][left_pitch] floats at `to`, a row of
+  /// left_keys keys; or zeros, where this warp saw nothing.
+  static constexpr int left_keys = Across, left_pitch = Across + 8;  // pairs of eight rows fall into different banks
+  TENON_BOTH TENON_INLINE void leave(const tile& of, address to) const {
+    leave(to, [&of](int r, int n, int e) TENON_LAMBDA { return of.dw[r / 2][n][r % 2 * 2 + e]; });
+  }
+  TENON_BOTH TENON_INLINE void leave_nothing(address to) const {
+    leave(to, [](int, int, int) TENON_LAMBDA { return 0.0f; });
+  }
+
   /// Rows [0, count) of what stays = factor sums[Which].
   template <int Which, class Rows>
   TENON_BOTH TENON_INLINE void store(const Rows& out, int count, float by) const {
@@ -212,6 +222,13 @@ struct attention_backward_words {
     }
     if constexpr (of_keys)
       if (in.facts != nullptr && thread < Across / 2) Leaf::copy_16(Leaf::shared() + to + 2 * passing_bytes + static_cast<address>(thread * 16), in.facts + (2 * row0 + 4 * thread), 16);
+  }
+  template <class F>
+  TENON_BOTH TENON_INLINE void leave(address to, const F& of) const {
+    const int lane = this->lane();
+    TENON_UNROLL for (int r = 0; r < 2 * Tiles; ++r)
+      TENON_UNROLL for (int n = 0; n < Across / 8; ++n)
+        Leaf::store_shared(to + static_cast<address>(4 * (kept_row(lane, r) * left_pitch + 8 * n + place::at(lane, 0).column)), bits64{{bit_cast<std::uint32_t>(of(r, n, 0)), bit_cast<std::uint32_t>(of(r, n, 1))}});
   }
   // The facts of this lane's rows.
   template <class Source>

@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/amd/launch.hpp>  // HIP's header before any of the standard library that clang wraps
 #include <tenon/kernels/launch/amd/words.hpp>
 #include <tenon/kernels/launch/gpu.hpp>
+#include <tenon/kernels/launch/gpu/attend_backward_views.hpp>
 #include <tenon/kernels/launch/gpu/attend_linear_backward.hpp>
 #include <tenon/kernels/launch/gpu/attend_views.hpp>
 #include <tenon/kernels/launch/gpu/graph.hpp>

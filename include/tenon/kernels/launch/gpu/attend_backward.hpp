@@ -2,7 +2,7 @@
 // The gradients of attention on a GPU: which kernels run, on which grids.
 
 #include <tenon/core/fault.hpp>
-#include <tenon/kernels/launch/gpu/attention_backward.hpp>
+#include <tenon/kernels/launch/gpu/attention_backward_learned.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/policies/learned.hpp>
 
@@ -20,13 +20,25 @@ bool learns(const Score& score) {
     return false;
 }
 
+// f(constant) of each learned stage.
+template <class Problem, int Stage = 0, class F>
+void each_learned_stage(const F& f) {
+  if constexpr (Stage < learned_stages<typename Problem::score>) {
+    f(std::integral_constant<int, Stage>{});
+    each_learned_stage<Problem, Stage + 1>(f);
+  }
+}
+
 template <class Problem>
 void check_backward(const attention_backward_arguments<Problem>& a) {
   const attention_arguments<Problem>& c = a.call;
   if (c.heads != c.kv_heads * Problem::group)
     throw error("[heads] of attend_backward are ", c.heads, " on ", c.kv_heads, " kv heads: its kernels are for groups of ", Problem::group, ". Fix: a problem of that group.");
   if (c.after != 0) throw error("[after] of attend_backward is ", c.after, ": dk and dv are sums over all queries. Fix: one call for all of them.");
-  if (learns(c.score)) throw error("[score] learns: GPUs give the gradients of q, k, v and of sinks. Fix: leave its d_ places null, or learn it on a processor.");
+  if (learns(c.score)) {
+    if (learns_per_score<typename Problem::score>) throw error("[score] of attend_backward hears of every score, one after the other: no work for a GPU. Fix: leave its d_ places null, or learn it on a processor.");
+    if (a.learned_sums == nullptr) throw error("[learned_sums] of attend_backward: a score that learns needs them. Fix: give scratch, or leave its d_ places null.");
+  }
   if constexpr (!requires { c.weighting.bias; })
     if (a.facts == nullptr || c.log_sum_exp == nullptr || c.out == nullptr)
       throw error("[facts, out, log_sum_exp] of attend_backward: softmax needs them. Fix: ask attention for its log_sum_exp, and give scratch.");
@@ -36,7 +48,8 @@ void check_backward(const attention_backward_arguments<Problem>& a) {
 
 }  // namespace kernel_detail
 
-/// Writes dq, dk and dv of `a`, whose memory is the machine's, and adds what sinks learn to their d_logits. Throws tenon::error for what does not fit.
+/// Writes dq, dk and dv of `a`, whose memory is the machine's, and adds what sinks and scores learn to the places that they name, in memory that kernels
+/// reach. Throws tenon::error for what does not fit.
 template <device_machine Machine, class Problem>
 void attend_backward(const Machine& machine, const attention_backward_arguments<Problem>& a) {
   using leaf = typename Machine::leaf;
@@ -50,6 +63,15 @@ void attend_backward(const Machine& machine, const attention_backward_arguments<
     start(static_cast<int>(attention_backward_padded(index_t{a.call.queries} * Problem::group) / 16), 0, attention_backward_rows_body<leaf, Problem>{a});
   start(kernel_detail::tiles(a.call.length, keys::block_keys), keys::shared_bytes, attention_backward_keys_body<leaf, keys, Problem>{a});
   start(kernel_detail::tiles(a.call.queries, rows::tile_rows / Problem::group), rows::shared_bytes, attention_backward_queries_body<leaf, rows, Problem>{a});
+  if constexpr (learned_stages<typename Problem::score> > 0 && !learns_per_score<typename Problem::score>)
+    if (kernel_detail::learns(a.call.score) && a.batch > 0) {
+      kernel_detail::each_learned_stage<Problem>([&](auto stage) {
+        using body = attention_backward_learned_body<leaf, rows, stage.value, Problem>;
+        const body one{a};
+        if (learned_stage<stage.value>(a.call.score).learning()) start(one.blocks(), body::shared_bytes, one);
+      });
+      machine.launch({1, 1, 1}, {attention_backward_deliver_body<leaf, Problem>::threads}, std::size_t{0}, attention_backward_deliver_body<leaf, Problem>{a});
+    }
   if constexpr (requires { a.call.weighting.d_logits; }) {
     using body = attention_backward_sinks_body<leaf, Problem>;
     if (a.call.weighting.d_logits != nullptr && a.call.heads > 0) machine.launch({a.call.heads, 1, 1}, {body::threads}, std::size_t{4} * body::threads, body{a});

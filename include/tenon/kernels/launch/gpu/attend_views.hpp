@@ -13,15 +13,15 @@ TENON_KERNELS_BEGIN
 
 namespace kernel_detail {
 
-// [batch, token, head, dim] of any number as dense Number, tokens outside of heads or inside.
+// [batch, token, head, dim] of any number as dense Number, tokens outside of heads or inside; each head `times` times.
 template <class Number>
-void to_device(readable<4> from, bool heads_outside, Number* to) {
-  const index_t tokens = from.extent[1], heads = from.extent[2], dim = from.extent[3];
+void to_device(readable<4> from, bool heads_outside, Number* to, index_t times = 1) {
+  const index_t tokens = from.extent[1], heads = from.extent[2] * times, dim = from.extent[3];
   float room[128];
   for (index_t b = 0; b < from.extent[0]; ++b)
     for (index_t t = 0; t < tokens; ++t)
       for (index_t h = 0; h < heads; ++h) {
-        const float* row = as_floats(from.row(b, t, h), from.kind, room, static_cast<int>(dim));
+        const float* row = as_floats(from.row(b, t, h / times), from.kind, room, static_cast<int>(dim));
         Number* const at = to + ((b * (heads_outside ? heads : tokens) + (heads_outside ? h : t)) * (heads_outside ? tokens : heads) + (heads_outside ? t : h)) * dim;
         for (index_t d = 0; d < dim; ++d) at[d] = Number(row[d]);
       }
@@ -59,6 +59,7 @@ void attend_views(const Machine& machine, readable<4> q, readable<4> k, readable
     }
 
   attention_arguments<problem> a{};
+  constexpr bool sums_up = !decltype(state_of<1>(weighting))::bounded;  // sigmoid has no denominator
   a.q = at_q.data(), a.keys = at_k.data(), a.values = at_v.data(), a.out = at_out.data(), a.log_sum_exp = sums.data();
   a.queries = static_cast<int>(queries), a.length = static_cast<int>(keys), a.heads = static_cast<int>(heads), a.kv_heads = static_cast<int>(kv_heads);
   a.q_head = a.out_head = Dim, a.q_query = a.out_query = heads * Dim, a.q_batch = a.out_batch = queries * heads * Dim;
@@ -75,7 +76,7 @@ void attend_views(const Machine& machine, readable<4> q, readable<4> k, readable
           std::memcpy(out.row(b, i, h), at_out.data() + row * Dim, Dim * sizeof(float));
         else
           from_floats(at_out.data() + row * Dim, out.kind, out.row(b, i, h), Dim);
-        if (log_sum_exp.data != nullptr) log_sum_exp(b, i, h) = sums.data()[row];
+        if (sums_up && log_sum_exp.data != nullptr) log_sum_exp(b, i, h) = sums.data()[row];
       }
 }
 

@@ -10,7 +10,7 @@
 //   attention_backward_queries_kernel  grid tiles of Words::tile_rows / group queries, kv heads, batch       dq
 //   attention_backward_sinks_kernel    grid heads                                                            d_logits of sinks
 //
-// attend_backward (launch/gpu/attend_backward.hpp) starts them. No atomics: a gradient's bits depend on neither the grid nor its order.
+// attend_backward (launch/gpu/attend_backward.hpp) starts them, and those of launch/gpu/attention_backward_learned.hpp where scores learn. No atomics: a gradient's bits depend on neither the grid nor its order.
 
 #include <tenon/kernels/launch/gpu/attention.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
@@ -32,6 +32,7 @@ struct attention_backward_arguments {
   gradient_type *dk, *dv;    ///< strides of the cache, up to call.length: 0 for keys beyond a sequence's own length
   float* facts;              ///< scratch [batch][kv_head][attention_backward_padded(queries group)][2], aligned to 16 bytes
   float* sink_shares;        ///< scratch [batch][kv_head][as facts], or null: d_logits of sinks are not asked for
+  float* learned_sums;       ///< scratch of attention_backward_learned_floats (launch/gpu/attention_backward_learned.hpp), or null: the score learns nothing
   int batch;
 };
 
