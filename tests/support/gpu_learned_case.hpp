@@ -81,8 +81,6 @@ struct learned_chain {
     const auto of = [](Array<float>& values, Array<float>& found) { return learned_operand{{values.data(), values.size()}, {found.data(), found.size()}}; };
     return {of(cosine, d_cosine), of(sine, d_sine), of(keys, d_keys), of(tasks, d_tasks)};
   }
-  using mask = decltype(causal{} & window{});
-  using chain_of = decltype(std::declval<learned_chain&>().score());
 
  private:
   static std::size_t count(index_t a, index_t b) { return static_cast<std::size_t>(a * b); }
