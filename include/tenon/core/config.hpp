@@ -40,6 +40,8 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #if defined(__AMX_INT8__) && defined(__AMX_BF16__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
 #define TENON_ISA v0_avx512_vnni_bf16_amx
+#elif defined(__AVX512VNNI__) && defined(__AVX512BF16__) && defined(__AVX512VBMI__)
+#define TENON_ISA v0_avx512_vnni_bf16_vbmi
 #elif defined(__AVX512VNNI__) && defined(__AVX512BF16__)
 #define TENON_ISA v0_avx512_vnni_bf16
 #elif defined(__AVX512VNNI__)

@@ -38,14 +38,11 @@ struct attention_policies {
   Mask mask;
   Score score;
 
-  /// Keys [from, to) of a piece to `states` and m.sums; or, in splits of `split`, to `merged` and m.merged_sums.
-  static void walk(const void* self, const Words& m, const typename Words::source& in, const attention_piece& p, int from, int to, int split, State* states, State* merged) {
+  /// Keys [from, to) of a piece, in splits of `split`, to `states` and m.sums. next: room for as many states.
+  static void walk(const void* self, const Words& m, const typename Words::source& in, const attention_piece& p, int from, int to, int split, State* states, State* next) {
     const auto& own = *static_cast<const attention_policies*>(self);
     const meaning<Mask, Score> mean{own.mask, own.score, p.first_position, p.head * p.group, p.group, p.batch, p.length};
-    if (merged == nullptr)
-      attention_partial(m, in, mean, p.rows, from, to, states);
-    else
-      attention_forward(m, in, mean, p.rows, to, split, states, merged);
+    attention_forward(m, in, mean, p.rows, from, to, split, states, next);
   }
 };
 
@@ -58,7 +55,7 @@ template <class Machine, class State>
 struct erased_policies {
   using words = typename Machine::atoms::attention;
   const void* object;
-  void (*walk)(const void* object, const words&, const typename words::source&, const attention_piece&, int from, int to, int split, State* states, State* merged);
+  void (*walk)(const void* object, const words&, const typename words::source&, const attention_piece&, int from, int to, int split, State* states, State* next);
   float factor;         ///< of q . k; 0: 1/sqrt(dim)
   const float* sinks;   ///< logits [head], or null
   index_t sinks_apart;
@@ -109,13 +106,13 @@ struct attention_call {
   // One thread's tile and states.
   struct workplace {
     words tile;
-    State *states, *merged;
+    State *states, *next;
   };
   workplace at_thread(const attention_cut& cut, int thread) const {
     float* memory = scratch + static_cast<std::size_t>(thread) * cut.thread_floats<words>();
     float* states = memory + cut.tile_floats<words>();
     const workplace made{words(memory, cut.most_rows, shape.dim, static_cast<int>(cut.dim_v)), reinterpret_cast<State*>(states), reinterpret_cast<State*>(states + cut.state_floats())};
-    for (std::size_t g = 0; g < cut.groups(); ++g) made.states[g] = made.merged[g] = identity;
+    for (std::size_t g = 0; g < cut.groups(); ++g) made.states[g] = made.next[g] = identity;
     return made;
   }
   attention_piece at(const attention_cut& cut, int b, index_t length, int head, int tile) const {
@@ -140,7 +137,7 @@ struct attention_call {
   void ask(const words& m, const Rows& of, const attention_piece& p, int width) const {
     m.coming.add(of.row(row_query(p, 0), row_head(p, 0)), p.group * width * of.bytes(), p.rows / p.group, of.stride[0] * of.bytes());
   }
-  void store(const words& m, const attention_piece& p, const float* sums, const State* states) const {
+  void store(const words& m, const attention_piece& p, const State* states) const {
     for (int row0 = 0; row0 < p.rows; row0 += words::group_rows) {
       const int g = row0 / words::group_rows, count = p.rows - row0 < words::group_rows ? p.rows - row0 : words::group_rows;
       rows logits, by;
@@ -153,7 +150,7 @@ struct attention_call {
         const int head = row_head(p, row0 + r);
         float room[576];
         std::byte* to = out.row(query, head);
-        m.store(out.kind == float_kind::f32 ? reinterpret_cast<float*>(to) : room, sums + index_t(row0 + r) * m.dim_v, by.at[r], shape.dim_v);
+        m.store(out.kind == float_kind::f32 ? reinterpret_cast<float*>(to) : room, m.sums(g) + index_t(r) * m.dim_v, by.at[r], shape.dim_v);
         if (out.kind != float_kind::f32) from_floats(room, out.kind, to, shape.dim_v);
         if constexpr (!State::bounded)
           if (log_sum_exp.data != nullptr) log_sum_exp(query, head) = states[g].log_sum_exp(r);
@@ -184,9 +181,8 @@ struct attention_call {
         hold(place.tile, p, sequence.source);
         ask(place.tile, out, p, shape.dim_v);
         if (next - before < items) ask(place.tile, q, piece(next), shape.dim);
-        const bool merging = cut.splits > 1;  // merging with nothing would change nothing
-        policies.walk(policies.object, place.tile, sequence.source, p, 0, p.length, split, place.states, merging ? place.merged : nullptr);
-        store(place.tile, p, merging ? place.tile.merged : place.tile.o, merging ? place.merged : place.states);
+        policies.walk(policies.object, place.tile, sequence.source, p, 0, p.length, split, place.states, place.next);
+        store(place.tile, p, place.states);
       }
       before += items;
     }
@@ -200,8 +196,8 @@ struct attention_call {
     const workplace place = at_thread(cut, 0);
     for (int head = 0; head < shape.kv; ++head) {
       const attention_piece p = at(cut, b, sequence_at(caches, b).length, head, 0);
-      merge_partials(place.tile, p.rows, cut.splits, place.merged, {partial(cut, head, 0), cut.partial_floats(cut.most_rows), cut.sum_floats(cut.most_rows)});
-      store(place.tile, p, place.tile.merged, place.merged);
+      merge_partials(place.tile, p.rows, cut.splits, place.states, {partial(cut, head, 0), cut.partial_floats(cut.most_rows), cut.sum_floats(cut.most_rows)});
+      store(place.tile, p, place.states);
     }
   }
   void take_splits(const attention_cut& cut, int b, workplace place, std::atomic<int>& taken) const {
@@ -215,7 +211,7 @@ struct attention_call {
       State* states = reinterpret_cast<State*>(sums + cut.sum_floats(cut.most_rows));
       place.tile.o = sums;
       for (std::size_t g = 0; g < cut.groups(); ++g) states[g] = place.states[g];
-      policies.walk(policies.object, place.tile, sequence.source, p, from, to, split, states, nullptr);
+      policies.walk(policies.object, place.tile, sequence.source, p, from, to, split, states, place.next);
     }
   }
   // The partial result of one head over one split: sums, then states.

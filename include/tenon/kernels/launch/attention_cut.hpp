@@ -33,7 +33,7 @@ struct attention_cut {
   std::size_t tile_floats() const {
     return static_cast<std::size_t>(Words::floats(most_rows, dim, dim_v));
   }
-  /// One thread: its tile, then the states of a partial result and of the merged one.
+  /// One thread: its tile, then the states of its rows, and of a split that will be merged.
   template <class Words>
   std::size_t thread_floats() const {
     return tile_floats<Words>() + 2 * state_floats();

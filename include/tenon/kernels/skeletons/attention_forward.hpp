@@ -11,17 +11,16 @@
 
 TENON_KERNELS_BEGIN
 
-/// The sums and states of rows [0, rows) over keys [from, to) of `in`, from the identity: m.sums(g), states[g].
+/// The sums and states of groups [first, last) of rows [0, rows) over keys [from, to) of `in`, from the identity: m.sums(g), states[g].
 template <class M, class Source, class Meaning, class State>
-TENON_BOTH void attention_partial(M& m, const Source& in, const Meaning& mean, int rows, int from, int to, State* states) {
-  const int groups = m.groups(rows);
-  for (int g = 0; g < groups; ++g) {
+TENON_BOTH void attention_partial(M& m, const Source& in, const Meaning& mean, int rows, int first, int last, int from, int to, State* states) {
+  for (int g = first; g < last; ++g) {
     m.clear(m.sums(g));
     states[g].clear();
   }
   const traversal<Meaning> path{mean, rows, from, to, M::block_keys};
   m.stream(in, path, [&](auto&& block, int end) TENON_LAMBDA {
-    for (int g = 0; g < groups; ++g) {
+    for (int g = first; g < last; ++g) {
       const int row0 = m.group_row(g), count = rows - row0 < M::group_rows ? rows - row0 : M::group_rows;
       const auto live = m.live(block, end, row0, count, mean);
       typename M::rows fade;
@@ -40,23 +39,37 @@ TENON_BOTH void attention_partial(M& m, const Source& in, const Meaning& mean, i
       if (!live.empty()) m.accumulate(m.sums(g), fade, moved, block, live, row0, count, mean);
     }
   });
-  for (int g = 0; g < groups; ++g) m.finish(states[g]);
+  for (int g = first; g < last; ++g) m.finish(states[g]);
 }
 
-/// The same over all keys [0, length): splits of `split` keys, each from the identity, merged in order: m.merged_sums(g), merged[g].
+/// The same of all groups.
 template <class M, class Source, class Meaning, class State>
-void attention_forward(M& m, const Source& in, const Meaning& mean, int rows, int length, int split, State* states, State* merged) {
-  const int groups = m.groups(rows);
-  const auto rows_of = [&](int g) { return rows - g * M::group_rows < M::group_rows ? rows - g * M::group_rows : M::group_rows; };
-  for (int g = 0; g < groups; ++g) {
-    m.clear(m.merged_sums(g));
-    merged[g].clear();
-  }
-  for (int from = 0; from < length; from += split) {
-    const int to = length - from < split ? length : from + split;
-    if (mean.covers(0, rows, from, to) == cover::none) continue;
-    attention_partial(m, in, mean, rows, from, to, states);
-    for (int g = 0; g < groups; ++g) m.merge(m.merged_sums(g), m.sums(g), rows_of(g), merged[g].merge(states[g]));
+TENON_BOTH TENON_INLINE void attention_partial(M& m, const Source& in, const Meaning& mean, int rows, int from, int to, State* states) {
+  attention_partial(m, in, mean, rows, 0, m.groups(rows), from, to, states);
+}
+
+/// The same in splits of `split` keys, from a multiple of it, each from the identity, merged in order; `next`: room for as many states. The
+/// first split that is seen needs no merging, and those after it only the groups that see some of them.
+template <class M, class Source, class Meaning, class State>
+void attention_forward(M& m, const Source& in, const Meaning& mean, int rows, int from, int to, int split, State* states, State* next) {
+  const auto end_of = [&](int key) { return to - key < split ? to : key + split; };
+  while (end_of(from) < to && mean.covers(0, rows, from, end_of(from)) == cover::none) from += split;
+  attention_partial(m, in, mean, rows, from, end_of(from), states);
+  M later = m.beside();
+  for (from += split; from < to; from += split) {
+    const auto sees = [&](int g) {
+      const int row0 = m.group_row(g), end = rows - row0 < M::group_rows ? rows : row0 + M::group_rows;
+      return mean.covers(row0, end, from, end_of(from)) != cover::none;
+    };
+    int first = 0, last = m.groups(rows);
+    while (first < last && !sees(first)) ++first;
+    while (first < last && !sees(last - 1)) --last;
+    if (first == last) continue;
+    attention_partial(later, in, mean, rows, first, last, from, end_of(from), next);
+    for (int g = first; g < last; ++g) {
+      const int count = rows - m.group_row(g);
+      m.merge(m.sums(g), later.sums(g), count < M::group_rows ? count : M::group_rows, states[g].merge(next[g]));
+    }
   }
 }
 

@@ -14,18 +14,18 @@ struct partial_results {
   std::size_t floats, state_offset;
 };
 
-/// m.merged_sums(g), merged[g] = results 0, 1, ... of rows [0, rows).
+/// m.sums(g), merged[g] = results 0, 1, ... of rows [0, rows).
 template <class M, class State>
 void merge_partials(const M& m, int rows, int count, State* merged, const partial_results& in) {
   const int groups = (rows + M::group_rows - 1) / M::group_rows;
   for (int g = 0; g < groups; ++g) {
-    m.clear(m.merged_sums(g));
+    m.clear(m.sums(g));
     merged[g].clear();
     const int here = rows - g * M::group_rows < M::group_rows ? rows - g * M::group_rows : M::group_rows;
     const float* next = in.first;
     for (int i = 0; i < count; ++i, next += in.floats) {
       const State* states = reinterpret_cast<const State*>(next + in.state_offset);
-      m.merge(m.merged_sums(g), next + (m.merged_sums(g) - m.merged_sums(0)), here, merged[g].merge(states[g]));
+      m.merge(m.sums(g), next + (m.sums(g) - m.sums(0)), here, merged[g].merge(states[g]));
     }
   }
 }

@@ -35,7 +35,7 @@ struct attention_words {
   }
 
   int dim, dim_v;  ///< dim_v padded
-  float *q, *o, *merged, *s, *t;
+  float *q, *o, *spare, *s, *t;  ///< spare: sums of a split that will be merged
   float *tops, *totals;  ///< by lane (key mod 16), of each row: its greatest score in a block, the sum of its weights
   cache_reader<Leaf> reader;
   mutable float score_factor = 1;  ///< of scores in pairs: q that is bf16 already is then held as it is
@@ -51,8 +51,8 @@ struct attention_words {
         dim_v(padded_dim_v),
         q(memory),
         o(q + padded(most_rows) * dim),
-        merged(o + padded(most_rows) * dim_v),
-        s(merged + padded(most_rows) * dim_v),
+        spare(o + padded(most_rows) * dim_v),
+        s(spare + padded(most_rows) * dim_v),
         t(s + group_rows * block_keys),
         tops(t + group_rows * block_keys),
         totals(tops + group_rows * key_granule),
@@ -63,7 +63,12 @@ struct attention_words {
   static int group_row(int group) { return group * group_rows; }
   float* held(int group) const { return q + group * group_rows * dim; }
   float* sums(int group) const { return o + group * group_rows * dim_v; }
-  float* merged_sums(int group) const { return merged + group * group_rows * dim_v; }
+  /// The same rows, with other sums.
+  attention_words beside() const {
+    attention_words other = *this;
+    other.o = spare, other.spare = nullptr, other.coming = {};
+    return other;
+  }
 
   /// Calls body(block, end) for each block on the path: keys [key0, end).
   template <class Path, class Body>
@@ -155,15 +160,18 @@ struct attention_words {
   }
   /// s becomes its weights under softmax; returns their sums per row.
   TENON_INLINE rows exponentiate(const block& keys, span live, int count, const softmax_state<group_rows>& state) const {
-    return exponentiate(s, live.lo - keys.key0, live.hi - keys.key0, count, narrow_weights(keys), state);
+    return exponentiate(s, live.lo - keys.key0, live.hi - keys.key0, count, narrow_weights(keys), weight_scales(keys), state);
   }
   /// s becomes its weights under sigmoid.
   void exponentiate(const block& keys, span live, int, const sigmoid_state<group_rows>& state) const {
+    const float* scale = weight_scales(keys);
     for (int r = 0; r < group_rows; ++r)
       for (int c = live.lo - keys.key0; c < live.hi - keys.key0; c += key_granule) {
         float* at = s + r * block_keys + c;
         TENON_INDEPENDENT
         for (int i = 0; i < key_granule; ++i) at[i] = logistic(at[i] + state.bias);
+        if (scale == nullptr) continue;
+        for (int i = 0; i < key_granule; i += Leaf::lanes) Leaf::store(at + i, Leaf::multiply(Leaf::load(at + i), Leaf::load(scale + c + i)));
       }
     if (narrow_weights(keys)) narrow_rows(s, live.lo - keys.key0, live.hi - keys.key0, group_rows);
   }
@@ -218,8 +226,11 @@ struct attention_words {
       if (pairs) return Leaf::rounded_pairs(Leaf::load(from), Leaf::load(from + group_rows));
     return Leaf::multiply(Leaf::load(from), Leaf::fill(factor));
   }
-  // Whether weights become bf16 before the values' scales are known to them.
-  static bool narrow_weights(const block& keys) { return Leaf::bf16_pairs && keys.value_numbers->pairs && keys.scaled == 0; }
+  // Whether weights are whole as soon as they are made: a value of several blocks of dims has a scale for each. Then the scales that
+  // they take, by key, or null; and whether they become bf16.
+  bool whole_weights(const block& keys) const { return keys.scaled == 0 || dim_v <= keys.scaled; }
+  const float* weight_scales(const block& keys) const { return keys.scaled != 0 && dim_v <= keys.scaled ? reader.value_scales : nullptr; }
+  bool narrow_weights(const block& keys) const { return Leaf::bf16_pairs && keys.value_numbers->pairs && whole_weights(keys); }
   // Columns [lo, hi) of rows [0, count) become bf16 in place, at the same columns of halves.
   static void narrow_rows(float* rows_at, int lo, int hi, int count) {
     for (int r = 0; r < count; ++r) narrow_row(rows_at + r * block_keys, lo, hi, [](vector x, int) TENON_LAMBDA { return x; });
@@ -235,22 +246,11 @@ struct attention_words {
   }
 
   void scores(const float* left, const block& keys, int count, int lo, int hi) const {
-    if (keys.scaled == 0) return keys.key_numbers->scores(s, left, keys.keys, 0, dim, count, lo, hi, score_factor, tops, keys.ahead);
-    for (int d = 0; d < dim; d += keys.scaled) {
-      float* to = d == 0 ? s : t;
-      keys.key_numbers->scores(to, left, keys.keys, d, dim - d < keys.scaled ? dim - d : keys.scaled, count, lo, hi, score_factor, totals, keys.ahead);  // tops of what is not scaled yet: nobody's
-      const float* scale = reader.key_scales + d / keys.scaled * block_keys;
-      const bool last = dim - d <= keys.scaled;
-      for (int r = 0; r < count; ++r) {
-        vector top = Leaf::fill(nothing);
-        for (int c = lo; c < hi; c += Leaf::lanes) {
-          const vector x = Leaf::load(to + r * block_keys + c), by = Leaf::load(scale + c);
-          const vector y = d == 0 ? Leaf::multiply(by, x) : Leaf::fma(by, x, Leaf::load(s + r * block_keys + c));
-          top = Leaf::highest(top, y);
-          Leaf::store(s + r * block_keys + c, y);
-        }
-        if (last) Leaf::store(tops + r * key_granule, top);
-      }
+    const int step = keys.scaled == 0 ? dim : keys.scaled;
+    for (int d = 0; d < dim; d += step) {
+      const bool last = dim - d <= step;
+      const float* scale = keys.scaled == 0 ? nullptr : reader.key_scales + d / step * block_keys;
+      keys.key_numbers->scores(s, left, keys.keys, d, last ? dim - d : step, count, lo, hi, {score_factor, scale, d != 0, last ? tops : nullptr}, keys.ahead);
     }
   }
   void no_tops() const {
@@ -280,7 +280,7 @@ struct attention_words {
     return out;
   }
   void weigh(float* to, const float* fade, const block& keys, int count, int lo, int hi) const {
-    if (keys.scaled == 0) return keys.value_numbers->weigh(to, s, keys.values, dim_v, 0, dim_v, count, lo, hi, fade, keys.ahead);
+    if (whole_weights(keys)) return keys.value_numbers->weigh(to, s, keys.values, dim_v, 0, dim_v, count, lo, hi, fade, keys.ahead);
     for (int first = 0; first < dim_v; first += keys.scaled) {
       const float* scale = reader.value_scales + first / keys.scaled * block_keys;
       const int rows_there = products::padded_rows(count);
@@ -290,7 +290,8 @@ struct attention_words {
       keys.value_numbers->weigh(to, t, keys.values, dim_v, first, dim_v - first < keys.scaled ? dim_v - first : keys.scaled, count, lo, hi, fade, keys.ahead);
     }
   }
-  rows exponentiate(float* scores, int lo, int hi, int count, bool narrow, const softmax_state<group_rows>& state) const {
+  rows exponentiate(float* scores, int lo, int hi, int count, bool narrow, const float* scale, const softmax_state<group_rows>& state) const {
+    const auto scaled = [&](vector w, int c) TENON_LAMBDA { return scale == nullptr ? w : Leaf::multiply(w, Leaf::load(scale + c)); };
     constexpr int parts = key_granule / Leaf::lanes;
     const int padded = products::padded_rows(count);
     for (int r = 0; r < count; ++r) {
@@ -300,17 +301,17 @@ struct attention_words {
       for (int p = 0; p < parts; ++p) total[p] = Leaf::fill(0);
       if (narrow) {
         if constexpr (Leaf::bf16_pairs)
-          narrow_row(at, lo, hi, [&](vector x, int) TENON_LAMBDA {
+          narrow_row(at, lo, hi, [&](vector x, int c) TENON_LAMBDA {
             const vector w = Leaf::rough_exp2(Leaf::fma(x, base, reference));
             total[0] = Leaf::add(total[0], w);
-            return w;
+            return scaled(w, c);
           });
       } else {
         for (int c = lo; c < hi; c += key_granule)
           for (int p = 0; p < parts; ++p) {
             const vector w = Leaf::exp2(Leaf::fma(Leaf::load(at + c + p * Leaf::lanes), base, reference));
             total[p] = Leaf::add(total[p], w);
-            Leaf::store(at + c + p * Leaf::lanes, w);
+            Leaf::store(at + c + p * Leaf::lanes, scaled(w, c + p * Leaf::lanes));
           }
       }
       for (int p = 1; p < parts; ++p) total[0] = Leaf::add(total[0], total[p]);
@@ -383,9 +384,9 @@ struct attention_words {
   }
   void add_value(float* to, const block& keys, float weight, int key) const {
     const float* value = reinterpret_cast<const float*>(keys.values[key / key_granule]) + key % key_granule * dim_v;
-    const int step = keys.scaled == 0 ? dim_v : keys.scaled;
+    const int step = whole_weights(keys) ? dim_v : keys.scaled;
     for (int first = 0; first < dim_v; first += step) {
-      const vector w = Leaf::fill(keys.scaled == 0 ? weight : weight * reader.value_scales[first / step * block_keys + key]);
+      const vector w = Leaf::fill(whole_weights(keys) ? weight : weight * reader.value_scales[first / step * block_keys + key]);
       for (int c = first; c < dim_v && c < first + step; c += Leaf::lanes) Leaf::store(to + c, Leaf::fma(w, Leaf::load(value + c), Leaf::load(to + c)));
     }
   }
@@ -393,12 +394,12 @@ struct attention_words {
   void add_pair(float* to, const block& keys, int r, int key, bool first_seen, bool second_seen) const {
     if constexpr (Leaf::bf16_pairs) {
       const float* values = reinterpret_cast<const float*>(keys.values[key / key_granule]) + key % key_granule / 2 * dim_v;
-      const int step = keys.scaled == 0 ? dim_v : keys.scaled;
+      const int step = whole_weights(keys) ? dim_v : keys.scaled;
       for (int first = 0; first < dim_v; first += step) {
         bf16 weights[2];
         for (int i = 0; i < 2; ++i) {
           const float w = s[r * block_keys + key + i];
-          weights[i] = keys.scaled == 0 ? reinterpret_cast<const bf16*>(s + r * block_keys)[key + i] : bf16(w * reader.value_scales[first / step * block_keys + key + i]);
+          weights[i] = whole_weights(keys) ? reinterpret_cast<const bf16*>(s + r * block_keys)[key + i] : bf16(w * reader.value_scales[first / step * block_keys + key + i]);
           if (!(i == 0 ? first_seen : second_seen)) weights[i] = bf16(0.0f);
         }
         float both;

@@ -217,7 +217,7 @@ struct attention_backward_words {
       clear(w, key_granule), clear(dx, key_granule);
       return;
     }
-    float x[key_granule], seen[key_granule];
+    float x[key_granule], seen[key_granule] = {};  // set where it is not read: g++ for Arm warns
     if constexpr (!Meaning::plain) {
       for (int i = 0; i < key_granule; ++i) x[i] = w[i];
       TENON_INDEPENDENT

@@ -3,7 +3,8 @@
 //   Leaf::vector, lanes, rows x vectors (the tile that its registers hold best), load, store, fill, fma(a, b, c) = a b + c,
 //   multiply, add, highest, exp2, sum_of, highest_of, widen (pairs of 16-bit numbers to the vectors of their firsts and seconds;
 //   bytes to one vector), e4m3_step; bf16_pairs: whether products of bf16 pairs are its fastest, then also dot(a, b, c) = c + a b over
-//   pairs, widen_pairs (two rows of bytes to one vector of pairs), rounded_pairs (two vectors to 32 bf16 in a row), keep_pairs.
+//   pairs, widen_pairs (two rows of bytes to one vector of pairs), widen_rows and widen_columns (the same, 64 bytes at a time),
+//   rounded_pairs (two vectors to 32 bf16 in a row), keep_pairs.
 // Every score is one chain of fma (or dot) over dim and every sum one chain over keys, in order, so that no tile shape shows in the bits.
 
 #include <cstddef>
@@ -23,6 +24,7 @@ struct attention_products {
   static constexpr int group_rows = 16, block_keys = 128, panel = 16;
 
   static constexpr int panels = block_keys / panel;  ///< in a block
+  static constexpr int columns_at_once = 64;         ///< of Leaf::widen_columns
 
   // A block's keys and values lie in panels of 16 keys, each wherever it is; `Storage` is what it holds: float, or narrow numbers
   // that are widened in registers, for few rows. Where numbers are multiplied in pairs, q is [dim / 2][16] pairs of bf16, and the
@@ -32,12 +34,23 @@ struct attention_products {
   template <class Storage>
   static constexpr bool in_pairs = Leaf::bf16_pairs && (sizeof(Storage) == 1 || std::is_same_v<Storage, bf16>);
 
+  /// What becomes of a sum of products before it is a score.
+  struct score_end {
+    float factor;         ///< of sums in pairs; where floats are multiplied, q has it
+    const float* scale;   ///< of each column of the block, or null: 1
+    bool onto;            ///< where there are scales: whether it is added to what is there
+    float* tops;          ///< [16][16]: by lane, the greatest score of each row and what was there; null where these are no scores yet
+  };
+
   /// s [16][block_keys], columns [lo, hi) of a block, = dims [dim, dim + depth) of q [dim][16] times those of key panels
-  /// [dim / pack][16][pack]; rows [0, count). tops [16][16]: by lane, the greatest score of each row and what was there.
-  /// factor: of scores in pairs; where floats are multiplied, q has it. `ahead`: memory to ask for on the way.
+  /// [dim / pack][16][pack]; rows [0, count). `ahead`: memory to ask for on the way.
   template <class Storage>
-  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, float factor, float* tops, lines_ahead& ahead) {
-    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA { score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi, factor, tops + r * panel, ahead); });
+  static void scores(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, const score_end& end, lines_ahead& ahead) {
+    by_rows(count, [&]<int Rows>(int r) TENON_LAMBDA {
+      score_end own = end;
+      own.tops = end.tops == nullptr ? nullptr : end.tops + r * panel;
+      score_rows<Rows, Storage>(s + r * block_keys, q + r, keys, dim, depth, lo, hi, own, ahead);
+    });
   }
   /// Columns [column, column + columns) of o [16][width] = fade o + w [16][block_keys] times value panels [16 / pack][width][pack],
   /// keys [lo, hi) of a block; rows [0, count). fade: one per row, or null: 1.
@@ -88,15 +101,18 @@ struct attention_products {
   static constexpr int taken = in_pairs<Storage> ? 2 : pack<Storage>;
   template <class Storage>
   static constexpr int parts = in_pairs<Storage> ? 1 : pack<Storage>;
+  // Bytes become pairs 64 at a time: four dims of 16 keys, or two keys of 64 columns.
+  template <class Storage>
+  static constexpr bool bytes_in_pairs = in_pairs<Storage> && sizeof(Storage) == 1;
 
   template <int Rows, class Storage>
-  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, float factor, float* tops, lines_ahead& ahead) {
+  static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, const score_end& end, lines_ahead& ahead) {
     // Few rows read one panel after the other, a stream that prefetchers follow; bytes are too few for that.
     constexpr int widest = Rows <= few && Rows < Leaf::rows && sizeof(Storage) != 1 ? least : pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
     int c = lo;
-    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, factor, tops, ahead);
+    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, end, ahead);
     if constexpr (widest > least)
-      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c, factor, tops, ahead);
+      for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c, end, ahead);
   }
   template <int Rows, class Storage>
   static void weigh_rows(float* out, const float* weights, const std::byte* const* values, int width, int column, int columns, int lo, int hi, const float* fade, lines_ahead& ahead) {
@@ -108,13 +124,11 @@ struct attention_products {
       for (; c < end; c += panel) weigh_tile<Rows, least, Storage>(out, weights, values, width, c, lo, hi, fade, ahead);
   }
 
-  // The vectors of one step, from where they lie; `next`: numbers to the next row.
+  // The vectors of one step, from where they lie.
   template <class Storage>
-  TENON_INLINE static void widen(const Storage* from, [[maybe_unused]] index_t next, vector (&to)[parts<Storage>]) {
-    if constexpr (in_pairs<Storage> && pack<Storage> == 2)
+  TENON_INLINE static void widen(const Storage* from, vector (&to)[parts<Storage>]) {
+    if constexpr (in_pairs<Storage>)
       to[0] = Leaf::load_pairs(from);
-    else if constexpr (in_pairs<Storage>)
-      to[0] = Leaf::widen_pairs(from, from + next);
     else if constexpr (pack<Storage> == 2)
       Leaf::widen(from, to[0], to[1]);
     else if constexpr (sizeof(Storage) == 1)
@@ -122,11 +136,31 @@ struct attention_products {
     else
       to[0] = Leaf::load(from);
   }
+  // Of a row of values; of bytes in pairs also the row after it, `next` numbers on.
+  template <class Storage, int Vectors>
+  TENON_INLINE static void widen_row(const Storage* from, [[maybe_unused]] index_t next, vector (&to)[Vectors][parts<Storage>]) {
+    constexpr int at_once = columns_at_once / Leaf::lanes;
+    [[maybe_unused]] constexpr int many = bytes_in_pairs<Storage> ? Vectors / at_once * at_once : 0;
+    if constexpr (bytes_in_pairs<Storage>)
+#pragma GCC unroll 16
+      for (int v = 0; v < many; v += at_once) {
+        vector pairs[at_once];
+        Leaf::widen_columns(from + v * Leaf::lanes, from + next + v * Leaf::lanes, pairs);
+#pragma GCC unroll 16
+        for (int i = 0; i < at_once; ++i) to[v + i][0] = pairs[i];
+      }
+#pragma GCC unroll 16
+    for (int v = many; v < Vectors; ++v)
+      if constexpr (bytes_in_pairs<Storage>)
+        to[v][0] = Leaf::widen_pairs(from + v * Leaf::lanes, from + next + v * Leaf::lanes);
+      else
+        widen<Storage>(from + pack<Storage> * v * Leaf::lanes, to[v]);
+  }
 
   // For few rows memory is the limit, and its own prefetcher stops at the end of a page: what the next panels hold is asked for early.
   static constexpr int few = 4;
   template <class Storage>
-  static constexpr int panels_ahead = sizeof(Storage) == 4 ? 4 : 2;
+  static constexpr int panels_ahead = sizeof(Storage) == 2 ? 2 : 4;
   // The address may lie outside of everything, so it is reckoned as a number.
   TENON_INLINE static void fetch(const void* from, index_t ahead) { __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(ahead))); }
   // Bytes from a panel to the next, in the same page.
@@ -134,38 +168,51 @@ struct attention_products {
 
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors, class Storage>
-  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c, [[maybe_unused]] float factor, float* tops, lines_ahead& ahead) {
+  TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c, const score_end& end, lines_ahead& ahead) {
     ahead.take();
-    constexpr int numbers = pack<Storage>, step = taken<Storage>;
+    constexpr int numbers = pack<Storage>, step = bytes_in_pairs<Storage> ? 4 : taken<Storage>, parts = bytes_in_pairs<Storage> ? 2 : attention_products::parts<Storage>;
     vector sum[Rows][Vectors];
     const Storage* at[Vectors];
     zero<Rows, Vectors>(sum);
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
-    left += dim / step * parts<Storage> * group_rows;
-    const index_t next = panels_ahead<Storage> * Vectors / least * stride(keys);
-    for (int d = 0; d < depth; d += step, left += parts<Storage> * group_rows) {
-      vector right[Vectors][parts<Storage>];
+    left += dim / step * parts * group_rows;
+    constexpr int beside = 2 * Vectors / least;
+    const index_t next = (panels_ahead<Storage> > beside ? panels_ahead<Storage> : beside) * stride(keys);
+    for (int d = 0; d < depth; d += step, left += parts * group_rows) {
+      vector right[Vectors][parts];
       if constexpr (Rows <= few)
         if (d * panel * static_cast<int>(sizeof(Storage)) % 64 == 0)
 #pragma GCC unroll 16
           for (int v = 0; v < Vectors; v += least) fetch(at[v] + d * panel, next);
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) widen<Storage>(at[v] + d * panel, panel, right[v]);
+      for (int v = 0; v < Vectors; ++v)
+        if constexpr (bytes_in_pairs<Storage>)
+          Leaf::widen_rows(at[v] + d * panel, right[v]);
+        else
+          widen<Storage>(at[v] + d * panel, right[v]);
 #pragma GCC unroll 2
-      for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, 1>(sum, left + i * group_rows, right, i);
+      for (int i = 0; i < parts; ++i) add_products<Storage, Rows, Vectors, 1>(sum, left + i * group_rows, right, i);
     }
     if constexpr (in_pairs<Storage>)
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-        for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(sum[r][v], Leaf::fill(factor));
+        for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(sum[r][v], Leaf::fill(end.factor));
+    if (end.scale != nullptr)
+#pragma GCC unroll 16
+      for (int v = 0; v < Vectors; ++v) {
+        const vector by = Leaf::load(end.scale + c + v * Leaf::lanes);
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r) sum[r][v] = end.onto ? Leaf::fma(by, sum[r][v], Leaf::load(out + c + r * block_keys + v * Leaf::lanes)) : Leaf::multiply(by, sum[r][v]);
+      }
     keep<Rows, Vectors>(sum, out + c, block_keys);
+    if (end.tops == nullptr) return;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 16
       for (int v = 1; v < Vectors; ++v) sum[r][0] = Leaf::highest(sum[r][0], sum[r][v]);
-      Leaf::store(tops + r * panel, Leaf::highest(Leaf::load(tops + r * panel), sum[r][0]));
+      Leaf::store(end.tops + r * panel, Leaf::highest(Leaf::load(end.tops + r * panel), sum[r][0]));
     }
   }
   template <int Rows, int Vectors, class Storage>
@@ -190,8 +237,7 @@ struct attention_products {
           for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage)))
 #pragma GCC unroll 2
             for (int i = 0; i < step / numbers; ++i) fetch(row + i * width + at, next);
-#pragma GCC unroll 16
-        for (int v = 0; v < Vectors; ++v) widen<Storage>(row + numbers * v * Leaf::lanes, width, right[v]);
+        widen_row<Storage>(row, width, right);
 #pragma GCC unroll 2
         for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, block_keys>(sum, weights + i, right, i);
       }

@@ -17,7 +17,7 @@ struct cache_numbers {
   float step;  ///< widened numbers, times this, are the numbers
   bool pairs;  ///< multiplied as pairs of bf16: the form of q and of the weights
   const cache_numbers* held;  ///< what it becomes where several groups of rows will read it, float or bf16; null: it stays as it lies
-  void (*scores)(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, float factor, float* tops, lines_ahead& ahead);
+  void (*scores)(float* s, const float* q, const std::byte* const* keys, int dim, int depth, int count, int lo, int hi, const typename attention_products<Leaf>::score_end& end, lines_ahead& ahead);
   void (*weigh)(float* o, const float* w, const std::byte* const* values, int width, int column, int columns, int count, int lo, int hi, const float* fade, lines_ahead& ahead);
   /// A panel [rows / pack][of][pack] to one of what is held.
   void (*widen)(const std::byte* from, float* to, int rows, int of);
@@ -215,7 +215,7 @@ struct cache_reader {
   static void copy_scales(const std::byte* from, int width, int p, float step, int scaled, float* to) {
     const float* at = reinterpret_cast<const float*>(from);
     for (int d = 0; d < width; d += scaled, at += panel, to += block_keys)
-      for (int i = 0; i < panel; ++i) to[p * panel + i] = at[i] * step;
+      for (int i = 0; i < panel; i += Leaf::lanes) Leaf::store(to + p * panel + i, Leaf::multiply(Leaf::load(at + i), Leaf::fill(step)));
   }
   void widen_keys(cache_block<Leaf>& block, int count, const cpu_cache_layout& layout) const {
     const int own = dim - layout.rotary;

@@ -65,7 +65,7 @@ struct avx512_attention_leaf {
     return _mm512_castsi512_ps(_mm512_maskz_add_epi32(normal, _mm512_castps_si512(p), _mm512_maskz_slli_epi32(every, n, 23)));
   }
 
-#if defined(__AVX512VNNI__) && defined(__AVX512BF16__) && !(defined(__AMX_INT8__) && defined(__AMX_BF16__))  // as TENON_ISA tells them apart
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__) && defined(__AVX512VBMI__) && !(defined(__AMX_INT8__) && defined(__AMX_BF16__))  // as TENON_ISA tells them apart
   /// vdpbf16ps does twice the work of a multiply-add on Zen 4 and Zen 5, and half of it on processors that have AMX (Sapphire Rapids).
   static constexpr bool bf16_pairs = true;
   TENON_INLINE static vector load_pairs(const bf16* at) { return _mm512_loadu_ps(at); }
@@ -76,9 +76,63 @@ struct avx512_attention_leaf {
     const __m512i low = _mm512_maskz_srli_epi32(every, _mm512_castps_si512(widen(firsts)), 16);
     return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(widen(seconds))));
   }
+  /// The same of four rows of 16, one after the other: rows 0 and 1, rows 2 and 3.
+  template <class Byte>
+  TENON_INLINE static void widen_rows(const Byte* rows, vector (&pairs)[2]) {
+    const bf16_bytes x = look_up<Byte>(_mm512_loadu_si512(rows));
+    const __m512i lane = _mm512_maskz_mullo_epi32(every, _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(0x01010101));
+    pairs[0] = _mm512_castsi512_ps(_mm512_permutex2var_epi8(x.low, _mm512_add_epi32(lane, _mm512_set1_epi32(0x50104000)), x.high));
+    pairs[1] = _mm512_castsi512_ps(_mm512_permutex2var_epi8(x.low, _mm512_add_epi32(lane, _mm512_set1_epi32(0x70306020)), x.high));
+  }
+  /// The same of two rows of 64.
+  template <class Byte>
+  TENON_INLINE static void widen_columns(const Byte* firsts, const Byte* seconds, vector (&pairs)[4]) {
+    // Columns 16 k + 4 l + i to byte 4 k + i of the vector's part l, which unpacking takes apart again.
+    const __m512i fours = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    const auto row = [&](const Byte* at) TENON_LAMBDA { return look_up<Byte>(_mm512_maskz_permutexvar_epi32(every, fours, _mm512_loadu_si512(at))); };
+    const bf16_bytes x = row(firsts), y = row(seconds);
+    const __m512i x_left = _mm512_unpacklo_epi8(x.low, x.high), x_right = _mm512_unpackhi_epi8(x.low, x.high);
+    const __m512i y_left = _mm512_unpacklo_epi8(y.low, y.high), y_right = _mm512_unpackhi_epi8(y.low, y.high);
+    pairs[0] = _mm512_castsi512_ps(_mm512_unpacklo_epi16(x_left, y_left)), pairs[1] = _mm512_castsi512_ps(_mm512_unpackhi_epi16(x_left, y_left));
+    pairs[2] = _mm512_castsi512_ps(_mm512_unpacklo_epi16(x_right, y_right)), pairs[3] = _mm512_castsi512_ps(_mm512_unpackhi_epi16(x_right, y_right));
+  }
   TENON_INLINE static vector keep_pairs(vector x, bool first, bool second) {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(static_cast<int>((first ? 0xffffu : 0u) | (second ? 0xffff0000u : 0u)))));
   }
+
+ private:
+  // 64 bytes as bf16, the lower and the higher byte of each.
+  struct bf16_bytes {
+    __m512i low, high;
+  };
+  // The bytes of the magnitudes 0 to 127, as `widen` has them.
+  struct magnitudes {
+    alignas(64) std::uint8_t low[128], high[128];
+  };
+  template <class Byte>
+  static constexpr magnitudes magnitudes_of = [] {
+    magnitudes all{};
+    for (int i = 0; i < 128; ++i) {
+      float value = static_cast<float>(i);
+      if constexpr (sizeof(Byte) == 1 && !std::is_same_v<Byte, std::int8_t>) {  // e4m3, over e4m3_step
+        value = static_cast<float>(i < 8 ? i : 8 + i % 8) / 0x1p17f;
+        for (int e = 1; e < i / 8; ++e) value *= 2;
+      }
+      const auto bits = __builtin_bit_cast(std::uint32_t, value);
+      all.low[i] = static_cast<std::uint8_t>(bits >> 16), all.high[i] = static_cast<std::uint8_t>(bits >> 24);
+    }
+    return all;
+  }();
+  template <class Byte>
+  TENON_INLINE static bf16_bytes look_up(__m512i x) {
+    constexpr const magnitudes& all = magnitudes_of<Byte>;
+    const auto half = [](const std::uint8_t* at) TENON_LAMBDA { return _mm512_load_si512(at); };
+    const __m512i magnitude = std::is_same_v<Byte, std::int8_t> ? _mm512_abs_epi8(x) : x;  // of which a look-up takes the lower 7 bits
+    const __m512i low = _mm512_permutex2var_epi8(half(all.low), magnitude, half(all.low + 64)), high = _mm512_permutex2var_epi8(half(all.high), magnitude, half(all.high + 64));
+    return {low, _mm512_ternarylogic_epi32(high, x, _mm512_set1_epi8(static_cast<char>(0x80)), 0xf8)};  // the sign: high | (x & 0x80)
+  }
+
+ public:
 #else
   static constexpr bool bf16_pairs = false;
 #endif
