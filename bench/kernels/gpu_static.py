@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What can be said of the kernels for GPUs without a GPU: registers, and the share of matrix instructions in the main loop.
 
-Usage: gpu_static.py [NVCC] (default: nvcc). Compiles tests/gpu/*.cu for sm_80, or for the machine that their
+Compiles tests/gpu/*.cu for sm_80, or for the machine that their
 names end in, and *.hip for gfx90a, gfx942, gfx1100 and gfx1201. The loop's share needs NVIDIA's nvdisasm
 (package nvidia-cuda-nvdisasm) in PATH or in $NVDISASM. A share is no speed.
 
@@ -9,12 +9,12 @@ The main loop is the longest backward branch that holds matrix instructions; of 
 these are left out, since most key blocks do not take them: the mask (many selects), the fade of the sums (only multiplications), copies that end
 before a whole block (those that fill with zeros, or have a guard each).
 """
+import argparse
 import os
 import re
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -207,6 +207,9 @@ def amd(work):
                       f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch; {shares.get(name, '')}")
 
 
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("nvcc", nargs="?", default="nvcc", help="the compiler for NVIDIA's GPUs (default: nvcc)")
+options = parser.parse_args()
 with tempfile.TemporaryDirectory() as folder:
-    nvidia(sys.argv[1] if len(sys.argv) > 1 else "nvcc", Path(folder))
+    nvidia(options.nvcc, Path(folder))
     amd(Path(folder))
