@@ -16,5 +16,6 @@ using kernels = tenon_test::cached_kernels<tenon_test::leaf, tenon::amd_words>;
 
 TENON_TEST_KERNEL(round_rows, kernels::round)
 TENON_TEST_KERNEL(whole_kept, kernels::kept::whole)
+TENON_TEST_KERNEL(whole_chosen, kernels::chosen::whole)
 TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 64)
 TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 128)

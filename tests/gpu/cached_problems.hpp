@@ -12,9 +12,9 @@ namespace tenon_test {
 /// Words: the words_of an architecture.
 template <class Leaf, class Words>
 struct cached_kernels {
-  template <int Dim, int Group, class Mask = tenon::causal, class Score = tenon::scaled>
+  template <class Problem>
   struct of {
-    using problem = tenon::device_attention<Mask, Score, tenon::softmax, Dim, Group>;
+    using problem = Problem;
     using many = typename Words::template attention<Leaf, problem>;
     using few = typename Words::template attention_split<Leaf, problem>;
     using whole = tenon::attention_body<Leaf, many, problem>;
@@ -23,10 +23,12 @@ struct cached_kernels {
     using split_few = tenon::attention_split_body<Leaf, few, problem>;
     using merge_few = tenon::attention_merge_body<Leaf, few, problem>;
   };
-  using d64 = of<64, 3>;
-  using d128 = of<128, 4>;
+  using d64 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 64, 3>>;
+  using d128 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 128, 4>>;
   /// Of some of the keys, each with a number of its own.
-  using kept = of<64, 2, tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{})>;
+  using kept = of<tenon::device_attention<tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{}), tenon::softmax, 64, 2>>;
+  /// Of some of the rows, as many as the machine has counted.
+  using chosen = of<tenon::counted_attention<tenon::gathered_rows<tenon::causal>, tenon::scaled, 128, 1>>;
   using round = tenon::arrange_body<Leaf, tenon::natural_order>;
 };
 

@@ -1,10 +1,13 @@
 #pragma once
 // What models do row by row, as the kernels that the tests compile for GPUs and run as PTX.
 
+#include <tenon/kernels/launch/gpu/attend_across.hpp>
 #include <tenon/kernels/launch/gpu/cache.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>
 #include <tenon/kernels/launch/gpu/kept_keys.hpp>
 #include <tenon/kernels/launch/gpu/norm.hpp>
+#include <tenon/kernels/launch/gpu/row_softmax.hpp>
+#include <tenon/kernels/launch/gpu/running_mean.hpp>
 #include <tenon/kernels/launch/gpu/rotary.hpp>
 #include <tenon/kernels/launch/gpu/sample.hpp>
 
@@ -18,6 +21,12 @@ struct row_kernels {
   using exact_gelu = tenon::open_gate_body<Leaf, tenon::gelu>;
   using append = tenon::append_body<Leaf>;
   using keep_keys = tenon::keep_keys_body<Leaf>;
+  using choose_heads = tenon::choose_heads_body<Leaf>;
+  using gather_heads = tenon::gather_heads_body<Leaf>;
+  using scatter_heads = tenon::scatter_heads_body<Leaf>;
+  using place_tokens = tenon::place_tokens_body<Leaf>;
+  using running_mean = tenon::running_mean_body<Leaf>;
+  using row_softmax = tenon::row_softmax_body<Leaf>;
   using sample = tenon::sample_body<Leaf>;
 };
 
@@ -31,4 +40,10 @@ struct row_kernels {
   kernel(exact_gelu, kernels::exact_gelu)     \
   kernel(append, kernels::append)             \
   kernel(keep_keys, kernels::keep_keys)       \
+  kernel(choose_heads, kernels::choose_heads) \
+  kernel(gather_heads, kernels::gather_heads) \
+  kernel(scatter_heads, kernels::scatter_heads) \
+  kernel(place_tokens, kernels::place_tokens) \
+  kernel(mean_of_seen, kernels::running_mean) \
+  kernel(softmax_of_rows, kernels::row_softmax) \
   kernel(sample_of, kernels::sample)

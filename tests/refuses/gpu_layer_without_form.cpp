@@ -1,16 +1,17 @@
 // expect: [blocks] of a model on a GPU has a layer without a form for it: it works in the memory of the host. Fix: cpu{}, or another layer.
 #include <tenon/kernels/launch/simulated_gpus.hpp>
-#include <tenon/model/attention/tri.hpp>
+#include <tenon/model/attention/three_d.hpp>
 #include <tenon/model/load.hpp>
 
 #include "../support/small_spec.hpp"
 
 struct on_gpu : small_spec {
-  static constexpr tenon::segment_spec segments{.length = 16};
+  static constexpr tenon::encoding_spec encoding{.terms = 2};
+  static constexpr auto weighting = tenon::linear{.features = tenon::elu_plus_one{}};
   static constexpr auto precision = tenon::bf16_products;
 };
 struct wrong : on_gpu {
-  using blocks = tenon::stack<tenon::repeat<2, tenon::block<64, tenon::tri_attention<on_gpu>, tenon::gated_mlp<on_gpu>>>>;
+  using blocks = tenon::stack<tenon::repeat<2, tenon::block<64, tenon::three_d_attention<on_gpu>, tenon::gated_mlp<on_gpu>>>>;
 };
 void run(const tenon::model<tenon::decoder<wrong>, tenon::simulated<tenon::sm80>>& model) {
   tenon::sequence sequence(model, 64);

@@ -15,6 +15,10 @@ struct row_origin {
   std::int32_t query, head;
 };
 
+/// A policy that looks into memory for each score: a kernel for it needs registers for the addresses.
+template <class Policy>
+inline constexpr bool reads_for_each_score = false;
+
 /// `policy` over gathered rows, each a query of one head: the row that a kernel takes for query i of sequence b is
 /// rows[i + offset[b]]. Within a sequence the queries ascend. All sequences stand for parts of sequence `batch`.
 template <class Policy>
@@ -47,16 +51,14 @@ struct gathered_rows {
     return {own.query, p.key, own.head, batch};
   }
 };
+template <class Policy>
+inline constexpr bool reads_for_each_score<gathered_rows<Policy>> = true;
 
 /// A number that kernels read when they run, since the host does not know it when it starts them.
 struct read_later {
   const std::int32_t* at;
   TENON_BOTH TENON_INLINE constexpr operator int() const { return *at; }
 };
-
-/// A policy that looks into memory for each key: a kernel for it needs registers for the addresses.
-template <class Policy>
-inline constexpr bool reads_for_each_key = false;
 
 /// `policy` over gathered keys: the key that a kernel takes for j is keys[j], ascending, and the query it takes for i is
 /// i + query_shift, as fewer keys make a kernel count from an earlier one. Shift: int or read_later.
@@ -86,6 +88,6 @@ struct gathered_keys {
   TENON_BOTH TENON_INLINE constexpr position origin(position p) const { return {p.query + query_shift, keys[p.key], p.head, p.batch}; }
 };
 template <class Policy, class Shift>
-inline constexpr bool reads_for_each_key<gathered_keys<Policy, Shift>> = true;
+inline constexpr bool reads_for_each_score<gathered_keys<Policy, Shift>> = true;
 
 }  // namespace tenon

@@ -18,6 +18,11 @@ struct head_choice {
   float threshold;              ///< less is left out
 };
 
+/// Decisions about (token, head) pairs of one kv head, over all calls: what a GPU counts, which alone knows them.
+struct heads_tally {
+  std::int64_t decided = 0, left_out = 0;
+};
+
 namespace kernel_detail {
 
 // The parts of attend_heads' scratch, one after another.

@@ -7,9 +7,10 @@
 // scaled{.factor = f} any other, such as 1/sqrt(width).
 
 #include <tenon/kernels/launch/attention_heads.hpp>
+#include <tenon/kernels/launch/row_softmax.hpp>
+#include <tenon/kernels/launch/running_mean.hpp>
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
-#include <tenon/model/attention/running_mean.hpp>
 #include <tenon/model/attention/skipped.hpp>
 #include <tenon/model/attention/surrogate.hpp>
 #include <tenon/model/attention/training.hpp>
@@ -23,8 +24,6 @@ struct dynamic_attention : refused_layer {};
 template <class Spec>
 struct dynamic_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
-  template <class Machine>
-  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   static constexpr dynamic_spec own = Spec::dynamic;
   static constexpr index_t width = parts_of::width, query_heads = parts_of::spec.query_heads;
@@ -45,24 +44,34 @@ struct dynamic_attention<Spec, true> {
   enum slot { mean = parts_of::own, hidden, weight };
   static constexpr auto activations = parts_of::plan(width, 2 * width, query_heads);
 
-  /// What one sequence remembers; `skipped` counts (token, head) pairs.
+  /// What one sequence remembers; `skipped` counts (token, head) pairs, as far as the host decides, `tally` where a GPU does.
+  template <class Machine>
   struct memory {
-    typename parts_of::cache cache;
-    running_mean mean;
+    typename cached_attention<Spec>::template state<Machine> cache;
+    running_mean<Machine> mean;
+    heads_tally* tally;  ///< [kv_head], or null
     skipped_work skipped;
     void carry(const memory& from) { mean.carry(from.mean), skipped = from.skipped; }
+
+    skipped_work skipped_so_far() const {
+      skipped_work all = skipped;
+      for (index_t kv = 0; tally != nullptr && kv < parts_of::spec.kv_heads; ++kv) all.heads += tally[kv].decided, all.heads_skipped += tally[kv].left_out;
+      return all;
+    }
   };
   template <class Machine>
-  using state = memory;
+  using state = memory<Machine>;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t capacity) {
-    return parts_of::cache_bytes(machine, capacity) + running_mean::bytes(width);
+    return parts_of::cache_bytes(machine, capacity) + running_mean_bytes(machine, width) + tally_bytes<Machine>();
   }
   template <class Machine>
-  static memory open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
-    return {.cache = {.data = bytes, .shape = parts_of::shape, .capacity = capacity},
-            .mean = {.sum = reinterpret_cast<double*>(bytes + parts_of::cache_bytes(machine, capacity)), .width = width},
-            .skipped = {}};
+  static state<Machine> open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
+    std::byte* const sums = bytes + parts_of::cache_bytes(machine, capacity);
+    auto* const tally = host_machine<Machine> ? nullptr : reinterpret_cast<heads_tally*>(sums + running_mean_bytes(machine, width));
+    for (index_t kv = 0; tally != nullptr && kv < parts_of::spec.kv_heads; ++kv) tally[kv] = {};
+    wrote(machine, tally, tally_bytes<Machine>());
+    return {{.data = bytes, .shape = parts_of::shape, .capacity = capacity}, {machine, sums, width}, tally, {}};
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
@@ -73,35 +82,38 @@ struct dynamic_attention<Spec, true> {
   }
 
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
+  static void forward(const pass<Machine>& now, const weights& w, memory<Machine>& state, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const auto x = parts_of::in(activations, now.activations, now.tokens);
     const view<const float, 2> by = head_weights_of(now, w, state.mean, in);
     parts_of::project(now, w, in, x);
     parts_of::turn(now, x);
     append(now.machine, state.cache, x.key, x.value, now.first);
-    state.skipped.heads += now.tokens * query_heads;
-    state.skipped.heads_skipped +=
-        attend_heads<dim, dim>(now.machine, x.query, state.cache, x.mixed, head_choice{by, own.threshold}, Spec::mask, parts_of::score, now.scratch);
+    const auto attend_to = [&](auto... counted) {
+      return attend_heads<dim, dim>(now.machine, x.query, state.cache, x.mixed, head_choice{by, own.threshold}, Spec::mask, parts_of::score, now.scratch, counted...);
+    };
+    if constexpr (host_machine<Machine>)
+      state.skipped.heads += now.tokens * query_heads, state.skipped.heads_skipped += attend_to();
+    else
+      attend_to(state.tally);
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
 
   /// The weight of every head for every token of the block: [token, head].
   template <class Machine>
-  static view<float, 2> head_weights_of(const pass<Machine>& now, const weights& w, running_mean& seen, view<const float, 2> in) {
+  static view<float, 2> head_weights_of(const pass<Machine>& now, const weights& w, running_mean<Machine>& seen, view<const float, 2> in) {
     const auto part = [&](slot s) { return activations.in(now.activations, s, now.tokens); };
-    if constexpr (own.mean == decides_by::tokens_seen)
-      seen.follow(now.first, in, part(mean));
-    else
-      mean_of_block(in, part(mean));
+    follow_mean(now.machine, seen, in, part(mean), now.first, own.mean == decides_by::tokens_seen ? mean_of::seen : mean_of::block);
     const product widened[] = {{.weights = w.widen, .out = part(hidden), .bias = w.widen_bias.data}};
     matmul<parts_of::forms>(now.machine, part(mean), widened, now.scratch);
     open_gate(now.machine, alone<silu>{}, part(hidden), part(hidden), part(hidden));
     const product weighed[] = {{.weights = w.weigh, .out = part(weight), .bias = w.weigh_bias.data}};
     matmul<parts_of::forms>(now.machine, part(hidden), weighed, now.scratch);
-    const view<float, 2> g = part(weight);
-    for (index_t t = 0; t < now.tokens; ++t) weights_of_logits<Machine>(&g(t, 0));
-    return g;
+    if constexpr (own.weights == head_weights::sigmoid)
+      open_gate(now.machine, alone<sigmoid_gate>{}, part(weight), part(weight), part(weight));
+    else
+      row_softmax(now.machine, part(weight));
+    return part(weight);
   }
 
   using training = attention_training<parts_of>;
@@ -113,7 +125,7 @@ struct dynamic_attention<Spec, true> {
   };
   /// Computes every head: the surrogate gradient asks what a skipped one would have given.
   template <class Machine>
-  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory<Machine>& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     const auto x = training::project(now, w, kept, in);
     kept.mean.clear(), kept.weight.clear();
     in_blocks(now, now.tokens, [&](const pass<Machine>& block, index_t done) {
@@ -196,25 +208,9 @@ struct dynamic_attention<Spec, true> {
       }
     }
   }
-  // Templates on the machine, so that code for different instruction sets never merges.
   template <class Machine>
-  static void weights_of_logits(float* g) {
-    if constexpr (own.weights == head_weights::sigmoid) {
-      for (index_t h = 0; h < query_heads; ++h) g[h] = logistic(g[h]);
-    } else {
-      float top = g[0], total = 0;
-      for (index_t h = 1; h < query_heads; ++h) top = g[h] > top ? g[h] : top;
-      for (index_t h = 0; h < query_heads; ++h) total += g[h] = exp(g[h] - top);
-      for (index_t h = 0; h < query_heads; ++h) g[h] *= static_cast<float>(query_heads) / total;
-    }
-  }
-  static void mean_of_block(view<const float, 2> in, view<float, 2> mean) {
-    const index_t tokens = in.extent[0];
-    for (index_t i = 0; i < width; ++i) {
-      double sum = 0;
-      for (index_t t = 0; t < tokens; ++t) sum += static_cast<double>(in(t, i));
-      for (index_t t = 0; t < tokens; ++t) mean(t, i) = static_cast<float>(sum / static_cast<double>(tokens));
-    }
+  static constexpr std::size_t tally_bytes() {
+    return host_machine<Machine> ? 0 : round_up(static_cast<std::size_t>(parts_of::spec.kv_heads) * sizeof(heads_tally), 64);
   }
 };
 

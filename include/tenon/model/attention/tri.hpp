@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <vector>
 
+#include <tenon/kernels/launch/running_mean.hpp>
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
-#include <tenon/model/attention/running_mean.hpp>
 #include <tenon/model/attention/training.hpp>
 
 namespace tenon {
@@ -26,8 +26,6 @@ struct tri_attention : refused_layer {};
 template <class Spec>
 struct tri_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
-  template <class Machine>
-  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   using parts = typename parts_of::parts;
   static constexpr index_t width = parts_of::width, length = Spec::segments.length;
@@ -51,37 +49,47 @@ struct tri_attention<Spec, true> {
   enum slot { turned_in = parts_of::own, mean };
   static constexpr auto activations = parts_of::plan(width, width);
 
-  /// What one sequence remembers: keys in the order of the stream, keys by place, and the mean of its last segment.
+  /// What one sequence remembers: keys in the order of the stream, keys by place, and the mean of its last segment. Of the places a processor makes
+  /// caches of their own, [place in the segment], one key per segment in each; a GPU one cache, place by place.
+  template <class Machine>
   struct memory {
-    typename parts_of::cache spatial;
-    std::array<typename parts_of::cache, length> temporal;  ///< [place in the segment]: one key per segment
-    running_mean mean;
+    using cache = typename cached_attention<Spec>::template state<Machine>;
+    cache spatial;
+    std::array<cache, host_machine<Machine> ? length : 1> temporal;
+    running_mean<Machine> mean;
   };
   template <class Machine>
-  using state = memory;
+  using state = memory<Machine>;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t capacity) {
-    return parts_of::cache_bytes(machine, capacity) + static_cast<std::size_t>(length) * parts_of::cache_bytes(machine, segments_of(capacity)) + running_mean::bytes(width);
+    return parts_of::cache_bytes(machine, capacity) + static_cast<std::size_t>(length) * parts_of::cache_bytes(machine, segments_of(capacity)) + running_mean_bytes(machine, width);
   }
   template <class Machine>
-  static memory open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
-    memory out{.spatial = {.data = bytes, .shape = parts_of::shape, .capacity = capacity}, .temporal = {}, .mean = {}};
+  static state<Machine> open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
+    state<Machine> out{.spatial = {.data = bytes, .shape = parts_of::shape, .capacity = capacity}, .temporal = {}, .mean = {}};
     bytes += parts_of::cache_bytes(machine, capacity);
+    const index_t keys = host_machine<Machine> ? segments_of(capacity) : length * segments_of(capacity);
     for (auto& cache : out.temporal) {
-      cache = {.data = bytes, .shape = parts_of::shape, .capacity = segments_of(capacity)};
-      bytes += parts_of::cache_bytes(machine, segments_of(capacity));
+      cache = {.data = bytes, .shape = parts_of::shape, .capacity = keys};
+      bytes += parts_of::cache_bytes(machine, keys);
     }
-    out.mean = {.sum = reinterpret_cast<double*>(bytes), .width = width, .segment = length};
+    out.mean = {machine, bytes, width, length};
     return out;
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
-    return parts_of::scratch_bytes(machine, capacity);
+    const std::size_t usual = parts_of::scratch_bytes(machine, capacity);
+    if constexpr (host_machine<Machine>) {
+      return usual;
+    } else {
+      const std::size_t across = attention_across_scratch(machine, parts_of::shape, block_tokens, length, segments_of(capacity));
+      return usual > across ? usual : across;
+    }
   }
 
   template <class Machine>
-  static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
-    if (looks_ahead && now.first != 0) throw error("[mask] is full, and the stream comes in several blocks: the first could not see the last. Fix: causal, or one block.");
+  static void forward(const pass<Machine>& now, const weights& w, memory<Machine>& state, view<const float, 2> in, view<float, 2> stream) {
+    if (looks_ahead && position_of(now.first) != 0) throw error("[mask] is full, and the stream comes in several blocks: the first could not see the last. Fix: causal, or one block.");
     spatial(now, w.spatial, state.spatial, in, stream);
     temporal(now, w.temporal, state.temporal, in, stream);
     channel(now, w, state.mean, in, stream);
@@ -99,7 +107,7 @@ struct tri_attention<Spec, true> {
   };
   /// The result and the state are forward's; what is kept is computed beside it.
   template <class Machine>
-  static void forward_saving(const pass<Machine>& now, const weights& w, memory& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
+  static void forward_saving(const pass<Machine>& now, const weights& w, memory<Machine>& state, saved& kept, view<const float, 2> in, view<float, 2> stream) {
     kept.mean.clear();
     in_blocks(now, now.tokens, [&](const pass<Machine>& block, index_t done) {  // under a full mask the second says that there may be one alone
       forward(block, w, state, in.rows(done, block.tokens), stream.rows(done, block.tokens));
@@ -180,10 +188,12 @@ struct tri_attention<Spec, true> {
       }
     }
   }
+  static constexpr index_t position_of(index_t first) { return first; }
+  static index_t position_of(const auto& place) { return place.first; }
   static constexpr index_t segments_of(index_t tokens) { return (tokens + length - 1) / length; }
 
   template <class Machine>
-  static void spatial(const pass<Machine>& now, const typename parts_of::weights& w, typename parts_of::cache& cache, view<const float, 2> in, view<float, 2> stream) {
+  static void spatial(const pass<Machine>& now, const typename parts_of::weights& w, typename memory<Machine>::cache& cache, view<const float, 2> in, view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
     const parts x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);
@@ -193,8 +203,20 @@ struct tri_attention<Spec, true> {
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
 
-  // The block's rows in the order (place, segment): each place is a sequence of its own.
+  // Every place is a sequence of its own.
   template <class Machine>
+  static void temporal(const pass<Machine>& now, const typename parts_of::weights& w, std::array<typename memory<Machine>::cache, 1>& caches, view<const float, 2> in, view<float, 2> stream)
+    requires(!host_machine<Machine>)
+  {
+    const parts x = parts_of::in(activations, now.activations, now.tokens);
+    parts_of::project(now, w, in, x);
+    rotate(now.machine, Spec::position, x.query, now.first, length);
+    rotate(now.machine, Spec::position, x.key, now.first, length);
+    attend_across(now.machine, x.query, x.key, x.value, caches[0], x.mixed, length, Spec::mask, parts_of::score, now.first, now.scratch);
+    parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
+  }
+  // The block's rows in the order (place, segment).
+  template <host_machine Machine>
   static void temporal(const pass<Machine>& now, const typename parts_of::weights& w, std::array<typename parts_of::cache, length>& caches, view<const float, 2> in,
                        view<float, 2> stream) {
     constexpr int dim = parts_of::spec.head_dim;
@@ -221,12 +243,9 @@ struct tri_attention<Spec, true> {
   }
 
   template <class Machine>
-  static void channel(const pass<Machine>& now, const weights& w, running_mean& seen, view<const float, 2> in, view<float, 2> stream) {
+  static void channel(const pass<Machine>& now, const weights& w, running_mean<Machine>& seen, view<const float, 2> in, view<float, 2> stream) {
     const view<float, 2> by = activations.in(now.activations, mean, now.tokens);
-    seen.follow(now.first, in, by);
-    if constexpr (looks_ahead)  // the mean that the last token of a segment has is that of the whole
-      for (index_t t = now.tokens - 2; t >= 0; --t)
-        if ((t + 1) % length != 0) std::copy_n(&by(t + 1, 0), width, &by(t, 0));
+    follow_mean(now.machine, seen, in, by, now.first, looks_ahead ? mean_of::segment : mean_of::seen);
     const product mixed[] = {{.weights = w.channel, .out = stream, .bias = w.channel_bias.data, .how = finish::add}};
     matmul<parts_of::forms>(now.machine, by, mixed, now.scratch);
   }

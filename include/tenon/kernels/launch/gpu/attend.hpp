@@ -23,6 +23,11 @@ struct device_attention {
   using out = float;
   static constexpr int dim = Dim, group = Group;
 };
+/// The same of sequences that each have as many queries as the machine has counted.
+template <class Mask, class Score, int Dim, int Group>
+struct counted_attention : device_attention<Mask, Score, softmax, Dim, Group> {
+  using counted_rows = void;
+};
 
 namespace kernel_detail {
 
@@ -52,31 +57,54 @@ template <class Machine, int Dim>
 using few_rows = typename words_of<typename Machine::arch>::template attention_split<typename Machine::leaf, device_attention<void, void, void, Dim, 1>>;
 
 template <class Words, device_machine Machine, class Problem>
-void attend_split(const Machine& machine, const attention_arguments<Problem>& all, int kv, index_t reach, int split, std::byte* scratch) {
-  const device_cut cut(Words::block_rows, Problem::group, kv, Problem::dim, all.queries, reach, split);
+void attend_split(const Machine& machine, const attention_arguments<Problem>& all, int batches, index_t reach, int split, std::byte* scratch) {
+  const int groups = all.heads / Problem::group;
+  const device_cut cut(Words::block_rows, Problem::group, groups * batches, Problem::dim, all.queries, reach, split);
   const int step = cut.slab * cut.tile_queries;
   for (int first = 0; first < all.queries; first += step) {
     attention_split_arguments<Problem> a{all, reinterpret_cast<float*>(scratch), split, cut.splits};
     a.call.queries = all.queries - first < step ? all.queries - first : step;
-    a.call.after = all.queries - first - a.call.queries;
+    a.call.before = first, a.call.after = all.queries - first - a.call.queries;
     a.call.q += first * all.q_query, a.call.out += first * all.out_query;
     const int here = tiles(a.call.queries, cut.tile_queries);
-    launch(machine, cut.splits * here, kv, attention_split_on<Words>(machine, a, 1, reach), Words::shared_bytes);
-    launch(machine, here, kv, attention_merge_body<typename Machine::leaf, Words, Problem>{a});
+    launch(machine, cut.splits * here, groups, attention_split_on<Words>(machine, a, batches, reach), Words::shared_bytes, batches);
+    launch(machine, here, groups, attention_merge_body<typename Machine::leaf, Words, Problem>{a}, 0, batches);
   }
+}
+
+/// A call by the words that its number of rows asks for.
+template <device_machine Machine, class Problem, class Reduction>
+void attend_by_rows(const Machine& machine, const attention_arguments<Problem>& a, int batches, index_t length, index_t capacity, const Reduction& reduction, std::byte* scratch) {
+  using leaf = typename Machine::leaf;
+  using many = typename words_of<typename Machine::arch>::template attention<leaf, Problem>;
+  using few = typename words_of<typename Machine::arch>::template attention_split<leaf, Problem>;
+  const int split = split_of(reduction, capacity);
+  const index_t reach = reach_of(length, capacity);
+  if (a.queries * Problem::group <= few::block_rows)
+    attend_split<few>(machine, a, batches, reach, split, scratch);
+  else if (reach <= split || !std::same_as<Reduction, fixed_split>)
+    launch(machine, tiles(a.queries, many::block_rows / Problem::group), a.heads / Problem::group, attention_on<many>(machine, a, batches, reach), many::shared_bytes, batches);
+  else
+    attend_split<many>(machine, a, batches, reach, split, scratch);
+}
+
+/// Bytes of the partial results of any call with no more queries.
+template <device_machine Machine>
+std::size_t partial_bytes(const Machine&, int groups, int group, int dim, index_t queries, index_t capacity, int split) {
+  const auto of = [&](int rows) { return device_cut(rows, group, groups, dim, queries, capacity, split).most_bytes(queries); };
+  const std::size_t many = of(dim == 64 ? many_rows<Machine, 64>::block_rows : many_rows<Machine, 128>::block_rows);
+  const std::size_t few = of(dim == 64 ? few_rows<Machine, 64>::block_rows : few_rows<Machine, 128>::block_rows);
+  return round_up(many > few ? many : few, 64);
 }
 
 }  // namespace kernel_detail
 
 /// q rounded, and the partial results of a call.
 template <class Reduction = fixed_split, device_machine Machine>
-std::size_t attention_scratch(const Machine&, heads shape, index_t queries, index_t capacity, const Reduction& reduction = {}) {
+std::size_t attention_scratch(const Machine& machine, heads shape, index_t queries, index_t capacity, const Reduction& reduction = {}) {
   kernel_detail::check_heads(shape);
-  const int split = kernel_detail::split_of(reduction, capacity), group = shape.query / shape.kv;
-  const auto of = [&](int rows) { return kernel_detail::device_cut(rows, group, shape.kv, shape.dim, queries, capacity, split).most_bytes(queries); };
-  const std::size_t many = of(shape.dim == 64 ? kernel_detail::many_rows<Machine, 64>::block_rows : kernel_detail::many_rows<Machine, 128>::block_rows);
-  const std::size_t few = of(shape.dim == 64 ? kernel_detail::few_rows<Machine, 64>::block_rows : kernel_detail::few_rows<Machine, 128>::block_rows);
-  return round_up(static_cast<std::size_t>(queries * shape.query * shape.dim) * sizeof(bf16), 64) + round_up(many > few ? many : few, 64);
+  return round_up(static_cast<std::size_t>(queries * shape.query * shape.dim) * sizeof(bf16), 64) +
+         kernel_detail::partial_bytes(machine, shape.kv, shape.query / shape.kv, shape.dim, queries, capacity, kernel_detail::split_of(reduction, capacity));
 }
 
 /// As on a processor, for one sequence over memory of the machine: q and out [query, head, dim] of float; query i stands at position
@@ -90,10 +118,6 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
                 "[weighting] of attend over a cache on a GPU must be softmax or sink: its parts are merged by their sums. Fix: attend over views.");
   static_assert((DimQK == 0 || DimQK == Dim) && (DimV == 0 || DimV == Dim), "[attend] was given other head dims than its cache has. Fix: make them equal.");
   using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv>;
-  using arch = typename Machine::arch;
-  using leaf = typename Machine::leaf;
-  using many = typename words_of<arch>::template attention<leaf, problem>;
-  using few = typename words_of<arch>::template attention_split<leaf, problem>;
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   const index_t queries = q.extent[0];
   if (cache.length > cache.capacity) throw error("[cache.length] is ", cache.length, " with a capacity of ", cache.capacity, " keys. Fix: append before attending.");
@@ -109,16 +133,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 
-  if constexpr (merges) {
-    const int split = kernel_detail::split_of(reduction, cache.capacity);
-    const index_t reach = reach_of(cache.length, cache.capacity);
-    if (queries * problem::group <= few::block_rows)
-      kernel_detail::attend_split<few>(machine, a, Kv, reach, split, scratch);
-    else if (reach <= split || !std::same_as<Reduction, fixed_split>)
-      kernel_detail::launch(machine, kernel_detail::tiles(a.queries, many::block_rows / problem::group), Kv, attention_on<many>(machine, a, 1, reach), many::shared_bytes);
-    else
-      kernel_detail::attend_split<many>(machine, a, Kv, reach, split, scratch);
-  }
+  if constexpr (merges) kernel_detail::attend_by_rows(machine, a, 1, cache.length, cache.capacity, reduction, scratch);
 }
 
 TENON_KERNELS_END

@@ -7,7 +7,8 @@
 //     static constexpr int dim = 128, group = 1;
 //   };
 //
-// `using number = f16;` in it says what q, keys and values are where that is not bf16.
+// `using number = f16;` in it says what q, keys and values are where that is not bf16; `using counted_rows = void;` that each sequence has as many queries as
+// `queries_at` says.
 //
 // Grid: x = tiles of rows, y = heads (kv heads where group > 1), z = batch. Order of summation: `sequential`, one chain over the keys.
 
@@ -36,8 +37,9 @@ struct attention_arguments {
   out_type* out;                ///< [batch, query, head, dim]
   float* log_sum_exp;           ///< [batch, query, head] dense, natural; or null
   const int* lengths;           ///< [batch]: keys of each sequence; or null: all have `length`
+  const int* queries_at;        ///< [batch]: queries of each sequence, `queries` at most; of problems with counted_rows
   int queries, length;          ///< of each sequence; query i stands at position length - after - queries + i
-  int after;                    ///< queries of the sequence that come after these, in another launch
+  int before, after;            ///< queries of the sequence that come before and after these, in other launches
   int heads, kv_heads;
   index_t q_batch, q_query, q_head;        ///< strides of q
   index_t out_batch, out_query, out_head;  ///< strides of out
@@ -60,17 +62,27 @@ TENON_BOTH TENON_INLINE float score_factor(const typename Problem::score& score)
 template <class Leaf, class Words, class Problem>
 struct attention_tile {
   static constexpr int group = Problem::group, tile_queries = Words::block_rows / group;
+  static constexpr bool counts_rows = requires { typename Problem::counted_rows; };
   using meaning_type = meaning<typename Problem::mask, typename Problem::score, group>;
 
   const attention_arguments<Problem>& a;
-  int batch, first_head, first, rows, length;  ///< first: the tile's first query
+  int batch, first_head, first, rows, length;  ///< first: the tile's first query. Where rows are counted there may be none
 
   TENON_BOTH TENON_INLINE attention_tile(const attention_arguments<Problem>& arguments, int tile)
       : a(arguments), batch(Leaf::block_z()), first_head(Leaf::block_y() * group), first(tile * tile_queries) {
-    rows = (a.queries - first < tile_queries ? a.queries - first : tile_queries) * group;
+    const int all = queries(), left = (counts_rows && all < a.queries ? all : a.queries) - first;
+    rows = (left < tile_queries ? left : tile_queries) * group;
     length = a.lengths == nullptr ? a.length : Leaf::load(a.lengths + batch);
   }
-  TENON_BOTH TENON_INLINE meaning_type mean() const { return {a.mask, a.score, length - a.after - a.queries + first, first_head, group, batch, length}; }
+  /// Of the sequence, from those of this launch on.
+  TENON_BOTH TENON_INLINE int queries() const {
+    if constexpr (counts_rows)
+      return Leaf::load(a.queries_at + batch) - a.before;
+    else
+      return a.queries + a.after;
+  }
+  TENON_BOTH TENON_INLINE bool empty() const { return counts_rows && rows <= 0; }
+  TENON_BOTH TENON_INLINE meaning_type mean() const { return {a.mask, a.score, length - queries() + first, first_head, group, batch, length}; }
   /// Of q . k.
   TENON_BOTH TENON_INLINE float factor() const { return kernel_detail::score_factor<Problem>(a.score); }
   /// Bits per unit of a score as the words see it: without its factor, where that is all of the score.
@@ -117,6 +129,7 @@ template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void attention_kernel(const attention_arguments<Problem>& a) {
   using tile_type = attention_tile<Leaf, Words, Problem>;
   const tile_type tile(a, tile_type::last_first(a));
+  if (tile.empty()) return;
   Words m(tile.factor());
   tile.hold(m);
   auto state = tile.state();

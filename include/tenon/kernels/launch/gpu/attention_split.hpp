@@ -44,8 +44,8 @@ struct attention_split_part {
   TENON_BOTH TENON_INLINE explicit attention_split_part(const attention_split_arguments<Problem>& arguments)
       : a(arguments), split(Leaf::block_x() % a.splits), number(Leaf::block_x() / a.splits), tile(a.call, number), from(split * a.split),
         to(tile.length < from + a.split ? tile.length : from + a.split) {}
-  /// Whether the sequence ends before it. The first one has a result in any case.
-  TENON_BOTH TENON_INLINE bool beyond() const { return from >= tile.length && split > 0; }
+  /// Whether the sequence ends before it, or has no rows there. The first split of rows has a result in any case.
+  TENON_BOTH TENON_INLINE bool beyond() const { return (from >= tile.length && split > 0) || tile.empty(); }
   /// The tile's sums and states, to where the second kernel finds them.
   template <class State>
   TENON_BOTH TENON_INLINE void store(const Words& m, const State& state) const {

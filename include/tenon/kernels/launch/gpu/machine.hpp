@@ -53,8 +53,8 @@ struct device_floats {
 };
 
 template <device_machine Machine, class Body>
-void launch(const Machine& machine, int x, int y, const Body& body, int shared_bytes = 0) {
-  machine.launch({x, y, 1}, {Body::threads}, static_cast<std::size_t>(shared_bytes), body);
+void launch(const Machine& machine, int x, int y, const Body& body, int shared_bytes = 0, int z = 1) {
+  machine.launch({x, y, z}, {Body::threads}, static_cast<std::size_t>(shared_bytes), body);
 }
 
 template <class Int>

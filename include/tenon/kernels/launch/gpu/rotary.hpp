@@ -19,12 +19,13 @@ struct rotate_body {
   int heads, pairs;
   index_t second, step;  ///< of pair i the features step * i and step * i + second
   float amplitude;
+  int every;  ///< so many tokens share an angle
   double turns[most_pairs];
 
   TENON_BOTH TENON_INLINE void operator()() const {
     const int at_once = threads / pairs, pair = Leaf::thread() % pairs, head0 = Leaf::thread() / pairs;
     if (head0 >= at_once) return;
-    const double turned = static_cast<double>(Leaf::load(first) + Leaf::block_x()) * turns[pair];
+    const double turned = static_cast<double>((Leaf::load(first) + Leaf::block_x()) / every) * turns[pair];
     const float angle = static_cast<float>((turned - static_cast<double>(static_cast<int>(turned + 0.5))) * 6.28318530717958647692);
     const float cosine = amplitude * cos(angle), sine = amplitude * sin(angle);
     for (int head = head0; head < heads; head += at_once) {
@@ -36,10 +37,10 @@ struct rotate_body {
   }
 };
 
-/// As on a processor, over memory of the machine: at most 64 pairs.
+/// As on a processor, over memory of the machine: at most 64 pairs. `every`: so many tokens, from a multiple of it on, stand at one position.
 template <device_machine Machine, class Position>
   requires requires(const Position& p) { p.turned(index_t{}); }
-void rotate(const Machine& machine, const Position& position, view<float, 3> x, device_place first) {
+void rotate(const Machine& machine, const Position& position, view<float, 3> x, device_place first, index_t every = 1) {
   using body_type = rotate_body<typename Machine::leaf>;
   const index_t dim = x.extent[2], pairs = position.turned(dim) / 2;
   if (pairs == 0 || x.extent[0] == 0) return;
@@ -55,11 +56,12 @@ void rotate(const Machine& machine, const Position& position, view<float, 3> x, 
                  .second = in_halves ? pairs : 1,
                  .step = in_halves ? 1 : 2,
                  .amplitude = static_cast<float>(position.amplitude()),
+                 .every = static_cast<int>(every),
                  .turns = {}};
   for (index_t pair = 0; pair < pairs; ++pair) body.turns[pair] = position.frequency(pair, dim) / 6.28318530717958647692;
   kernel_detail::launch(machine, static_cast<int>(x.extent[0]), 1, body);
 }
 template <device_machine Machine>
-void rotate(const Machine&, const no_rotation&, view<float, 3>, device_place) {}
+void rotate(const Machine&, const no_rotation&, view<float, 3>, device_place, index_t = 1) {}
 
 TENON_KERNELS_END

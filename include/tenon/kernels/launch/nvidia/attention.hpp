@@ -17,7 +17,7 @@ TENON_KERNELS_BEGIN
 /// The tile of a problem.
 template <class Problem, class Arch = sm80>
 inline constexpr tuning::sm80::attention_tile nvidia_attention_tile =
-    tuning::sm80::attention_of<Problem>(reads_for_each_key<typename Problem::mask>    ? tuning::score_weight::looked_up
+    tuning::sm80::attention_of<Problem>(reads_for_each_score<typename Problem::mask> ? tuning::score_weight::looked_up
                                         : plain_score<typename Problem::score> ? tuning::score_weight::scaled
                                                                                : tuning::score_weight::computed,
                                         Arch::facts);

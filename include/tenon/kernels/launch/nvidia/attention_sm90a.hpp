@@ -88,6 +88,7 @@ template <class Schedule, class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void attention_tensor_kernel(const attention_tensor_arguments<Problem>& a) {
   using tile_type = attention_tile<Leaf, Words, Problem>;
   const tile_type tile(a.call, tile_type::last_first(a.call));
+  if (tile.empty()) return;
   Words m(tile.factor());
   tile.hold(m);
   auto state = tile.state();

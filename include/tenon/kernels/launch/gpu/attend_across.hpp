@@ -1,0 +1,90 @@
+#pragma once
+// Attention across segments on a GPU: the tokens at one place of all segments of a sequence attend to each other, as a sequence of their own whose positions are
+// the segments' numbers. The cache holds the keys place by place. Moves what `append` and `attend` move, and all rows twice more.
+
+#include <tenon/kernels/launch/gpu/attend_heads.hpp>
+
+TENON_KERNELS_BEGIN
+
+/// Where the tokens of a block stand. One block.
+template <class Leaf>
+struct place_tokens_body {
+  static constexpr int threads = 512;
+  const std::int32_t* first;
+  int tokens, length, segments, most;  ///< of a segment; keys of a place that fit; rows of a place that a block may have
+  std::int32_t *slots, *rows;          ///< [token]: of its key, and of its query
+  std::int32_t *counts, *lengths;      ///< [place]: queries, and keys
+
+  TENON_BOTH void operator()() const {
+    const int from = Leaf::load(first);
+    for (int t = Leaf::thread(); t < tokens; t += threads) {
+      const int place = (from + t) % length, segment = (from + t) / length;
+      Leaf::store(slots + t, place * segments + segment);
+      Leaf::store(rows + t, place * most + t / length);
+    }
+    for (int place = Leaf::thread(); place < length; place += threads) {
+      const int before = (place - from % length + length) % length;  // tokens of the block before the first at this place
+      Leaf::store(counts + place, before < tokens ? (tokens - before + length - 1) / length : 0);
+      Leaf::store(lengths + place, (from + tokens + length - 1 - place) / length);
+    }
+  }
+};
+
+namespace kernel_detail {
+struct across_parts {
+  std::int32_t *slots, *rows, *counts, *lengths;
+  bf16* q;
+  float* results;
+  std::byte* attention;
+  index_t most;
+
+  across_parts(const heads& shape, index_t tokens, index_t length, std::byte* at) : most(tiles(tokens, static_cast<int>(length))) {
+    const auto next = [&]<class T>(T*& to, index_t count) {
+      to = reinterpret_cast<T*>(at);
+      at += round_up(static_cast<std::size_t>(count) * sizeof(T), 64);
+    };
+    const index_t numbers = length * most * shape.query * shape.dim;
+    next(slots, tokens), next(rows, tokens), next(counts, length), next(lengths, length), next(q, numbers), next(results, numbers), next(attention, 0);
+  }
+};
+}  // namespace kernel_detail
+
+/// Of segments of `length` tokens, of which `segments` fit into the cache.
+template <device_machine Machine>
+std::size_t attention_across_scratch(const Machine& machine, const heads& shape, index_t tokens, index_t length, index_t segments) {
+  const kernel_detail::across_parts parts(shape, tokens, length, nullptr);
+  return reinterpret_cast<std::uintptr_t>(parts.attention) + kernel_detail::partial_bytes(machine, shape.kv * static_cast<int>(length), shape.query / shape.kv, shape.dim, parts.most, segments,
+                                                                                         kernel_detail::split_of(fixed_split{}, segments));
+}
+
+/// Appends k and v [token, kv_head, dim] to a cache of `length` places, and attends with q [token, head, dim] to what stands at the place of each: out
+/// [token, head, dim]. Rotated, if at all, by the numbers of their segments. Masks and scores see these as positions.
+template <device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score>
+void attend_across(const Machine& machine, view<const float, 3> q, view<const float, 3> k, view<const float, 3> v, device_cache<Query, Kv, Dim>& cache, view<float, 3> out, index_t length,
+                   const Mask& mask, const Score& score, device_place first, std::byte* scratch) {
+  using leaf = typename Machine::leaf;
+  using problem = counted_attention<Mask, Score, Dim, Query / Kv>;
+  const index_t tokens = q.extent[0], segments = cache.capacity / length;
+  kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
+  if (q.stride[1] != Dim || out.stride[1] != Dim) throw error("[q, out] of attend_across must have their heads one behind the other. Fix: copy them first.");
+  if (first.first + tokens > segments * length) throw error("[cache.capacity] is ", cache.capacity, ": ", first.first + tokens, " tokens do not fit. Fix: a larger one.");
+  if (tokens == 0) return;
+  const kernel_detail::across_parts parts({Query, Kv, Dim, Dim}, tokens, length, scratch);
+  kernel_detail::launch(machine, 1, 1,
+                        place_tokens_body<leaf>{first.at, static_cast<int>(tokens), static_cast<int>(length), static_cast<int>(segments), static_cast<int>(parts.most), parts.slots, parts.rows,
+                                                parts.counts, parts.lengths});
+  append(machine, cache, k, v, first, parts.slots);
+  constexpr int width = Query * Dim;
+  kernel_detail::launch(machine, static_cast<int>(tokens), 1, gather_heads_body<leaf>{q.data, q.stride[0], parts.q, parts.rows, 1, 1, width, 0});
+
+  attention_arguments<problem> a{};
+  a.q = parts.q, a.keys = cache.keys(), a.values = cache.values(), a.out = parts.results;
+  a.lengths = parts.lengths, a.queries_at = parts.counts, a.length = static_cast<int>(segments), a.queries = static_cast<int>(parts.most), a.heads = Query, a.kv_heads = Kv;
+  a.q_head = a.out_head = Dim, a.q_query = a.out_query = width, a.q_batch = a.out_batch = parts.most * width;
+  a.cache_batch = segments * Dim, a.cache_head = cache.capacity * Dim;
+  a.mask = mask, a.score = score;
+  kernel_detail::attend_by_rows(machine, a, static_cast<int>(length), segments, segments, fixed_split{}, parts.attention);
+  kernel_detail::launch(machine, static_cast<int>(tokens), 1, scatter_heads_body<leaf>{parts.results, nullptr, 0, out.data, out.stride[0], parts.rows, 1, 1, width, 0});
+}
+
+TENON_KERNELS_END
