@@ -91,4 +91,19 @@ TEST_CASE("a stream that is seen as a whole") {
   });
 }
 
+struct in_pairs : layer_parts {
+  static constexpr segment_spec segments{.length = 2};
+};
+
+TEST_CASE("room for more keys than partial results fit into memory: tiles of rows in turn, the same bits") {
+  constexpr index_t width = 48, tokens = 140;
+  tenon_test::layer_weights<tri<in_pairs>> w(12);
+  const std::vector<float> in = tenon_test::random_floats(tokens * width, 13);
+  const simulated<sm80> machine({.checks = simulation::checks::results});
+  using layer = tri<in_bf16<in_pairs>>;
+  const std::vector<float> want = device_layer<layer, simulated<sm80>>(machine, w, tokens).forward(in, width, {tokens});
+  CHECK(device_layer<layer, simulated<sm80>>(machine, w, 150'000).forward(in, width, {tokens}) == want);
+  CHECK(machine.report().clean());
+}
+
 }  // namespace
