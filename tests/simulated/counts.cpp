@@ -48,6 +48,7 @@ TEST_CASE("sectors of global memory") {
     machine.launch({}, {32}, 0, [&] { (void)simulated<sm80>::leaf::load(in.data() + stride * simulated<sm80>::leaf::thread()); });
     CHECK(machine.report().global_requests == 1);
     CHECK(machine.report().needed == 128);
+    CHECK(machine.report().sectors_per_request() == static_cast<double>(machine.report().sectors));  // one request
     return machine.report().sectors;
   };
   const bool aligned = reinterpret_cast<std::uintptr_t>(in.data()) % 32 == 0;

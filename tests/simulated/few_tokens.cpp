@@ -54,4 +54,18 @@ void every_storage() {
 #endif
 TEST_CASE_TEMPLATE("few tokens: every storage, the same bits alone and in company", Arch, TENON_TEST_ARCHS) { every_storage<Arch>(); }
 
+TEST_CASE_TEMPLATE("an infinite weight gives infinity, not a NaN, however few parts the depth has", Arch, TENON_TEST_ARCHS) {
+  std::mt19937 random(12);
+  for (const int depth : {40, 64, 1088}) {
+    stored_case c(storage::bf16, 1, 16, depth, random);
+    reinterpret_cast<bf16*>(c.panels.data())[3] = bf16(INFINITY);
+    c.x[3] = 2;
+    const simulated<Arch> machine;
+    run<Arch, bf16_rows, 1>(machine, c);
+    CHECK(c.out[0] == INFINITY);
+    for (std::size_t i = 1; i < 16; ++i) CHECK(std::isfinite(c.out[i]));
+    CHECK(machine.report().clean());
+  }
+}
+
 }  // namespace

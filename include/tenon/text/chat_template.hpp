@@ -42,8 +42,6 @@ struct chat_part {
 /// DeepSeek-V3 and R1 with its distillations. Equal to rendering the file's Jinja template without tools.
 class chat_template {
  public:
-  enum class format { chatml, llama3, llama3_dated, deepseek_r1 };
-
   /// `jinja` is the file's template. Throws tenon::error for none and for one that is not known.
   explicit chat_template(std::string_view jinja) {
     const auto has = [&](std::string_view text) { return jinja.find(text) != std::string_view::npos; };
@@ -76,8 +74,6 @@ class chat_template {
     }
   }
 
-  format written_as() const { return format_; }
-
   /// The conversation, and the start of the assistant's next turn. A system message comes first, if at all.
   std::vector<chat_part> render(std::span<const message> conversation) const {
     std::vector<chat_part> out;
@@ -91,6 +87,7 @@ class chat_template {
   }
 
  private:
+  enum class format { chatml, llama3, llama3_dated, deepseek_r1 };
   using parts = std::vector<chat_part>;
   static void text(parts& out, std::string words) { out.push_back({chat_part::kind::text, std::move(words)}); }
   static void control(parts& out, std::string token) { out.push_back({chat_part::kind::control, std::move(token)}); }

@@ -95,6 +95,7 @@ struct report {
   bool clean() const { return finished && faults.empty(); }
   std::uint64_t count(fault_kind kind) const { return times[static_cast<std::size_t>(kind)]; }
   std::uint64_t count(instruction what) const { return mix[static_cast<std::size_t>(what)]; }
+  /// Of all lanes together: 4 where they ask for neighbouring floats.
   double sectors_per_request() const {
     return global_requests == 0 ? 0 : static_cast<double>(sectors) / static_cast<double>(global_requests);
   }
@@ -113,7 +114,10 @@ struct report {
     out += "shared memory: " + number(shared_requests) + " requests, " + number(shared_phases) + " passes, " + number(bank_conflicts) +
            " more for bank conflicts" + worst_conflicts + "\n";
     out += "global memory: " + number(global_requests) + " requests, " + number(sectors) + " sectors of 32 bytes";
-    if (sectors != 0) out += ", " + number(needed * 100 / (sectors * 32)) + " % of their bytes asked for";
+    if (sectors != 0) {
+      const auto tenths = static_cast<std::uint64_t>(10 * sectors_per_request() + 0.5);
+      out += ", " + number(tenths / 10) + "." + number(tenths % 10) + " to a request, " + number(needed * 100 / (sectors * 32)) + " % of their bytes asked for";
+    }
     out += "\n";
     if (unawaited != 0) out += number(unawaited) + " asynchronous copies were in flight when their thread ended\n";
     return out;

@@ -36,11 +36,13 @@ struct few_tokens_body {
       lane_weights<Leaf, Format> of[at_once][Matrices];
       float values[at_once][Tokens][8];
       TENON_UNROLL for (int i = 0; i < at_once; ++i) {
-        const int here = part + i * step < parts ? part + i * step : part;  // again, times zeros
-        TENON_UNROLL for (int m = 0; m < Matrices; ++m) of[i][m].load(w[m] + Leaf::block_x() * pitch, pitch, here, octet, quarter, sink.rows - Leaf::block_x() * panel::columns, depth);
+        if (part + i * step >= parts) break;
+        TENON_UNROLL for (int m = 0; m < Matrices; ++m)
+          of[i][m].load(w[m] + Leaf::block_x() * pitch, pitch, part + i * step, octet, quarter, sink.rows - Leaf::block_x() * panel::columns, depth);
         TENON_UNROLL for (int t = 0; t < Tokens; ++t) load_x(first_token + t, part + i * step, octet, values[i][t]);
       }
-      TENON_UNROLL for (int i = 0; i < at_once; ++i)
+      TENON_UNROLL for (int i = 0; i < at_once; ++i) {
+        if (part + i * step >= parts) break;  // not times zeros: a weight may be infinite
         TENON_UNROLL for (int m = 0; m < Matrices; ++m) {
           TENON_UNROLL for (int r = 0; r < 4; ++r) {
             float low[4], high[4];
@@ -51,6 +53,7 @@ struct few_tokens_body {
             }
           }
         }
+      }
     }
     TENON_UNROLL for (int m = 0; m < Matrices; ++m)
       TENON_UNROLL for (int t = 0; t < Tokens; ++t) {
