@@ -3,6 +3,7 @@
 
 #include <tenon/kernels/launch/gpu/attend_across.hpp>
 #include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/dot_heads.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>
 #include <tenon/kernels/launch/gpu/kept_keys.hpp>
 #include <tenon/kernels/launch/gpu/norm.hpp>
@@ -22,6 +23,7 @@ struct row_kernels {
   using append = tenon::append_body<Leaf>;
   using keep_keys = tenon::keep_keys_body<Leaf>;
   using choose_heads = tenon::choose_heads_body<Leaf>;
+  using dot_heads = tenon::dot_heads_body<Leaf>;
   using gather_heads = tenon::gather_heads_body<Leaf>;
   using scatter_heads = tenon::scatter_heads_body<Leaf>;
   using place_tokens = tenon::place_tokens_body<Leaf>;
@@ -41,6 +43,7 @@ struct row_kernels {
   kernel(append, kernels::append)             \
   kernel(keep_keys, kernels::keep_keys)       \
   kernel(choose_heads, kernels::choose_heads) \
+  kernel(dot_of_heads, kernels::dot_heads) \
   kernel(gather_heads, kernels::gather_heads) \
   kernel(scatter_heads, kernels::scatter_heads) \
   kernel(place_tokens, kernels::place_tokens) \

@@ -45,23 +45,23 @@ struct conversation {
     cache.length = last, cache.length_at = place.data() + 1;
   }
   /// Rows of queries [first, last), which see the keys before `last`.
-  template <class Mask, class Score, class Reduction>
-  std::vector<float> attend_to(index_t first, index_t last, const Mask& mask, const Score& score, const Reduction& reduction) {
+  template <class Mask, class Score, class Reduction, class Weighting = softmax>
+  std::vector<float> attend_to(index_t first, index_t last, const Mask& mask, const Score& score, const Reduction& reduction, const Weighting& weighting = {}) {
     stand_at(first, last);
     const index_t queries = last - first;
     const std::vector<float> part(q.begin() + first * query_heads * dim, q.begin() + last * query_heads * dim);
     const device_numbers on_q(machine, part);
     const device_numbers<Machine, float> out(machine, part.size());
     const device_numbers<Machine, std::byte> scratch(machine, attention_scratch(machine, shape, queries, cache.capacity, reduction));
-    attend<dim, dim>(machine, view<const float, 3>(on_q.data(), queries, query_heads, dim), cache, view<float, 3>(out.data(), queries, query_heads, dim), mask, score, scratch.data(), softmax{},
+    attend<dim, dim>(machine, view<const float, 3>(on_q.data(), queries, query_heads, dim), cache, view<float, 3>(out.data(), queries, query_heads, dim), mask, score, scratch.data(), weighting,
                      reduction);
     return out.host();
   }
-  template <class Mask, class Score>
-  std::vector<double> reference_of(index_t first, index_t last, const Mask& mask, const Score& score) const {
+  template <class Mask, class Score, class Weighting = softmax>
+  std::vector<double> reference_of(index_t first, index_t last, const Mask& mask, const Score& score, const Weighting& weighting = {}) const {
     std::vector<double> want(static_cast<std::size_t>((last - first) * query_heads * dim));
     reference::attend(view<const float, 3>(q.data() + first * query_heads * dim, last - first, query_heads, dim), view<const float, 3>(k.data(), last, kv_heads, dim),
-                      view<const float, 3>(v.data(), last, kv_heads, dim), view<double, 3>(want.data(), last - first, query_heads, dim), mask, score);
+                      view<const float, 3>(v.data(), last, kv_heads, dim), view<double, 3>(want.data(), last - first, query_heads, dim), mask, score, weighting);
     return want;
   }
 };
@@ -79,6 +79,17 @@ TEST_CASE("one query, a few, many; one split of the keys and several") {
       CHECK(apart(talk.attend_to(first, last, causal{}, scaled{}, sequential{}), want) < bound);
     }
   });
+}
+
+TEST_CASE("under sigmoid, whose parts are sums alone") {
+  const simulated<sm80> machine({.schedule = simulation::schedule::reversed});
+  conversation talk(machine, 300, 513);
+  constexpr sigmoid weighting{.bias = -3};
+  for (const auto& [first, last] : {std::pair<index_t, index_t>{299, 300}, {1, 150}}) {
+    const auto got = talk.attend_to(first, last, causal{}, scaled{}, fixed_split{.length = 128}, weighting);
+    CHECK(apart(got, talk.reference_of(first, last, causal{}, scaled{}, weighting)) < bound);
+  }
+  CHECK(machine.report().clean());
 }
 
 TEST_CASE("more queries than partial results have room for are taken in turn") {

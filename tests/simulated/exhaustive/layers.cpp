@@ -44,7 +44,15 @@ struct encoded : layer_parts {
   static constexpr auto weighting = softmax{};
 };
 
-TEST_CASE("3D attention: a series of the distance, learned per head") { check_layer<three_d, encoded>(20, 3); }
+struct with_task : layer_parts {
+  static constexpr encoding_spec encoding{.terms = 2, .task = task_encoding::learned};
+  static constexpr auto weighting = sigmoid{.bias = -2};
+};
+
+TEST_CASE("3D attention: a series of the distance, learned per head; under sigmoid a task too") {
+  check_layer<three_d, encoded>(20, 3);
+  check_layer<three_d, with_task>(40, 4);
+}
 
 struct crossed : layer_parts {
   static constexpr context_spec context{.width = 40, .most_tokens = 70, .temperature = 2};

@@ -5,6 +5,7 @@
 #include <tenon/kernels/launch/gpu/attend_across.hpp>
 #include <tenon/kernels/launch/gpu/attend_heads.hpp>
 #include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/dot_heads.hpp>
 #include <tenon/kernels/launch/gpu/embed.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>
 #include <tenon/kernels/launch/gpu/kept_keys.hpp>

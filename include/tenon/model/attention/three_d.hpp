@@ -6,6 +6,7 @@
 // TaskEnc is the same for all keys. Under softmax it cancels, whatever it learned, which is why a rule asks for sigmoid where it is
 // wanted; under sigmoid it opens or closes a query as a whole.
 
+#include <tenon/kernels/launch/dot_heads.hpp>
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/training.hpp>
@@ -20,12 +21,11 @@ struct three_d_attention : refused_layer {};
 template <class Spec>
 struct three_d_attention<Spec, true> : cached_attention<Spec> {
   static constexpr const char* norm_name = "attn_norm.weight";
-  template <class Machine>
-  static constexpr bool runs_on = host_machine<Machine> || std::same_as<std::remove_const_t<decltype(Spec::weighting)>, softmax>;
   using parts_of = attention_projections<Spec>;
   static constexpr encoding_spec own = Spec::encoding;
   static constexpr bool has_task = own.task == task_encoding::learned;
   static constexpr index_t query_heads = parts_of::spec.query_heads, head_dim = parts_of::spec.head_dim;
+  static constexpr float task_factor = static_cast<float>(exp2(-0.5 * log(static_cast<double>(head_dim)) * 1.44269504088896340736));  // 1 / sqrt(d)
 
   struct weights : parts_of::weights {
     vector_parameter cosine, sine, task;
@@ -53,8 +53,13 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
     };
     if constexpr (has_task) {
       const view<float, 2> task_of = activations.in(now.activations, parts_of::own, now.tokens);
-      encode_task<Machine>(x.query, w.task.data, task_of);
-      attend_by(position_of >> task{.values = task_of.data, .heads = query_heads, .first_query = static_cast<int>(now.first)});
+      dot_heads(now.machine, x.query, w.task.data, task_factor, task_of);
+      task encoded{.values = task_of.data, .heads = query_heads};
+      if constexpr (host_machine<Machine>)
+        encoded.first_query = static_cast<int>(now.first);
+      else
+        encoded.first_at = now.first.at;
+      attend_by(position_of >> encoded);
     } else {
       attend_by(position_of);
     }
@@ -73,7 +78,7 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
     const auto x = training::project(now, w, kept, in);
     if constexpr (has_task) {
       kept.plain_query = kept.query, kept.task = zeros(now.tokens * query_heads);
-      encode_task<Machine>(x.query, w.task.data, rows_of(kept.task, query_heads));
+      dot_heads(now.machine, x.query, w.task.data, task_factor, rows_of(kept.task, query_heads));
     }
     parts_of::turn(now, x);
     append(now.machine, cache, x.key, x.value, now.first);
@@ -90,10 +95,9 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
                               score_of(w, kept, to.cosine.data(), to.sine.data(), d_task.data()), Spec::weighting);
     training::turn_backward(now, Spec::position, dx);
     if constexpr (has_task) {
-      const float factor = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
       for (std::size_t i = 0; i < d.query.size(); ++i) {
         const std::size_t of_task = i % (static_cast<std::size_t>(query_heads * head_dim));
-        const float by = factor * d_task[i / static_cast<std::size_t>(head_dim)];
+        const float by = task_factor * d_task[i / static_cast<std::size_t>(head_dim)];
         d.query[i] += by * w.task.data[of_task];
         to.task[of_task] += by * kept.plain_query[i];
       }
@@ -111,17 +115,6 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
       return position_of >> task{.values = kept.task.data(), .heads = query_heads, .first_query = 0, .batch_stride = 0, .d_values = d_task};
     else
       return position_of;
-  }
-  // to [token, head] = q . e_task / sqrt(d). A template on the machine, so that code for different instruction sets never merges.
-  template <class Machine>
-  static void encode_task(view<const float, 3> query, const float* task, view<float, 2> to) {
-    const float factor = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
-    for (index_t t = 0; t < query.extent[0]; ++t)
-      for (index_t h = 0; h < query_heads; ++h) {
-        float sum = 0;
-        for (index_t d = 0; d < head_dim; ++d) sum += query(t, h, d) * task[h * head_dim + d];
-        to(t, h) = sum * factor;
-      }
   }
 };
 

@@ -3,6 +3,7 @@
 // `d_...` of the gradients of learned ones: null where nobody asks, else backward kernels add to them.
 
 #include <cstddef>
+#include <cstdint>
 
 #include <tenon/policies/learned.hpp>
 #include <tenon/policies/score/algebra.hpp>
@@ -129,6 +130,7 @@ struct task {
   int heads, first_query = 0;
   std::ptrdiff_t batch_stride = 0;
   float* d_values = nullptr;
+  const std::int32_t* first_at = nullptr;  ///< where kernels read first_query when they run; null: it is first_query
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return s + T(values[place(p)]);
@@ -143,7 +145,8 @@ struct task {
 
  private:
   TENON_BOTH TENON_INLINE constexpr std::ptrdiff_t place(position p) const {
-    return p.batch * batch_stride + static_cast<std::ptrdiff_t>(p.query - first_query) * heads + p.head;
+    const int first = first_at != nullptr ? *first_at : first_query;
+    return p.batch * batch_stride + static_cast<std::ptrdiff_t>(p.query - first) * heads + p.head;
   }
 };
 

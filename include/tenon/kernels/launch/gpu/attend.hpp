@@ -113,9 +113,6 @@ std::size_t attention_scratch(const Machine& machine, heads shape, index_t queri
 template <int DimQK, int DimV, class Reduction = fixed_split, device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score, class Weighting = softmax>
 void attend(const Machine& machine, view<const float, 3> q, const device_cache<Query, Kv, Dim>& cache, view<float, 3> out, const Mask& mask, const Score& score, std::byte* scratch,
             const Weighting& weighting = {}, const Reduction& reduction = {}) {
-  constexpr bool merges = !decltype(state_of<1>(std::declval<const Weighting&>()))::bounded;
-  static_assert(merges,
-                "[weighting] of attend over a cache on a GPU must be softmax or sink: its parts are merged by their sums. Fix: attend over views.");
   static_assert((DimQK == 0 || DimQK == Dim) && (DimV == 0 || DimV == Dim), "[attend] was given other head dims than its cache has. Fix: make them equal.");
   using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv>;
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
@@ -133,7 +130,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 
-  if constexpr (merges) kernel_detail::attend_by_rows(machine, a, 1, cache.length, cache.capacity, reduction, scratch);
+  kernel_detail::attend_by_rows(machine, a, 1, cache.length, cache.capacity, reduction, scratch);
 }
 
 TENON_KERNELS_END

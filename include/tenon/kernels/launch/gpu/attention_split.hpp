@@ -18,7 +18,8 @@ struct attention_split_arguments {
   int split, splits;  ///< keys of a split, a multiple of 128; how many the grid has: those that start beyond a sequence's end do nothing
 };
 
-/// Floats of one partial result: sums [row][dim], then of each row the greatest score, its reference, the total, and one unused.
+/// Floats of one partial result: sums [row][dim], then of each row the greatest score, its reference, the total, and one unused; under sigmoid, whose parts
+/// are sums alone, nobody looks at these.
 template <class Words, class Problem>
 consteval int attention_partial_floats() {
   return Words::block_rows * (Problem::dim + 4);
@@ -50,14 +51,16 @@ struct attention_split_part {
   template <class State>
   TENON_BOTH TENON_INLINE void store(const Words& m, const State& state) const {
     float* const partial = kernel_detail::attention_partial_at<Words>(a, Leaf::block_z(), Leaf::block_y(), number, split);
-    const int lane = Words::lane();
-    unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
-      constexpr int r = decltype(share)::value;
-      const int row = m.row_of(lane, r);
-      if (row < tile.rows && Words::speaks(lane))
-        Leaf::store(reinterpret_cast<bits128*>(partial + Words::block_rows * Problem::dim + 4 * row),
-                    bits128{{bit_cast<std::uint32_t>(state.top.at[r]), bit_cast<std::uint32_t>(state.reference.at[r]), bit_cast<std::uint32_t>(state.total.at[r]), 0u}});
-    });
+    if constexpr (!State::bounded) {
+      const int lane = Words::lane();
+      unroll<Words::lane_rows>([&](auto share) TENON_LAMBDA {
+        constexpr int r = decltype(share)::value;
+        const int row = m.row_of(lane, r);
+        if (row < tile.rows && Words::speaks(lane))
+          Leaf::store(reinterpret_cast<bits128*>(partial + Words::block_rows * Problem::dim + 4 * row),
+                      bits128{{bit_cast<std::uint32_t>(state.top.at[r]), bit_cast<std::uint32_t>(state.reference.at[r]), bit_cast<std::uint32_t>(state.total.at[r]), 0u}});
+      });
+    }
     typename Words::rows whole;
     whole.fill(1);
     m.store(device_rows<float, 1>{partial, Problem::dim, 0}, tile.rows, whole);
@@ -91,10 +94,12 @@ TENON_BOTH TENON_INLINE void attention_merge_kernel(const attention_split_argume
     float sums[4] = {};
     for (int i = 0; i < splits; ++i) {
       const float* const partial = first + index_t{i} * attention_partial_floats<Words, Problem>();
-      const bits128 of_state = Leaf::load(reinterpret_cast<const bits128*>(partial + Words::block_rows * dim + 4 * row));
       const bits128 of_sums = Leaf::load(reinterpret_cast<const bits128*>(partial + row * dim + column));
       auto next = merged;
-      next.top.at[0] = bit_cast<float>(of_state.word[0]), next.reference.at[0] = bit_cast<float>(of_state.word[1]), next.total.at[0] = bit_cast<float>(of_state.word[2]);
+      if constexpr (!decltype(merged)::bounded) {
+        const bits128 of_state = Leaf::load(reinterpret_cast<const bits128*>(partial + Words::block_rows * dim + 4 * row));
+        next.top.at[0] = bit_cast<float>(of_state.word[0]), next.reference.at[0] = bit_cast<float>(of_state.word[1]), next.total.at[0] = bit_cast<float>(of_state.word[2]);
+      }
       const merge_factors<1> by = merged.merge(next);
       for (int e = 0; e < 4; ++e) sums[e] = by.left.at[0] * sums[e] + by.right.at[0] * bit_cast<float>(of_sums.word[e]);
     }
