@@ -23,15 +23,31 @@ struct document {
     const std::int32_t* own = ids + t.batch * batch_stride;
     const bool outside = t.q0 < 0;
     t.q0 = outside ? 0 : t.q0;
-    std::int32_t q_least = own[t.q0], q_most = q_least, k_least = own[t.k0], k_most = k_least;
-    for (int i = t.q0; i < t.q1; ++i) q_least = own[i] < q_least ? own[i] : q_least, q_most = own[i] > q_most ? own[i] : q_most;
-    for (int j = t.k0; j < t.k1; ++j) k_least = own[j] < k_least ? own[j] : k_least, k_most = own[j] > k_most ? own[j] : k_most;
+    const auto [q_least, q_most] = range_of(own, t.q0, t.q1);
+    const auto [k_least, k_most] = range_of(own, t.k0, t.k1);
     if (q_most < k_least || k_most < q_least) return cover::none;
     if (q_least == q_most && k_least == k_most) return outside ? cover::some : cover::all;
     for (int i = t.q0; i < t.q1; ++i)
       for (int j = t.k0; j < t.k1; ++j)
         if (own[i] == own[j]) return cover::some;
     return cover::none;
+  }
+
+ private:
+  struct range {
+    std::int32_t least, most;
+  };
+  // Of the ids of positions [from, to), not empty. Whole sixteens, so that compilers take them as vectors: masks are asked about all keys.
+  TENON_BOTH TENON_INLINE static constexpr range range_of(const std::int32_t* own, int from, int to) {
+    range all{own[from], own[from]};
+    for (; to - from >= 16; from += 16) {
+      std::int32_t least = own[from], most = least;
+      for (int i = 0; i < 16; ++i) least = own[from + i] < least ? own[from + i] : least;
+      for (int i = 0; i < 16; ++i) most = own[from + i] > most ? own[from + i] : most;
+      all = {least < all.least ? least : all.least, most > all.most ? most : all.most};
+    }
+    for (; from < to; ++from) all = {own[from] < all.least ? own[from] : all.least, own[from] > all.most ? own[from] : all.most};
+    return all;
   }
 };
 
