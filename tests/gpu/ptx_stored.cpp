@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <random>
+#include <vector>
 
+#include <tenon/kernels/launch/gpu/matmul.hpp>
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 #include "../simulated/stored_case.hpp"
@@ -144,6 +147,37 @@ TEST_CASE("gates of two products in one kernel") {
   launched l(storage::q6_k, 1, 53, 1280, random);
   ptx::Buffer<bf16> out(53, "out");
   check("few_gated_q6_k", {4, 1, 1}, l.few<kernels::few_gated<tenon::panel::q6_k>>(out, true), out, l.gated(false), 2.5e-3);
+}
+
+TEST_CASE("a gate of two matrices of bf16 rows in one kernel, tiles that end anywhere") {
+  using gated_rows = tenon::gated_rows_body<absent_leaf, tenon::nvidia_gated_matmul<absent_leaf>, float, tenon::silu>;
+  constexpr int tokens = 70, rows = 90, depth = 136;
+  std::mt19937 random(24);
+  std::normal_distribution<float> normal;
+  ptx::Buffer<bf16> x(tokens * depth, "x"), gate(rows * depth, "gate"), up(rows * depth, "up");
+  for (auto* of : {&x, &gate, &up})
+    for (std::size_t i = 0; i < of->size(); ++i) (*of)[i] = bf16(normal(random));
+  std::vector<double> want;
+  for (int t = 0; t < tokens; ++t)
+    for (int r = 0; r < rows; ++r) {
+      double sums[2] = {};
+      for (int k = 0; k < depth; ++k) {
+        const double value = static_cast<float>(x[static_cast<std::size_t>(t * depth + k)]);
+        sums[0] += value * static_cast<double>(static_cast<float>(gate[static_cast<std::size_t>(r * depth + k)]));
+        sums[1] += value * static_cast<double>(static_cast<float>(up[static_cast<std::size_t>(r * depth + k)]));
+      }
+      want.push_back(sums[0] / (1 + std::exp(-sums[0])) * sums[1]);
+    }
+  for (const ptx::Options& way : ptx_ways()) {
+    ptx::Buffer<float> out(tokens * rows, "out");
+    gated_rows body{};
+    body.in = {x.data(), {gate.data(), up.data()}, depth, depth, tokens, rows, depth};
+    body.sink.out = out.data(), body.sink.tokens = tokens, body.sink.rows = rows, body.sink.out_stride = rows;
+    launch_clean(module(), "gated_bf16", {tiles(rows, tenon::nvidia_gated_matmul<absent_leaf>::block_rows), tiles(tokens, tenon::nvidia_gated_matmul<absent_leaf>::block_tokens), 1}, body.threads, ptx::Args(body), static_cast<unsigned>(body.shared_bytes), way);
+    double off = 0, size = 0;
+    for (std::size_t i = 0; i < want.size(); ++i) off += (static_cast<double>(out[i]) - want[i]) * (static_cast<double>(out[i]) - want[i]), size += want[i] * want[i];
+    CHECK(std::sqrt(off / size) < 2e-5);
+  }
 }
 
 }  // namespace

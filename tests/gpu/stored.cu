@@ -1,6 +1,7 @@
 // The kernels of products for NVIDIA GPUs with weights as they are stored, that the tests compile, and run as PTX.
 
 #include <tenon/kernels/atoms/sm80/leaf.hpp>
+#include <tenon/kernels/launch/gpu/matmul.hpp>
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 #include "stored_problems.hpp"
@@ -10,10 +11,12 @@ namespace {
 using leaf = tenon::atoms::sm80::leaf;
 using tenon_test::stored_kernels;
 using kernels = stored_kernels<leaf, tenon::nvidia_panel_matmul>;
+using gated_rows = tenon::gated_rows_body<leaf, tenon::nvidia_gated_matmul<leaf>, float, tenon::silu>;
 
 }  // namespace
 
 #define TENON_TEST_KERNEL(name, body) \
   extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
 
+TENON_TEST_KERNEL(gated_bf16, gated_rows)
 TENON_TEST_KERNELS(TENON_TEST_KERNEL)

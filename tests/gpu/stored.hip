@@ -9,6 +9,7 @@ namespace {
 
 using tenon_test::leaf;
 using kernels = tenon_test::stored_kernels<leaf, tenon::amd_panel_matmul>;
+using gated_rows = tenon::gated_rows_body<leaf, tenon::amd_matmul<leaf, tenon::bf16, 2>, float, tenon::silu>;
 
 }  // namespace
 
@@ -17,4 +18,5 @@ using kernels = tenon_test::stored_kernels<leaf, tenon::amd_panel_matmul>;
     thread();                                                                                                                            \
   }
 
+TENON_TEST_KERNEL(gated_bf16, gated_rows)
 TENON_TEST_KERNELS(TENON_TEST_KERNEL)

@@ -19,11 +19,16 @@ struct coming_rows {
 
   /// A row past the last is read as the last: what comes of it is not stored. Zeros past the end of the depth.
   TENON_BOTH TENON_INLINE void fetch(const Number* first, int count, index_t stride, int k, int deep) {
+    fetch([&](int row) TENON_LAMBDA { return first + (row < count ? row : count - 1) * stride; }, k, deep);
+  }
+  /// row_at(row): where it begins.
+  template <class RowAt>
+  TENON_BOTH TENON_INLINE void fetch(const RowAt& row_at, int k, int deep) {
     const int row = Leaf::thread() / chunks, column = k + Leaf::thread() % chunks * chunk;
     if (k + chunks * chunk <= deep) {
-      TENON_UNROLL for (int i = 0; i < steps; ++i) numbers[i] = take(first, row + i * rows_at_once, count, stride, column);
+      TENON_UNROLL for (int i = 0; i < steps; ++i) numbers[i] = take(row_at(row + i * rows_at_once) + column);
     } else {
-      TENON_UNROLL for (int i = 0; i < steps; ++i) numbers[i] = take(first, row + i * rows_at_once, count, stride, column, deep);
+      TENON_UNROLL for (int i = 0; i < steps; ++i) numbers[i] = take(row_at(row + i * rows_at_once), column, deep);
     }
   }
   /// Calls f(row, byte of the stage, numbers) for all that this thread has.
@@ -34,32 +39,42 @@ struct coming_rows {
   }
 
  private:
-  TENON_BOTH TENON_INLINE static bits128 take(const Number* first, int row, int count, index_t stride, int column) {
-    return Leaf::load(reinterpret_cast<const bits128*>(first + (row < count ? row : count - 1) * stride + column));
-  }
-  TENON_BOTH TENON_INLINE static bits128 take(const Number* first, int row, int count, index_t stride, int column, int deep) {
+  TENON_BOTH TENON_INLINE static bits128 take(const Number* from) { return Leaf::load(reinterpret_cast<const bits128*>(from)); }
+  TENON_BOTH TENON_INLINE static bits128 take(const Number* row, int column, int deep) {
     const int left = (deep - column) * static_cast<int>(sizeof(Number));  // bytes
     if (left <= 0) return {};
-    bits128 out = take(first, row, count, stride, column);
+    bits128 out = take(row + column);
     TENON_UNROLL for (int i = 0; i < 4; ++i) out.word[i] &= left >= 4 * i + 4 ? ~0u : left <= 4 * i ? 0u : (1u << (left - 4 * i) * 8) - 1;
     return out;
   }
 };
 
-/// Weights that are rows of Numbers.
-template <class Leaf, class Number, int Rows, int StageBytes>
+/// Weights that are rows of Numbers, of one matrix or of two, a gate's and that which it opens: half of a wave's rows are of each.
+template <class Leaf, class Number, int Rows, int StageBytes, int Matrices = 1>
 struct row_weights {
-  static constexpr int matrices = 1;
+  static constexpr int matrices = Matrices;
   /// The operands: x from the tile's first token, w from its first row, of which `tokens` and `rows` exist. Rows of both are aligned
   /// to 16 bytes and padded to whole 16 bytes, with anything.
   struct source {
-    const Number *x, *w;
+    const Number *x, *w[Matrices];
     index_t x_stride, w_stride;
     int tokens, rows, deep;
   };
   coming_rows<Leaf, Number, Rows, StageBytes> coming;
 
-  TENON_BOTH TENON_INLINE void fetch(const source& in, int k) { coming.fetch(in.w, in.rows, in.w_stride, k, in.deep); }
+  TENON_BOTH TENON_INLINE void fetch(const source& in, int k) {
+    if constexpr (Matrices == 1) {
+      coming.fetch(in.w[0], in.rows, in.w_stride, k, in.deep);
+    } else {
+      constexpr int of_wave = Rows / (256 / Leaf::lanes / 2), of_matrix = of_wave / Matrices;
+      coming.fetch(
+          [&](int row) TENON_LAMBDA {
+            const int here = row / of_wave * of_matrix + row % of_matrix;
+            return (row % of_wave >= of_matrix ? in.w[1] : in.w[0]) + (here < in.rows ? here : in.rows - 1) * in.w_stride;
+          },
+          k, in.deep);
+    }
+  }
   template <class F>
   TENON_BOTH TENON_INLINE void put(const F& f) const {
     coming.put(f);

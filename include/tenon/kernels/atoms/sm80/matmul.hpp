@@ -127,9 +127,15 @@ struct matmul_words {
             }
             Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + p.column / 2), four);
           } else {
-            TENON_UNROLL for (int e = 0; e < 2; ++e)
-              Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + 2 * e + p.column / 4) + static_cast<address>(p.column % 4 * 4),
-                                 bits64{{bit_cast<std::uint32_t>(static_cast<float>(sums[i][2 * n + e][2 * half])), bit_cast<std::uint32_t>(static_cast<float>(sums[i][2 * n + e][2 * half + 1]))}});
+            TENON_UNROLL for (int e = 0; e < 2; ++e) {
+              bits64 two;
+              TENON_UNROLL for (int j = 0; j < 2; ++j) {
+                float sum = static_cast<float>(sums[i][2 * n + e][2 * half + j]);
+                if constexpr (Weights::matrices == 2) sum = sink.open(sum, sums[i][2 * n + row_tiles + e][2 * half + j]);
+                two.word[j] = bit_cast<std::uint32_t>(sum);
+              }
+              Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + 2 * e + p.column / 4) + static_cast<address>(p.column % 4 * 4), two);
+            }
           }
         }
     Leaf::sync_warp();
@@ -146,8 +152,8 @@ struct matmul_words {
   // Where four floats of a warp's sums wait to be stored: permuted, so that fragments and rows both meet all banks.
   template <int Chunks>
   TENON_BOTH TENON_INLINE static constexpr address chunk_at(int token, int chunk) {
-    static_assert(32 % Chunks == 0 && Chunks >= (Weights::panels ? 8 : 16));
-    return static_cast<address>((token * Chunks + (chunk ^ (Weights::panels ? token % 2 * 4 : token % 8 * 2))) * 16);
+    static_assert(32 % Chunks == 0 && Chunks >= 8);
+    return static_cast<address>((token * Chunks + (chunk ^ (Weights::panels ? token % 2 * 4 : token % (Chunks / 2) % 8 * 2))) * 16);
   }
 
   TENON_BOTH TENON_INLINE void load(int buffer, address stage_at, int step) {

@@ -11,11 +11,12 @@
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
-/// Rows [row, depth] of Number in the order of the depth, which may end anywhere.
-template <class Leaf, int Rows, int Threads, class Number = bf16>
+/// Rows [row, depth] of Number in the order of the depth, which may end anywhere; of one matrix or of two, a gate's and that which it opens: half of a warp's
+/// rows are then of each.
+template <class Leaf, int Rows, int Threads, class Number = bf16, int Matrices = 1>
 struct row_weights {
   using number = Number;
-  static constexpr int matrices = 1, depth = 128 / static_cast<int>(sizeof(number)), row_tiles = Rows / 2 / 16;
+  static constexpr int matrices = Matrices, depth = 128 / static_cast<int>(sizeof(number)), row_tiles = Rows / 2 / 16;
   static constexpr bool ragged = true, panels = false;
   using tile = shared_tile<Leaf, 64>;
   using address = typename Leaf::address;
@@ -25,7 +26,7 @@ struct row_weights {
   /// The operands: x from the tile's first token, w from its first row, of which `tokens` and `rows` exist. Rows of both are aligned
   /// to 16 bytes, the last one may end anywhere.
   struct source {
-    const number *x, *w;
+    const number *x, *w[Matrices];
     index_t x_stride, w_stride;
     int tokens, rows, deep;
   };
@@ -41,17 +42,19 @@ struct row_weights {
   /// A row past the last is read as the last: what comes of it is not stored.
   TENON_BOTH TENON_INLINE void begin(const source& in) {
     TENON_UNROLL for (int i = 0; i < copier::steps; ++i) {
-      const int row = copy.row + i * copier::rows_at_once;
+      int row = copy.row + i * copier::rows_at_once;
+      if constexpr (Matrices == 2) row = row / of_warp * (of_warp / 2) + row % (of_warp / 2);
       from[i] = static_cast<std::uint32_t>((row < in.rows ? row : in.rows - 1) * in.w_stride * static_cast<int>(sizeof(number)) + copy.column * 2);
     }
   }
   /// Starts the copy of a stage from depth `k` on, of which the first `bytes` of each of this thread's chunks exist.
   TENON_BOTH TENON_INLINE void start(const source& in, address stage, int k, int bytes) const {
-    const char* const w = reinterpret_cast<const char*>(in.w + k);
+    const char* w[Matrices];
+    TENON_UNROLL for (int m = 0; m < Matrices; ++m) w[m] = reinterpret_cast<const char*>(in.w[m] + k);
     if (bytes == 16) {
-      TENON_UNROLL for (int i = 0; i < copier::steps; ++i) Leaf::copy_16(stage + copy.to + copier::place(i), w + from[i]);
+      TENON_UNROLL for (int i = 0; i < copier::steps; ++i) Leaf::copy_16(stage + copy.to + copier::place(i), w[matrix_of(i)] + from[i]);
     } else {
-      TENON_UNROLL for (int i = 0; i < copier::steps; ++i) Leaf::copy_16(stage + copy.to + copier::place(i), w + from[i], bytes);
+      TENON_UNROLL for (int i = 0; i < copier::steps; ++i) Leaf::copy_16(stage + copy.to + copier::place(i), w[matrix_of(i)] + from[i], bytes);
     }
   }
   TENON_BOTH TENON_INLINE void load(address stage, int step) {
@@ -61,6 +64,12 @@ struct row_weights {
   TENON_BOTH TENON_INLINE void operand(int step, int n, std::uint32_t (&to)[4]) const {
     TENON_UNROLL for (int e = 0; e < 4; ++e) to[e] = b[step % 2][n][e];
   }
+
+ private:
+  static constexpr int of_warp = Rows / 2;
+  static_assert(Matrices == 1 || of_warp / 2 % copier::rows_at_once == 0);
+  // Of the rows of a copy, which are of one matrix.
+  static constexpr TENON_BOTH int matrix_of(int copy) { return Matrices == 1 ? 0 : copy * copier::rows_at_once % of_warp / (of_warp / 2); }
 };
 
 /// Panels of Format, of one matrix or of two, a gate's and that which it opens: a warp then has rows of both. Of every 32 of the depth lane c of

@@ -8,9 +8,9 @@
 TENON_KERNELS_BEGIN
 
 /// The words of a product of Numbers: bf16, f16, std::int8_t or, on gfx942 and gfx1201, e4m3. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
-template <class Leaf, class Number = bf16>
+template <class Leaf, class Number = bf16, int Matrices = 1>
 using amd_matmul = atoms::amd::matmul_words<Leaf, Number, tuning::amd::matmul().tokens, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes,
-                                            atoms::amd::row_weights<Leaf, Number, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes>>;
+                                            atoms::amd::row_weights<Leaf, Number, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes, Matrices>>;
 
 /// The words of a product with weights in panels of Format, of one matrix or two.
 template <class Leaf, class Format, int Matrices>

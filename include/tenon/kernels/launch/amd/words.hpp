@@ -24,6 +24,8 @@ struct amd_words {
   using linear_attention = amd_linear_attention<Leaf, Problem, Beside>;
   template <class Leaf>
   using matmul = amd_matmul<Leaf>;
+  template <class Leaf>
+  using gated_matmul = amd_matmul<Leaf, bf16, 2>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = amd_panel_matmul<Leaf, Format, Matrices>;
 };

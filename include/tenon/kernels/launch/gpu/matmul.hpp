@@ -44,9 +44,26 @@ template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   const int row = Leaf::block_x() * Words::block_rows, token = Leaf::block_y() * Words::block_tokens;
   Words m;
-  const typename Words::source in{a.x + token * a.x_stride, a.w + row * a.w_stride, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
+  const typename Words::source in{a.x + token * a.x_stride, {a.w + row * a.w_stride}, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
   tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a); });
 }
+
+/// out = open(x w[0]^T, x w[1]^T) by Join, of two matrices of rows, in one kernel. `in`: from token 0 and row 0.
+template <class Leaf, class Words, class Out, class Join>
+struct gated_rows_body {
+  static constexpr int threads = Words::threads, shared_bytes = Words::shared_bytes;
+  typename Words::source in;
+  device_sink<Leaf, Out, Join> sink;
+
+  TENON_BOTH void operator()() const {
+    const int token = Leaf::block_y() * Words::block_tokens, row = Leaf::block_x() * Words::block_rows;
+    typename Words::source here = in;
+    here.x += token * here.x_stride, here.tokens -= token, here.rows -= row;
+    for (auto& w : here.w) w += row * here.w_stride;
+    Words m;
+    tile_matmul(m, here, [&]() TENON_LAMBDA { return sink.from(Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows); });
+  }
+};
 
 /// The kernel, as every machine of GPUs launches it: machine.launch(grid, {threads}, Words::shared_bytes, matmul_body<Leaf, Words, Problem>{a}).
 template <class Leaf, class Words, class Problem>

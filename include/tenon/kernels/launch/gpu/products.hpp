@@ -92,40 +92,42 @@ template <class Format, device_machine Machine, int Matrices, class Join>
 void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[Matrices], const device_sink<typename Machine::leaf, float, Join>& sink) {
   using leaf = typename Machine::leaf;
   const index_t staged = staged_depth(x.rows().extent[1]);
-  if constexpr (std::is_same_v<Format, bf16_rows>) {
-    static_assert(Matrices == 1);
+  const int depth = static_cast<int>(x.rows().extent[1]);
+  if constexpr (std::is_same_v<Format, bf16_rows> && Matrices == 2) {
+    using words = typename words_of<typename Machine::arch>::template gated_matmul<leaf>;
+    const auto rows = [](const packed_matrix& m) { return reinterpret_cast<const bf16*>(m.data); };
+    const gated_rows_body<leaf, words, float, Join> body{{x.natural(), {rows(w[0]), rows(w[1])}, staged, bf16_rows::padded(depth), sink.tokens, sink.rows, depth}, sink};
+    launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), body, words::shared_bytes);
+  } else if constexpr (std::is_same_v<Format, bf16_rows>) {
     using words = typename words_of<typename Machine::arch>::template matmul<leaf>;
     matmul_arguments<device_product> a{};
     a.x = x.natural(), a.w = reinterpret_cast<const bf16*>(w[0].data), a.out = sink.out, a.bias = sink.bias, a.residual = sink.previous;
-    a.tokens = sink.tokens, a.rows = sink.rows, a.depth = static_cast<int>(x.rows().extent[1]);
-    a.x_stride = staged, a.w_stride = bf16_rows::padded(x.rows().extent[1]), a.out_stride = sink.out_stride, a.residual_stride = sink.previous_stride;
+    a.tokens = sink.tokens, a.rows = sink.rows, a.depth = depth;
+    a.x_stride = staged, a.w_stride = bf16_rows::padded(depth), a.out_stride = sink.out_stride, a.residual_stride = sink.previous_stride;
     launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), product_on<words>(machine, a), words::shared_bytes);
   } else {
     using words = typename words_of<typename Machine::arch>::template panel_matmul<leaf, Format, Matrices>;
     panel_matmul_body<leaf, words, float, Join> body{};
     body.in.x = x.ordered(), body.in.x_stride = staged, body.in.deep = static_cast<int>(staged), body.in.tokens = sink.tokens;
     for (int m = 0; m < Matrices; ++m) body.in.w[m] = w[m].data;
-    body.in.pitch = pitch_of<Format>(x.rows().extent[1]), body.in.panels = tiles(sink.rows, panel::columns), body.sink = sink;
+    body.in.pitch = pitch_of<Format>(depth), body.in.panels = tiles(sink.rows, panel::columns), body.sink = sink;
     launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), body, words::shared_bytes);
   }
 }
-/// out = x w^T by Join, of one matrix, or of two of one storage, a gate's and that which it opens. False: there is no such kernel.
+/// out = x w^T by Join, of one matrix, or of two of one storage, a gate's and that which it opens.
 template <device_machine Machine, int Matrices, class Join>
-bool launch_product(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[Matrices], const Join& join, const view<float, 2>& out, const float* bias, finish how) {
+void launch_product(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[Matrices], const Join& join, const view<float, 2>& out, const float* bias, finish how) {
   if (reinterpret_cast<std::uintptr_t>(out.data) % 16 != 0) throw error("[matmul] out must begin at a multiple of 16 bytes on a GPU. Fix: align it.");
   const device_sink<typename Machine::leaf, float, Join> sink{out.data, bias, how == finish::add ? out.data : nullptr, static_cast<int>(out.extent[0]), static_cast<int>(out.extent[1]),
                                                               out.stride[0], out.stride[0], join};
-  return with_device_weights(w[0].kind, [&](auto format) {
+  with_device_weights(w[0].kind, [&](auto format) {
     using Format = decltype(format);
     if (sink.tokens == 1)
       launch_few<Format, 1>(machine, x.rows(), w, sink);
     else if (sink.tokens <= tuning::few_tokens)
       launch_few<Format, 4>(machine, x.rows(), w, sink);
-    else if constexpr (Matrices == 2 && std::is_same_v<Format, bf16_rows>)
-      return false;
     else
       launch_tiles<Format>(machine, x, w, sink);
-    return true;
   });
 }
 
@@ -173,7 +175,7 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
   for (const product& p : products) kernel_detail::launch_product(machine, of, {p.weights}, added{}, p.out, p.bias, p.how);
 }
 
-/// In one kernel where both matrices are stored alike, as integers or for few tokens. The scratch is that of matmul_scratch for the wider of depth
+/// In one kernel where both matrices are stored alike. The scratch is that of matmul_scratch for the wider of depth
 /// and rows.
 template <form_set Forms = every_form, device_machine Machine, class Gate>
 void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> out, std::byte* scratch) {
@@ -182,7 +184,7 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   if (x.extent[0] == 0) return;
   const index_t wider = kernel_detail::staged_depth(x.extent[1] > gate.rows ? x.extent[1] : gate.rows);
   kernel_detail::device_x<Machine> of(machine, x, scratch + static_cast<std::size_t>(x.extent[0] * wider) * sizeof(float));
-  if (gate.kind == up.kind && kernel_detail::launch_product(machine, of, {gate, up}, unit, out, nullptr, finish::store)) return;
+  if (gate.kind == up.kind) return kernel_detail::launch_product(machine, of, {gate, up}, unit, out, nullptr, finish::store);
   const view<float, 2> opening(reinterpret_cast<float*>(scratch), x.extent[0], gate.rows);
   kernel_detail::launch_product(machine, of, {gate}, added{}, opening, nullptr, finish::store);
   kernel_detail::launch_product(machine, of, {up}, added{}, out, nullptr, finish::store);

@@ -1,7 +1,10 @@
 #pragma once
 // int8 activations with one scale per token on a GPU, as int8 products take them: a block per token, which it reads twice, the second time from
-// cache. The largest of a row is known only after all of it, so this is a kernel behind a product and no epilogue of its tiles. Moves 5 bytes
-// per value. Reference: kernels/reference/quantise.hpp.
+// cache. Moves 5 bytes per value. Reference: kernels/reference/quantise.hpp.
+//
+// The largest of a row is known only after all of it, so this is a kernel behind a product and no epilogue of its tiles. A scale per 32 values of a
+// token, which a tile does know, is what processors multiply by (shared/activation.hpp), who scale each 32 of the depth in float. A GPU's int8
+// product adds whole numbers along all of the depth, exact in any order, and scales once: it could not read such a scale.
 
 #include <cstdint>
 

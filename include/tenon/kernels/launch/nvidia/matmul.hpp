@@ -16,6 +16,11 @@ template <class Leaf, class Number = bf16, class Arch = sm80>
 using nvidia_matmul = atoms::sm80::matmul_words<Leaf, nvidia_tile<Arch>.tokens, nvidia_tile<Arch>.rows, nvidia_tile<Arch>.stages,
                                                 atoms::sm80::row_weights<Leaf, nvidia_tile<Arch>.rows, 128, Number>>;
 
+/// The words of a gated product of bf16.
+template <class Leaf, class Arch = sm80>
+using nvidia_gated_matmul = atoms::sm80::matmul_words<Leaf, nvidia_tile<Arch>.tokens, nvidia_tile<Arch>.rows, nvidia_tile<Arch>.stages,
+                                                      atoms::sm80::row_weights<Leaf, nvidia_tile<Arch>.rows, 128, bf16, 2>>;
+
 /// The tile of a product with weights in panels of Format: what 64 of the depth of a row take decides.
 template <class Format, class Arch = sm80>
 inline constexpr tuning::sm80::matmul_tile nvidia_panel_tile =

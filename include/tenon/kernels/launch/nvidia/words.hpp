@@ -27,6 +27,8 @@ struct nvidia_words {
   using linear_attention = nvidia_linear_attention<Leaf, Problem, Beside>;
   template <class Leaf>
   using matmul = nvidia_matmul<Leaf, bf16, Arch>;
+  template <class Leaf>
+  using gated_matmul = nvidia_gated_matmul<Leaf, Arch>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices, Arch>;
 };
