@@ -105,7 +105,7 @@ double recurrent_distance(const Machine& machine, int heads, int kv_heads, int d
   for (const int piece : pieces) tokens += piece;
   gpu_linear_case<Number> c({1, heads, kv_heads, tokens, tokens}, dim);
   c.answer(causal{}, elu_plus_one{});
-  const linear weighting{.features = elu_plus_one{}};
+  const linear<elu_plus_one> weighting{};
   const tenon::heads shape{heads, kv_heads, dim, dim};
   const auto on = [&](const std::vector<Number>& x) {
     auto memory = allocate(machine, x.size() * sizeof(Number), "an array of a test", memory_use::constants);
