@@ -17,12 +17,11 @@ using learned = tenon_test::learned_kernels<leaf, tenon::amd_words>;
 }  // namespace
 
 #define TENON_TEST_WALKS(problem, waves)                                                                                           \
-  extern "C" __attribute__((global, amdgpu_flat_work_group_size(256, 256), amdgpu_waves_per_eu(waves))) void keys_##problem(       \
+  extern "C" __attribute__((global, amdgpu_flat_work_group_size(keys<tenon_test::problem>::threads, keys<tenon_test::problem>::threads), amdgpu_waves_per_eu(waves))) void keys_##problem( \
       tenon::attention_backward_arguments<tenon_test::problem> arguments) {                                                        \
-    static_assert(keys<tenon_test::problem>::threads == 256);                                                                      \
     tenon::attention_backward_keys_kernel<leaf, keys<tenon_test::problem>>(arguments);                                             \
   }                                                                                                                                \
-  extern "C" __attribute__((global, amdgpu_flat_work_group_size(256, 256), amdgpu_waves_per_eu(2))) void queries_##problem(        \
+  extern "C" __attribute__((global, amdgpu_flat_work_group_size(rows<tenon_test::problem>::threads, rows<tenon_test::problem>::threads), amdgpu_waves_per_eu(2))) void queries_##problem(        \
       tenon::attention_backward_arguments<tenon_test::problem> arguments) {                                                        \
     tenon::attention_backward_queries_kernel<leaf, rows<tenon_test::problem>>(arguments);                                          \
   }

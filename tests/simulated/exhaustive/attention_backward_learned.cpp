@@ -21,8 +21,8 @@ TEST_CASE("sinks, and waves, a cap and a bias by key, under softmax; attend, the
                 sink{.logits = logits.data(), .d_logits = d_logits.data()}, everywhere, begins);
 }
 
-TEST_CASE("a relative bias of keys on both sides; more queries than a tile, more distances than a block has") {
-  const backward_problem p = rounded_problem({2, 1, 64, 64}, 170, 150, 9);
+TEST_CASE("a relative bias of keys on both sides, heads of 128; more queries than a tile, more distances than a block has") {
+  const backward_problem p = rounded_problem({2, 1, 128, 128}, 170, 150, 9);
   std::vector<float> table = numbers(16, 4), d_table(16);
   check_learned(p, {{all_of(table), all_of(d_table)}}, full{}, relative_bias{.table = table.data(), .buckets = 8, .max_distance = 40, .d_table = d_table.data()}, softmax{}, everywhere, begins);
 }

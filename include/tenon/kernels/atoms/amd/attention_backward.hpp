@@ -1,6 +1,7 @@
 #pragma once
 // The words of attention's gradients on AMD's GPUs. What stays with a block of threads (a block of keys and values, or a tile of q and d_out) is
-// the right side of its products: a wave owns `side` rows of it, in registers, one to a lane and to the lane `side` above it. What goes by, Across
+// the right side of its products: a wave owns `side` rows of it, one to a lane and to the lane `side` above it, in registers, or in shared memory
+// where RDNA's lanes have too few. What goes by, Across
 // rows at a time, comes through registers into shared memory, straight for x and dw and crossed for the sums, while the rows before are used, `side`
 // of them at a time.
 // Products are transposed: their columns are the rows that stay, so that x and dw, rounded, are the right operand of the sums.
@@ -31,7 +32,10 @@ struct attention_backward_words {
   // Shared memory: q and d_out straight, both crossed and the facts of their rows; or keys and values straight, keys crossed.
   static constexpr address straight_bytes = across * lane_tile::row_bytes, crossed_bytes = across * Dim * 2;
   static constexpr address crossed_at = 2 * straight_bytes, facts_at = crossed_at + 2 * crossed_bytes;
-  static constexpr int shared_bytes = static_cast<int>(of_keys ? facts_at + across * 8 : crossed_at + crossed_bytes);
+  // And behind these what stays, where the sums and it are more than 256 registers.
+  static constexpr bool aside = Leaf::lanes == 32 && Dim > 64;
+  static constexpr address aside_at = of_keys ? facts_at + across * 8 : crossed_at + crossed_bytes, aside_bytes = aside ? kept * lane_tile::row_bytes : 0;
+  static constexpr int shared_bytes = static_cast<int>(aside_at + 2 * aside_bytes);
 
   template <class Rows>
   using source = backward_source<Number, Rows>;
@@ -48,7 +52,7 @@ struct attention_backward_words {
 
   int first;                                              ///< row of this wave in what stays
   sums_type sums[of_keys ? 2 : 1][Dim / side];            ///< of dk and dv, or of dq, transposed
-  typename lane_tile::operand stays[2][Dim / 16];         ///< the lane's key and value, or q and d_out
+  typename lane_tile::operand stays[2][aside ? 1 : Dim / 16];  ///< the lane's key and value, or q and d_out
   std::uint32_t coming[2][8];                             // on their way to shared memory
   bits128 coming_facts;
   int part = 0;  // first row in use of those that went by
@@ -96,8 +100,8 @@ struct attention_backward_words {
   template <class Block>
   TENON_BOTH TENON_INLINE void multiply(tile& of, const Block&) const {
     const address from = Leaf::shared() + static_cast<address>(part * lane_tile::row_bytes);
-    lane_tile::multiply_rows(of.x, from, stays[0]);
-    lane_tile::multiply_rows(of.dw, from + straight_bytes, stays[1]);
+    lane_tile::multiply_steps(of.x, from, [this](int step) TENON_LAMBDA { return staying(0, step); });
+    lane_tile::multiply_steps(of.dw, from + straight_bytes, [this](int step) TENON_LAMBDA { return staying(1, step); });
   }
   /// x and dw become w and dx.
   template <class Block, class Meaning, class Slopes>
@@ -160,7 +164,22 @@ struct attention_backward_words {
   // The lane's row of what stays; and a row, or the last one.
   TENON_BOTH TENON_INLINE int kept_row() const { return first + lane() % side; }
   TENON_BOTH TENON_INLINE static int row_within(const tile& of, int row) { return row < of.end ? row : of.end - 1; }
-  TENON_BOTH TENON_INLINE void hold(const Number* one, const Number* other, bool there) { lane_tile::hold(stays[0], one, there), lane_tile::hold(stays[1], other, there); }
+  TENON_BOTH TENON_INLINE void hold(const Number* one, const Number* other, bool there) {
+    if constexpr (aside) {
+      typename lane_tile::operand row[Dim / 16];
+      lane_tile::hold(row, one, there), lane_tile::put_aside(place_aside(0), row);
+      lane_tile::hold(row, other, there), lane_tile::put_aside(place_aside(1), row);
+    } else {
+      lane_tile::hold(stays[0], one, there), lane_tile::hold(stays[1], other, there);
+    }
+  }
+  TENON_BOTH TENON_INLINE address place_aside(int which) const { return Leaf::shared() + aside_at + static_cast<address>(which * static_cast<int>(aside_bytes) + kept_row() * lane_tile::row_bytes); }
+  TENON_BOTH TENON_INLINE typename lane_tile::operand staying(int which, int step) const {
+    if constexpr (aside)
+      return lane_tile::take_aside(place_aside(which), step);
+    else
+      return stays[which][step];
+  }
 
   // The rows in use of the first or second crossed tile.
   TENON_BOTH TENON_INLINE address crossed(int which) const { return Leaf::shared() + crossed_at + static_cast<address>(which * static_cast<int>(crossed_bytes) + part * Dim * 2); }

@@ -73,15 +73,27 @@ struct lane_tile {
       TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c)
         to[step].chunk[c] = there ? Leaf::load(reinterpret_cast<const chunk_words*>(from + first_chunk() * 8 + 16 * step + 8 * c)) : chunk_words{};
   }
-  /// s = tile x^T: rows of a straight tile, side for side.
-  template <int Tiles>
-  TENON_BOTH TENON_INLINE static void multiply_rows(sums (&s)[Tiles], address tile, const operand (&x)[Dim / 16]) {
+  /// The same row into shared memory, in the order of its numbers: it is there for the lanes that hold it after a barrier.
+  TENON_BOTH TENON_INLINE static void put_aside(address to, const operand (&row)[Dim / 16]) {
+    if (Leaf::chunks == 1 || lane() < side)
+      TENON_UNROLL for (int step = 0; step < Dim / 16; ++step)
+        TENON_UNROLL for (int c = 0; c < Leaf::chunks; ++c) Leaf::store_shared(to + static_cast<address>(first_chunk() * 16 + 32 * step + 16 * c), row[step].chunk[c]);
+  }
+  TENON_BOTH TENON_INLINE static operand take_aside(address at, int step) { return take<16>(at + static_cast<address>(first_chunk() * 16 + 32 * step)); }
+  /// s = tile x^T: rows of a straight tile, side for side; x(step) is an operand.
+  template <int Tiles, class X>
+  TENON_BOTH TENON_INLINE static void multiply_steps(sums (&s)[Tiles], address tile, const X& x) {
     const address at = tile + static_cast<address>(lane() % side * row_bytes + first_chunk() * 16);
     TENON_UNROLL for (sums& each : s) each = sums{};
     TENON_UNROLL for (int step = 0; step < Dim / 16; ++step) {
       Leaf::in_steps();
-      TENON_UNROLL for (int n = 0; n < Tiles; ++n) Leaf::template multiply<Number>(s[n], take<16>(at + static_cast<address>(n * side * row_bytes + step * 32)), x[step]);
+      const operand right = x(step);
+      TENON_UNROLL for (int n = 0; n < Tiles; ++n) Leaf::template multiply<Number>(s[n], take<16>(at + static_cast<address>(n * side * row_bytes + step * 32)), right);
     }
+  }
+  template <int Tiles>
+  TENON_BOTH TENON_INLINE static void multiply_rows(sums (&s)[Tiles], address tile, const operand (&x)[Dim / 16]) {
+    multiply_steps(s, tile, [&](int step) TENON_LAMBDA { return x[step]; });
   }
   /// The sums, rounded: right operands of 16 rows each.
   template <int Tiles>
