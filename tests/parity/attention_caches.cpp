@@ -160,6 +160,22 @@ TEST_CASE("what is masked does not leak from any cache") {
   check(bf16{}, latent_problem(3, 40, 40, 150, 150, 6), {});
 }
 
+TEST_CASE("one value that is not finite makes all that share its scale NaN") {
+  const auto check = []<class Number>(Number) {
+    const int block = Number::block;
+    for (const float poison : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()})
+      for (const int at : {0, 1, block - 1}) {  // wherever it stands among them
+        attention_problem p({1, 1, 16, block + 8}, 1, 3, 9);
+        p.v[static_cast<std::size_t>(2 * p.shape.dim_v + at)] = poison;
+        const std::vector<float> out = attend_laid_out<Number>(cpu(), p, {}, 1, causal{});
+        for (int c = 0; c < p.shape.dim_v; ++c) CHECK(std::isnan(out[static_cast<std::size_t>(c)]) == (c < block));
+      }
+  };
+  check(int8_per_128{});
+  check(e4m3_per_128{});
+  check(int8_per_32{});
+}
+
 TEST_CASE("great, equal and tiny values, through 8 bits") {
   const cpu machine;
   attention_problem p({2, 1, 16, 16}, 130, 130, 6);

@@ -81,7 +81,7 @@ struct cpu_cache : cpu_cache_layout {
   /// values. Row i of k and v lies i strides on.
   void write(std::byte* page, int head, index_t first, int count, const float* k, index_t k_stride, const float* v, index_t v_stride, int width_v) const {
     const int lane = static_cast<int>(first % panel), own = dim - rotary;
-    [[maybe_unused]] factors shared;
+    factors shared;
     if constexpr (facts::block != 0)
       for (int t = 0; t < count; ++t) scales(page + key_scales(head, first), lane + t, k + t * k_stride, own, shared[t]);
     rows_to_columns<facts>(page + key_panel(head, first), lane, count, k, k_stride, own, shared);
@@ -92,50 +92,68 @@ struct cpu_cache : cpu_cache_layout {
   }
 
  private:
-  using factors = float[panel][18];  // of up to 576 dims, per row and block
+  static constexpr int most_dims = 576, at_once = 8;  // dims come in eights
+  using factors = float[panel][most_dims / 32];        // per row and block
 
+  // The greatest magnitude; NaN where one is NaN or infinite.
   static float most_of(const float* x, int count) {
-    float most = 0;
-    for (int i = 0; i < count; ++i) {
-      const float magnitude = __builtin_fabsf(x[i]);
-      most = magnitude <= most ? most : magnitude;  // a NaN stays
+    float most[at_once] = {}, poison[at_once] = {};
+    for (int i = 0; i < count; i += at_once) {
+      for (int l = 0; l < at_once; ++l) poison[l] += x[i + l] * 0.0f;
+      for (int l = 0; l < at_once; ++l) most[l] = most[l] < __builtin_fabsf(x[i + l]) ? __builtin_fabsf(x[i + l]) : most[l];
     }
-    return most;
+    for (int l = 1; l < at_once; ++l) most[0] = most[0] < most[l] ? most[l] : most[0], poison[0] += poison[l];
+    return most[0] + poison[0];
   }
   // The scales of one row of `width`, to the scales of its panel and to `own`.
   static void scales(std::byte* scales_at, int lane, const float* x, int width, float* own) {
     float* to = reinterpret_cast<float*>(scales_at);
     for (int i = 0, d = 0; d < width; ++i, d += facts::block) to[i * panel + lane] = own[i] = number::scale_of(most_of(x + d, width - d < facts::block ? width - d : facts::block));
   }
+  // `width` numbers, in the order of x.
+  template <class Facts>
+  static void narrow(const float* x, int width, [[maybe_unused]] const float* own, typename Facts::storage* to) {
+    for (int d = 0; d < width; d += at_once) {
+      if constexpr (Facts::block != 0) {
+        const float scale = own[d / Facts::block];
+        if (!(scale == scale)) {  // asked once, so that what follows becomes vectors
+          for (int l = 0; l < at_once; ++l) to[d + l] = Facts::number::quantize(0, scale);
+          continue;
+        }
+        TENON_INDEPENDENT
+        for (int l = 0; l < at_once; ++l) to[d + l] = Facts::number::quantize(x[d + l], scale);
+      } else {
+        TENON_INDEPENDENT
+        for (int l = 0; l < at_once; ++l) to[d + l] = typename Facts::number(x[d + l]);
+      }
+    }
+  }
   // `width` dims of keys as a panel of the numbers that `Facts` tells of.
   template <class Facts>
-  static void rows_to_columns(std::byte* panel_at, int lane, int count, const float* k, index_t k_stride, int width, [[maybe_unused]] const factors& shared) {
+  static void rows_to_columns(std::byte* panel_at, int lane, int count, const float* k, index_t k_stride, int width, const factors& shared) {
     constexpr int pack = Facts::pack;
-    auto* to = reinterpret_cast<typename Facts::storage*>(panel_at) + lane * pack;
-    for (int d = 0; d < width; d += pack, to += panel * pack)
-      for (int t = 0; t < count; ++t)
-        for (int i = 0; i < pack; ++i) {
-          if constexpr (Facts::block != 0)
-            to[t * pack + i] = Facts::number::quantize(k[t * k_stride + d + i], shared[t][d / Facts::block]);
-          else
-            to[t * pack + i] = typename Facts::number(k[t * k_stride + d + i]);
-        }
+    typename Facts::storage row[most_dims];
+    for (int t = 0; t < count; ++t) {
+      narrow<Facts>(k + t * k_stride, width, shared[t], row);
+      auto* to = reinterpret_cast<typename Facts::storage*>(panel_at) + (lane + t) * pack;
+      for (int d = 0; d < width; d += pack, to += panel * pack) __builtin_memcpy(to, row + d, pack * sizeof(row[0]));
+    }
   }
   void row(std::byte* panel_at, [[maybe_unused]] std::byte* scales_at, int lane, const float* v, int width) const {
     constexpr int pack = facts::pack;
-    [[maybe_unused]] float own[18];
+    [[maybe_unused]] float own[most_dims / 32];
     if constexpr (facts::block != 0) {
       scales(scales_at, lane, v, width, own);
       for (int i = (width + facts::block - 1) / facts::block; i < (dim_v + facts::block - 1) / facts::block; ++i) reinterpret_cast<float*>(scales_at)[i * panel + lane] = 1;
     }
+    storage numbers[most_dims + panel];
+    narrow<facts>(v, width, own, numbers);
+    for (int c = width; c < dim_v; ++c) numbers[c] = storage{};
     storage* to = reinterpret_cast<storage*>(panel_at) + index_t(lane / pack * pack) * dim_v + lane % pack;
-    for (int c = 0; c < dim_v; ++c) {
-      const float x = c < width ? v[c] : 0.0f;
-      if constexpr (facts::block != 0)
-        to[c * pack] = number::quantize(x, own[(c < width ? c : width - 1) / facts::block]);
-      else
-        to[c * pack] = number(x);
-    }
+    if constexpr (pack == 1)
+      __builtin_memcpy(to, numbers, static_cast<std::size_t>(dim_v) * sizeof(storage));
+    else
+      for (int c = 0; c < dim_v; ++c) to[c * pack] = numbers[c];
   }
 };
 
