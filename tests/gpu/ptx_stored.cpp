@@ -1,4 +1,4 @@
-// The kernels of products with stored weights for sm_80, as the PTX that nvcc makes of them, executed and compared with the product in double.
+// The kernels of products with stored weights for sm_80, or those that the file which includes this names, as the PTX that nvcc makes of them, executed and compared with the product in double.
 #include "ptx_launch.hpp"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include <tenon/kernels/launch/gpu/matmul.hpp>
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
+#include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
 
 #include "../simulated/stored_case.hpp"
 #include "stored_problems.hpp"
@@ -19,7 +20,11 @@ using namespace tenon_test;
 using tenon::bf16;
 using tenon::storage;
 using tenon::testing::stored_case;
+#if defined(TENON_TEST_STORED_KERNELS)
+using kernels = TENON_TEST_STORED_KERNELS;
+#else
 using kernels = stored_kernels<absent_leaf, tenon::nvidia_panel_matmul>;
+#endif
 
 ptx::Module& module() {
   static ptx::Module loaded = ptx::load(TENON_TEST_PTX);
@@ -60,6 +65,7 @@ struct launched {
     body.in.x = arranged.data(), body.in.x_stride = padded, body.in.pitch = static_cast<std::ptrdiff_t>(c.panel_pitch), body.in.tokens = c.tokens;
     body.in.panels = (c.rows + 15) / 16, body.in.deep = padded, body.in.w[0] = w->data();
     if (gate) body.in.w[sizeof body.in.w / sizeof body.in.w[0] - 1] = w_up->data();
+    if constexpr (requires { body.x; }) body.x = encode(tenon::operand_shape(body.in.x, c.tokens, padded, padded, 128));
     body.sink.out = out.data(), body.sink.bias = gate ? nullptr : bias->data(), body.sink.tokens = c.tokens, body.sink.rows = c.rows, body.sink.out_stride = c.rows;
     return body;
   }
@@ -106,7 +112,7 @@ void tiled(const char* kernel, storage kind, std::mt19937& random) {
   l.arrange();
   ptx::Buffer<float> out(stored_case::count(37, 150), "out");
   using body = typename kernels::template tiled<Format>;
-  check(kernel, {2, 1, 1}, l.tiled<body>(out, false), out, l.c.want(true), 2e-5);
+  check(kernel, {tiles(150, kernels::template words<Format, 1>::block_rows), 1, 1}, l.tiled<body>(out, false), out, l.c.want(true), 2e-5);
 }
 template <class Body>
 void few(const char* kernel, storage kind, int tokens, std::mt19937& random) {
@@ -142,7 +148,7 @@ TEST_CASE("gates of two products in one kernel") {
     launched l(storage::q4_k, 70, 90, 512, random);
     l.arrange();
     ptx::Buffer<bf16> out(stored_case::count(70, 90), "out");
-    check("gated_q4_k", {2, 1, 1}, l.tiled<kernels::gated<tenon::panel::q4_k>>(out, true), out, l.gated(true), 2.5e-3);
+    check("gated_q4_k", {tiles(90, kernels::words<tenon::panel::q4_k, 2>::block_rows), 1, 1}, l.tiled<kernels::gated<tenon::panel::q4_k>>(out, true), out, l.gated(true), 2.5e-3);
   }
   launched l(storage::q6_k, 1, 53, 1280, random);
   ptx::Buffer<bf16> out(53, "out");

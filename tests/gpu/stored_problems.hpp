@@ -7,13 +7,15 @@
 
 namespace tenon_test {
 
-/// Words: of a product, by leaf, format and number of matrices.
-template <class Leaf, template <class, class, int> class Words>
+/// Words: of a product, by leaf, format and number of matrices. Kernel: of such words.
+template <class Leaf, template <class, class, int> class Words, template <class, class, class, class> class Kernel = tenon::panel_matmul_body>
 struct stored_kernels {
+  template <class Format, int Matrices>
+  using words = Words<Leaf, Format, Matrices>;
   template <class Format>
-  using tiled = tenon::panel_matmul_body<Leaf, Words<Leaf, Format, 1>, float, tenon::added>;
+  using tiled = Kernel<Leaf, Words<Leaf, Format, 1>, float, tenon::added>;
   template <class Format>
-  using gated = tenon::panel_matmul_body<Leaf, Words<Leaf, Format, 2>, tenon::bf16, tenon::silu>;
+  using gated = Kernel<Leaf, Words<Leaf, Format, 2>, tenon::bf16, tenon::silu>;
   template <class Format>
   using few = tenon::few_tokens_body<Leaf, Format, 1, 1, float, tenon::added>;
   template <class Format>

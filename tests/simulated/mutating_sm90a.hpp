@@ -79,6 +79,10 @@ struct mutating_sm90a : mutating_leaf<simulated<sm90a>::leaf> {
   static void multiply_rows(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {
     if (!nth(mutation::drop_product)) base::multiply_rows(d, a, right(b), where);
   }
+  template <int Tiles>
+  static void multiply_registers(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {
+    if (!nth(mutation::drop_product)) base::multiply_registers(d, a, right(b), where);
+  }
 
  private:
   static std::uint64_t right(std::uint64_t b) {

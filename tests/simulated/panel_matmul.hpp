@@ -5,12 +5,21 @@
 
 #include <string>
 
-#include <tenon/kernels/launch/gpu/panel_matmul.hpp>
+#include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
 #include "stored_case.hpp"
 
 namespace tenon::testing {
+
+/// The kernel of these words, x mapped where they take it so.
+template <class Leaf, class Words>
+auto panel_body(const typename Words::source& in, const device_sink<Leaf, float>& sink) {
+  if constexpr (requires { typename Words::operand; })
+    return panel_tensor_body<Leaf, Words, float, added>{simulation::encode(operand_shape(in.x, in.tokens, in.deep, in.x_stride, Words::block_tokens)), in, sink};
+  else
+    return panel_matmul_body<Leaf, Words, float, added>{in, sink};
+}
 
 /// Words: of one matrix. Leaf may be another than the machine's. change(body) changes what the kernel is given.
 template <class Leaf, class Words, class Machine, class Change>
@@ -21,9 +30,8 @@ void run_panels(const Machine& machine, stored_case& c, int shared_bytes, Change
   machine.writable(arranged.data(), stored_case::count(c.tokens, padded) * sizeof(bf16), "arranged x");
   using arrange = arrange_body<typename Machine::leaf, Words>;
   machine.launch({c.tokens, 1, 1}, {arrange::threads}, 0, arrange{c.x.data(), arranged.data(), c.depth, c.depth, padded, c.depth % 2 == 0});
-  using body = panel_matmul_body<Leaf, Words, float, added>;
-  body b{{arranged.data(), {c.panels.data()}, padded, static_cast<index_t>(c.panel_pitch), c.tokens, (c.rows + 15) / 16, padded},
-         {c.out.data(), c.bias.data(), nullptr, c.tokens, c.rows, c.rows, 0, {}}};
+  auto b = panel_body<Leaf, Words>({arranged.data(), {c.panels.data()}, padded, static_cast<index_t>(c.panel_pitch), c.tokens, (c.rows + 15) / 16, padded},
+                                   {c.out.data(), c.bias.data(), nullptr, c.tokens, c.rows, c.rows, 0, {}});
   change(b);
   const auto tiles = [](int n, int of) { return (n + of - 1) / of; };
   machine.launch({tiles(c.rows, Words::block_rows), tiles(c.tokens, Words::block_tokens), 1}, {Words::threads}, static_cast<std::size_t>(shared_bytes), b);

@@ -40,4 +40,8 @@ struct matmul_tile {
 consteval matmul_tile matmul() { return {256, 4}; }
 static_assert(matmul().stages * (128 + matmul().rows) * 128 + 1024 <= shared_bytes);
 
+/// Stages of 64 of the depth of 128 tokens, where weights are stored as integers: weights take none of that memory.
+inline constexpr int stored_stages = 6;
+static_assert(stored_stages * 128 * 128 + 1024 <= shared_bytes);
+
 }  // namespace tenon::tuning::sm90a

@@ -157,6 +157,16 @@ struct leaf : sm80::leaf {
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 #endif
   }
+  /// d += a b^T over a depth of 16: a of this warp's rows in registers, b [N, 16] along its rows in shared memory.
+  template <int Tiles>
+  __device__ TENON_INLINE static void multiply_registers(float (&d)[Tiles][4], const std::uint32_t (&a)[4], std::uint64_t b) {
+    static_assert(Tiles == 16);
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    asm volatile(TENON_WGMMA("128", TENON_NAMES_64, "{%64, %65, %66, %67}", "%68", "1", "0")
+                 : TENON_SUMS_32(0), TENON_SUMS_32(8)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+#endif
+  }
 #undef TENON_WGMMA
 #undef TENON_NAMES_128
 #undef TENON_NAMES_64

@@ -68,6 +68,10 @@ struct leaf_simulated : sm80::leaf_simulated {
   static void multiply_rows(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {
     simulation::multiply_later<Tiles, true>(d, &a, 0, b, true, where);
   }
+  template <int Tiles>
+  static void multiply_registers(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {
+    simulation::multiply_later<Tiles, false>(d, &a, 0, b, true, where);
+  }
 };
 
 }  // namespace atoms::sm90a

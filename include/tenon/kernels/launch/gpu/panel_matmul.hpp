@@ -4,6 +4,7 @@
 // along the depth: a token's bits do not depend on its batch. Reference: kernels/reference/matmul.hpp, compute::bf16.
 
 #include <tenon/core/number.hpp>
+#include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/shared/device_sink.hpp>
 #include <tenon/kernels/skeletons/tile_matmul.hpp>
 
@@ -66,5 +67,11 @@ struct panel_matmul_body {
     tile_matmul(m, here, [&]() TENON_LAMBDA { return sink.from(Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows); });
   }
 };
+
+/// That of a call. Where it takes more than the call, an overload for its words says so.
+template <class Words, device_machine Machine, class Source, class Leaf, class Out, class Join>
+auto panel_product_on(const Machine&, const Source& in, const device_sink<Leaf, Out, Join>& sink) {
+  return panel_matmul_body<Leaf, Words, Out, Join>{in, sink};
+}
 
 TENON_KERNELS_END

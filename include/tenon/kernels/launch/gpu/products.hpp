@@ -107,11 +107,11 @@ void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_mat
     launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), product_on<words>(machine, a), words::shared_bytes);
   } else {
     using words = typename words_of<typename Machine::arch>::template panel_matmul<leaf, Format, Matrices>;
-    panel_matmul_body<leaf, words, float, Join> body{};
-    body.in.x = x.ordered(), body.in.x_stride = staged, body.in.deep = static_cast<int>(staged), body.in.tokens = sink.tokens;
-    for (int m = 0; m < Matrices; ++m) body.in.w[m] = w[m].data;
-    body.in.pitch = pitch_of<Format>(depth), body.in.panels = tiles(sink.rows, panel::columns), body.sink = sink;
-    launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), body, words::shared_bytes);
+    typename words::source in{};
+    in.x = x.ordered(), in.x_stride = staged, in.deep = static_cast<int>(staged), in.tokens = sink.tokens;
+    for (int m = 0; m < Matrices; ++m) in.w[m] = w[m].data;
+    in.pitch = pitch_of<Format>(depth), in.panels = tiles(sink.rows, panel::columns);
+    launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), panel_product_on<words>(machine, in, sink), words::shared_bytes);
   }
 }
 /// out = x w^T by Join, of one matrix, or of two of one storage, a gate's and that which it opens.

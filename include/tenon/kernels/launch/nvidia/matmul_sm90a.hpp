@@ -4,7 +4,9 @@
 #include <concepts>
 
 #include <tenon/kernels/atoms/sm90a/matmul.hpp>
+#include <tenon/kernels/atoms/sm90a/stored_matmul.hpp>
 #include <tenon/kernels/launch/gpu/matmul.hpp>
+#include <tenon/kernels/launch/gpu/panel_matmul.hpp>
 #include <tenon/kernels/tuning/sm90a.hpp>
 
 TENON_KERNELS_BEGIN
@@ -12,6 +14,10 @@ TENON_KERNELS_BEGIN
 /// The words of a product. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
 template <class Leaf>
 using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, tuning::sm90a::matmul().rows, tuning::sm90a::matmul().stages>;
+
+/// Those of a product with weights in panels of Format, of one matrix or two.
+template <class Leaf, class Format, int Matrices>
+using sm90a_panel_matmul = atoms::sm90a::stored_matmul_words<Leaf, Format, Matrices, tuning::sm90a::stored_stages>;
 
 /// `x` and `w` are operand_shape() of the call's, as the machine encodes it.
 template <class Problem>
@@ -53,6 +59,30 @@ template <class Words, device_machine Machine, class Problem>
 auto product_on(const Machine& machine, const matmul_arguments<Problem>& a) {
   return matmul_tensor_body<typename Machine::leaf, Words, Problem>{{a, machine.encode(operand_shape(a.x, a.tokens, a.depth, a.x_stride, Words::block_tokens)),
                                                                      machine.encode(operand_shape(a.w, a.rows, a.depth, a.w_stride, Words::block_rows))}};
+}
+
+/// A product with weights in panels, as every machine of GPUs launches it. `x` is operand_shape() of the call's, as the machine encodes it.
+template <class Leaf, class Words, class Out, class Join>
+struct panel_tensor_body {
+  tensor_map x;
+  typename Words::source in;  ///< from token 0 and panel 0
+  device_sink<Leaf, Out, Join> sink;
+  static constexpr int threads = Words::threads, shared_bytes = Words::shared_bytes;
+
+  TENON_BOTH void operator()() const {
+    const int token = Leaf::block_y() * Words::block_tokens, panel = Leaf::block_x() * (Words::block_rows / 16);
+    Words m;
+    if (m.produces()) return m.produce(x, token, in.deep);
+    typename Words::source here = in;
+    here.panels -= panel;
+    for (auto& w : here.w) w += panel * here.pitch;
+    tile_matmul(m, here, [&]() TENON_LAMBDA { return sink.from(Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows); });
+  }
+};
+template <class Words, device_machine Machine, class Source, class Leaf, class Out, class Join>
+  requires std::same_as<typename Words::operand, tensor_map>
+auto panel_product_on(const Machine& machine, const Source& in, const device_sink<Leaf, Out, Join>& sink) {
+  return panel_tensor_body<Leaf, Words, Out, Join>{machine.encode(operand_shape(in.x, in.tokens, in.deep, in.x_stride, Words::block_tokens)), in, sink};
 }
 
 TENON_KERNELS_END

@@ -37,7 +37,7 @@ struct words_of<sm80> : nvidia_words<sm80> {};
 template <>
 struct words_of<sm86> : nvidia_words<sm86> {};
 
-/// What it has no words of its own for, gradients, linear attention, weights as they are stored, are those of sm_80.
+/// What it has no words of its own for, gradients and linear attention, are those of sm_80.
 template <>
 struct words_of<sm90a> : nvidia_words<sm80> {
   template <class Leaf, class Problem>
@@ -46,6 +46,8 @@ struct words_of<sm90a> : nvidia_words<sm80> {
   using attention_split = sm90a_attention_split<Leaf, Problem>;
   template <class Leaf>
   using matmul = sm90a_matmul<Leaf>;
+  template <class Leaf, class Format, int Matrices>
+  using panel_matmul = sm90a_panel_matmul<Leaf, Format, Matrices>;
 };
 
 TENON_KERNELS_END

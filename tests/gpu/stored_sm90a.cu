@@ -1,0 +1,19 @@
+// The kernels of products for sm_90a with weights as they are stored, that the tests compile, and run as PTX.
+
+#include <tenon/kernels/atoms/sm90a/leaf.hpp>
+#include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
+
+#include "stored_problems.hpp"
+
+namespace {
+
+using leaf = tenon::atoms::sm90a::leaf;
+using tenon_test::stored_kernels;
+using kernels = stored_kernels<leaf, tenon::sm90a_panel_matmul, tenon::panel_tensor_body>;
+
+}  // namespace
+
+#define TENON_TEST_KERNEL(name, body) \
+  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
+
+TENON_TEST_KERNELS(TENON_TEST_KERNEL)
