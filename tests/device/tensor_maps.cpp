@@ -57,6 +57,14 @@ TEST_CASE("the map of a cache: boxes of one head's keys, permuted, zeros where i
   CHECK(fake::now().calls.back() == "cuTensorMapEncodeTiled@0");
 }
 
+TEST_CASE("the map of one head's cache, without strides, and of an empty one") {
+  attention_arguments<problem> call{};
+  call.kv_heads = 1;
+  const fake::tiled_map map = decoded(machine().encode(cache_shape(call, numbers, 1, 0, 128)));
+  CHECK(std::vector<std::uint32_t>(map.extent, map.extent + 4) == std::vector<std::uint32_t>{128, 1, 1, 1});
+  CHECK(std::vector<std::uint64_t>(map.stride, map.stride + 3) == std::vector<std::uint64_t>{256, 256, 256});
+}
+
 TEST_CASE("the map of a matrix: rows further apart than they are long") {
   const fake::tiled_map map = decoded(machine().encode(operand_shape(numbers, 70, 200, 256, 128)));
   CHECK(map.axes == 2);

@@ -15,7 +15,7 @@ namespace tenon::testing {
 /// The kernel of these words, x mapped where they take it so.
 template <class Leaf, class Words>
 auto panel_body(const typename Words::source& in, const device_sink<Leaf, float>& sink) {
-  if constexpr (requires { typename Words::operand; })
+  if constexpr (requires { requires std::is_same_v<typename Words::operand, tensor_map>; })
     return panel_tensor_body<Leaf, Words, float, added>{simulation::encode(operand_shape(in.x, in.tokens, in.deep, in.x_stride, Words::block_tokens)), in, sink};
   else
     return panel_matmul_body<Leaf, Words, float, added>{in, sink};

@@ -71,6 +71,12 @@ inline constexpr bool on_aarch64 = true;
 #else
 inline constexpr bool on_aarch64 = false;
 #endif
+// Whether this pass of the compiler makes code for a GPU.
+#if defined(__CUDA_ARCH__) || defined(__HIP_DEVICE_COMPILE__)
+inline constexpr bool on_gpu = true;
+#else
+inline constexpr bool on_gpu = false;
+#endif
 }  // namespace tenon
 
 // Whether the running processor has an instruction set, by the compiler's name for it.

@@ -55,12 +55,14 @@ struct attention_tensor_split_arguments {
 template <class Problem>
 tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* first, int batches, int mapped, int keys) {
   const auto bytes = [](index_t elements) { return static_cast<std::uint64_t>(elements) * sizeof(bf16); };
-  const auto count = [](int n) { return static_cast<std::uint32_t>(n); };
+  const auto count = [](int n) { return static_cast<std::uint32_t>(n > 0 ? n : 1); };
+  // A call of one head or one sequence may leave its stride out; a driver wants to hear of one.
+  const index_t head = call.kv_heads > 1 ? call.cache_head : index_t{count(mapped)} * Problem::dim, batch = batches > 1 ? call.cache_batch : call.kv_heads * head;
   return {.first = first,
           .element_bytes = sizeof(bf16),
           .axes = 4,
-          .extent = {count(Problem::dim), count(mapped > 0 ? mapped : 1), count(call.kv_heads), count(batches)},
-          .stride = {sizeof(bf16), bytes(Problem::dim), bytes(call.cache_head), bytes(call.cache_batch)},
+          .extent = {count(Problem::dim), count(mapped), count(call.kv_heads), count(batches)},
+          .stride = {sizeof(bf16), bytes(Problem::dim), bytes(head), bytes(batch)},
           .box = {64, count(keys), 1, 1}};
 }
 
