@@ -10,10 +10,12 @@ namespace {
 using leaf = tenon::atoms::sm90a::leaf;
 using tenon_test::stored_kernels;
 using kernels = stored_kernels<leaf, tenon::sm90a_panel_matmul, tenon::panel_tensor_body>;
+using gated_rows = tenon::gated_tensor_body<leaf, tenon::sm90a_gated_matmul<leaf>, float, tenon::silu>;
 
 }  // namespace
 
 #define TENON_TEST_KERNEL(name, body) \
   extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
 
+TENON_TEST_KERNEL(gated_bf16, gated_rows)
 TENON_TEST_KERNELS(TENON_TEST_KERNEL)

@@ -13,11 +13,12 @@
 TENON_KERNELS_BEGIN
 namespace atoms::sm90a {
 
-template <class Leaf, int Rows, int Stages>
+/// Rows: of one matrix, or of two, a gate's and that which it opens: half of a tile's rows are then of each.
+template <class Leaf, int Rows, int Stages, int Matrices = 1>
 struct matmul_words {
-  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows, depth = panel_columns;
+  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows / Matrices, depth = panel_columns;
   static constexpr int tiles = Rows / 8, producer_registers = 24, consumer_registers = 240;
-  static_assert((Rows == 64 || Rows == 128 || Rows == 256) && Stages >= 2);
+  static_assert((Rows == 64 || Rows == 128 || Rows == 256) && Stages >= 2 && (Matrices == 1 || Matrices == 2));
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
   using stages = ring<Leaf, Stages>;
@@ -25,9 +26,9 @@ struct matmul_words {
   static constexpr address x_bytes = block_tokens * panel_row, stage_bytes = x_bytes + Rows * panel_row, ring_at = Stages * stage_bytes;
   static constexpr int shared_bytes = static_cast<int>(ring_at + ring_bytes<Stages>);
 
-  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens x 64 and Rows x 64; the tile's first token and row.
+  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens x 64 and block_rows x 64; the tile's first token and row.
   struct source {
-    const tensor_map *x, *w;
+    const tensor_map *x, *w[Matrices];
     int token, row, deep;
   };
   /// One stage of the depth, full.
@@ -62,7 +63,8 @@ struct matmul_words {
         const address at = Leaf::shared() + static_cast<address>(to.stage) * stage_bytes;
         Leaf::arrive_expecting(to.full(), static_cast<int>(stage_bytes));
         Leaf::copy_box(at, *in.x, to.full(), k, in.token);
-        Leaf::copy_box(at + x_bytes, *in.w, to.full(), k, in.row);
+        TENON_UNROLL for (int m = 0; m < Matrices; ++m)
+            Leaf::copy_box(at + x_bytes + static_cast<address>(m * block_rows * panel_row), *in.w[m], to.full(), k, in.row);
       }
       to.next();
     }
@@ -104,10 +106,10 @@ struct matmul_words {
   TENON_BOTH TENON_INLINE void store(const Sink& sink) const {
     const int lane = this->lane(), odd = lane % 2;
     const int token = first_token + place::at(lane, 2 * odd).row, column = place::at(lane - odd, 0).column;
-    TENON_UNROLL for (int n = 0; n < tiles; ++n) {
+    TENON_UNROLL for (int n = 0; n < tiles / Matrices; ++n) {
       std::uint32_t mine[2], others[2];
       TENON_UNROLL for (int e = 0; e < 2; ++e) {
-        const float low = sums[n][e], high = sums[n][2 + e];
+        const float low = sum_of(sink, n, e), high = sum_of(sink, n, 2 + e);
         mine[e] = bit_cast<std::uint32_t>(odd != 0 ? high : low);
         others[e] = Leaf::shuffle_xor(bit_cast<std::uint32_t>(odd != 0 ? low : high), 1);
       }
@@ -115,6 +117,15 @@ struct matmul_words {
       sink.bias_of(8 * n + column, bias);
       sink.store(token, 8 * n + column, odd != 0 ? bits128{{others[0], others[1], mine[0], mine[1]}} : bits128{{mine[0], mine[1], others[0], others[1]}}, bias);
     }
+  }
+
+ private:
+  template <class Sink>
+  TENON_BOTH TENON_INLINE float sum_of(const Sink& sink, int n, int e) const {
+    if constexpr (Matrices == 2)
+      return sink.open(sums[n][e], sums[n + tiles / 2][e]);
+    else
+      return sums[n][e];
   }
 };
 

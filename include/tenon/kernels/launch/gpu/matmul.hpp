@@ -48,6 +48,13 @@ TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a); });
 }
 
+/// Two matrices of rows [row, depth] and x [token, depth], as matmul_arguments has one.
+struct gated_rows {
+  const bf16 *x, *w[2];
+  index_t x_stride, w_stride;
+  int tokens, rows, depth;
+};
+
 /// out = open(x w[0]^T, x w[1]^T) by Join, of two matrices of rows, in one kernel. `in`: from token 0 and row 0.
 template <class Leaf, class Words, class Out, class Join>
 struct gated_rows_body {
@@ -76,6 +83,12 @@ struct matmul_body {
 template <class Words, device_machine Machine, class Problem>
 auto product_on(const Machine&, const matmul_arguments<Problem>& a) {
   return matmul_body<typename Machine::leaf, Words, Problem>{a};
+}
+
+/// The same of two matrices and their gate.
+template <class Words, device_machine Machine, class Leaf, class Out, class Join>
+auto gated_product_on(const Machine&, const gated_rows& in, const device_sink<Leaf, Out, Join>& sink) {
+  return gated_rows_body<Leaf, Words, Out, Join>{{in.x, {in.w[0], in.w[1]}, in.x_stride, in.w_stride, in.tokens, in.rows, in.depth}, sink};
 }
 
 TENON_KERNELS_END

@@ -96,8 +96,8 @@ void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_mat
   if constexpr (std::is_same_v<Format, bf16_rows> && Matrices == 2) {
     using words = typename words_of<typename Machine::arch>::template gated_matmul<leaf>;
     const auto rows = [](const packed_matrix& m) { return reinterpret_cast<const bf16*>(m.data); };
-    const gated_rows_body<leaf, words, float, Join> body{{x.natural(), {rows(w[0]), rows(w[1])}, staged, bf16_rows::padded(depth), sink.tokens, sink.rows, depth}, sink};
-    launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), body, words::shared_bytes);
+    const gated_rows in{x.natural(), {rows(w[0]), rows(w[1])}, staged, bf16_rows::padded(depth), sink.tokens, sink.rows, depth};
+    launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), gated_product_on<words>(machine, in, sink), words::shared_bytes);
   } else if constexpr (std::is_same_v<Format, bf16_rows>) {
     using words = typename words_of<typename Machine::arch>::template matmul<leaf>;
     matmul_arguments<device_product> a{};

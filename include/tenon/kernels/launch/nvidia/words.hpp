@@ -46,6 +46,8 @@ struct words_of<sm90a> : nvidia_words<sm80> {
   using attention_split = sm90a_attention_split<Leaf, Problem>;
   template <class Leaf>
   using matmul = sm90a_matmul<Leaf>;
+  template <class Leaf>
+  using gated_matmul = sm90a_gated_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = sm90a_panel_matmul<Leaf, Format, Matrices>;
 };
