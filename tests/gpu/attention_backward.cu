@@ -1,7 +1,7 @@
 // The kernels of attention's gradients for NVIDIA GPUs that the tests compile, and run as PTX.
 
 #include <tenon/kernels/atoms/sm80/leaf.hpp>
-#include <tenon/kernels/launch/nvidia/words.hpp>
+#include <tenon/kernels/launch/nvidia/attention_backward.hpp>
 
 #include "attention_backward_problems.hpp"
 
@@ -12,7 +12,6 @@ template <class Problem>
 using keys = tenon::nvidia_attention_backward_keys<leaf, Problem>;
 template <class Problem>
 using rows = tenon::nvidia_attention_backward_rows<leaf, Problem>;
-using learned = tenon_test::learned_kernels<leaf, tenon::words_of<tenon::sm80>>;
 
 }  // namespace
 
@@ -44,8 +43,3 @@ TENON_TEST_WALKS(back_sigmoid_64)
 extern "C" __global__ void __launch_bounds__(128) sinks_back_capped_128(const __grid_constant__ tenon::attention_backward_arguments<tenon_test::back_capped_128> arguments) {
   tenon::attention_backward_sinks_kernel<leaf, 128>(arguments);
 }
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads, 1) name(const __grid_constant__ body thread) { thread(); }
-
-TENON_TEST_LEARNED_KERNELS(TENON_TEST_KERNEL)

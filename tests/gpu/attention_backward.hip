@@ -1,6 +1,6 @@
 // The kernels of attention's gradients for AMD GPUs that the tests compile. The simulated machine executes the same words.
 
-#include <tenon/kernels/launch/amd/words.hpp>
+#include <tenon/kernels/launch/amd/attention_backward.hpp>
 
 #include "amd_leaf.hpp"
 #include "attention_backward_problems.hpp"
@@ -12,7 +12,6 @@ template <class Problem>
 using keys = tenon::amd_attention_backward_keys<leaf, Problem>;
 template <class Problem>
 using rows = tenon::amd_attention_backward_rows<leaf, Problem>;
-using learned = tenon_test::learned_kernels<leaf, tenon::amd_words>;
 
 }  // namespace
 
@@ -36,8 +35,3 @@ TENON_TEST_ROWS(back_causal_64)
 TENON_TEST_WALKS(back_documents_64, 2)
 TENON_TEST_ROWS(back_documents_64)
 TENON_TEST_WALKS(back_sigmoid_64, 2)
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __attribute__((global, amdgpu_flat_work_group_size(body::threads, body::threads), amdgpu_waves_per_eu(1))) void name(body thread) { thread(); }
-
-TENON_TEST_LEARNED_KERNELS(TENON_TEST_KERNEL)

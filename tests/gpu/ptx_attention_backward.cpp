@@ -1,18 +1,12 @@
 // The kernels of attention's gradients for sm_80, as the PTX that nvcc makes of them, executed and compared with the reference in double.
-#include "ptx_machine.hpp"
+#include "ptx_launch.hpp"
 
 #include <cstring>
 
-#include "../support/gpu_backward_case.hpp"
-#include "../support/gpu_learned_case.hpp"
-#include "attention_backward_problems.hpp"
+#include <tenon/kernels/launch/nvidia/attention_backward.hpp>
 
-namespace {
-// attend_backward's problem over arrays of the host.
-using of_views = tenon::kernel_detail::backward_of_views<tenon::bf16, tenon_test::back_learned_64::mask, tenon_test::back_learned_64::score, tenon::sigmoid, 64>;
-using learned = tenon_test::learned_kernels<tenon_test::ptx_leaf, tenon::words_of<tenon::sm80>, of_views>;
-}  // namespace
-TENON_TEST_LEARNED_KERNELS(TENON_TEST_NAME)
+#include "../support/gpu_backward_case.hpp"
+#include "attention_backward_problems.hpp"
 
 namespace {
 
@@ -107,15 +101,6 @@ TEST_CASE("four products of one walk and three of the other, and no bank conflic
   for (const ptx::Report& report : {counted.first, counted.second})
     for (const ptx::LineStat& line : report.lines)
       if (line.text.find("ldmatrix") != line.text.npos) CHECK(line.shared_waves == 4 * line.shared_requests);  // 512 bytes: four passes at least
-}
-
-TEST_CASE("what a score learns: waves by distance, a bias by key, a task by query") {
-  const tenon::testing::backward_problem p = tenon::testing::rounded_problem({2, 1, 64, 64}, 20, 150, 8);
-  tenon::testing::learned_chain<buffer> chain(2, 20, 150);
-  int turn = 0;
-  tenon::testing::check_learned(p, chain.operands(), causal{} & tenon::window{.width = 100}, chain.score(), tenon::sigmoid{.bias = -4.0f}, [](const auto& f) {
-    for (const ptx::Options& way : ptx_ways()) f(ptx_machine(module(), way));
-  }, [&](const auto&) { return turn++ == 0; });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // What scores learn over groups of heads, in batches with lengths of their own, on every GPU; and every break of the kernels.
-#include "../../gpu/attention_backward_problems.hpp"
+#include "../../gpu/attention_backward_learned_problems.hpp"
 #include "../../support/gpu_learned_case.hpp"
 #include "../attention_backward_case.hpp"
 #include "../breaks.hpp"

@@ -1,9 +1,8 @@
 #pragma once
 // The words of attention's gradients on AMD's GPUs. What stays with a block of threads (a block of keys and values, or a tile of q and d_out) is
-// the right side of its products: a wave owns `side` rows of it, one to a lane and to the lane `side` above it, in registers, or in shared memory
-// where RDNA's lanes have too few. What goes by, Across
-// rows at a time, comes through registers into shared memory, straight for x and dw and crossed for the sums, while the rows before are used, `side`
-// of them at a time.
+// the right side of its products: a wave owns `side` rows of it, one to a lane and to the lane `side` above it, in registers or in shared memory.
+// What goes by, `across` rows at a time, comes through registers into shared memory, straight for x and dw and crossed for the sums, while the rows
+// before are used, `side` of them at a time.
 // Products are transposed: their columns are the rows that stay, so that x and dw, rounded, are the right operand of the sums.
 //
 // Order of summation: chains in order of the rows, and of the keys. Numbers of q, d_out and of masked keys and values must be finite (0 x infinity
@@ -16,8 +15,11 @@
 TENON_KERNELS_BEGIN
 namespace atoms::amd {
 
+/// Where what stays is kept.
+enum class kept_in : unsigned char { registers, shared_memory };
+
 /// Number: bf16 or f16, of q, d_out, keys, values and, rounded, of w and dx.
-template <class Leaf, gradients_of Kept, int Dim, int Warps, class Number = bf16>
+template <class Leaf, gradients_of Kept, int Dim, int Warps, kept_in Where, class Number = bf16>
 struct attention_backward_words {
   static constexpr bool of_keys = Kept == gradients_of::keys;
   using lane_tile = amd::lane_tile<Leaf, Dim, Number>;
@@ -32,8 +34,8 @@ struct attention_backward_words {
   // Shared memory: q and d_out straight, both crossed and the facts of their rows; or keys and values straight, keys crossed.
   static constexpr address straight_bytes = across * lane_tile::row_bytes, crossed_bytes = across * Dim * 2;
   static constexpr address crossed_at = 2 * straight_bytes, facts_at = crossed_at + 2 * crossed_bytes;
-  // And behind these what stays, where the sums and it are more than 256 registers.
-  static constexpr bool aside = Leaf::lanes == 32 && Dim > 64;
+  // And behind these what stays, where that is kept there.
+  static constexpr bool aside = Where == kept_in::shared_memory;
   static constexpr address aside_at = of_keys ? facts_at + across * 8 : crossed_at + crossed_bytes, aside_bytes = aside ? kept * lane_tile::row_bytes : 0;
   static constexpr int shared_bytes = static_cast<int>(aside_at + 2 * aside_bytes);
 
@@ -113,6 +115,7 @@ struct attention_backward_words {
       if constexpr (of_keys && Slopes::of_rows)
         TENON_UNROLL for (int i = 0; i < 2; ++i) facts[i] = Leaf::template load_shared<bits128>(Leaf::shared() + facts_at + static_cast<address>(8 * (part + passes) + 16 * i));
       TENON_UNROLL for (int i = 0; i < 4; ++i) {
+        if constexpr (!Meaning::plain) Leaf::in_steps();  // one score after the other
         const position p = of_keys ? mean.at(row_within(of, of.row0 + passes + i), 0) : own;
         const float refers = of_keys ? bit_cast<float>(facts[i / 2].word[i % 2 * 2]) : reference, agrees = of_keys ? bit_cast<float>(facts[i / 2].word[i % 2 * 2 + 1]) : agreement;
         float x = of.x[0][e + i], dw = of.dw[0][e + i];
