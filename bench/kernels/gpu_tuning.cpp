@@ -4,7 +4,9 @@
 
 #include <tenon/kernels/shared/device_panel.hpp>
 #include <tenon/kernels/tuning/amd.hpp>
+#include <tenon/kernels/tuning/sm75.hpp>
 #include <tenon/kernels/tuning/sm80.hpp>
+#include <tenon/kernels/tuning/sm90a.hpp>
 
 namespace {
 
@@ -14,9 +16,9 @@ void line(const gpu_facts& on, const char* problem, const char* tile, const bloc
   constexpr const char* bounds[] = {"registers", "shared memory", "warps", "blocks"};
   const occupancy fits = occupancy_of(on, cost);
   if (fits.blocks == 0)
-    std::printf("%-8s %-28s %-22s does not fit\n", on.name, problem, tile);
+    std::printf("%-8s %-28s %-30s does not fit\n", on.name, problem, tile);
   else
-    std::printf("%-8s %-28s %-22s %3d registers, %5.1f KiB shared, %d block%s of %d threads at once (bound by %s)\n", on.name, problem, tile, cost.registers,
+    std::printf("%-8s %-28s %-30s %3d registers, %5.1f KiB shared, %d block%s of %d threads at once (bound by %s)\n", on.name, problem, tile, cost.registers,
                 static_cast<double>(cost.shared_bytes) / 1024, fits.blocks, fits.blocks == 1 ? "" : "s", cost.threads, bounds[static_cast<int>(fits.by)]);
 }
 
@@ -41,7 +43,30 @@ void matmul_line(const char* problem) {
 template <class Format>
 inline constexpr int stored = (tenon::device_panel<Format>::header_bytes + tenon::device_panel<Format>::part_bytes) / 16;
 
-// The words of sm_80 on NVIDIA's GPUs. sm_75 has no copies beside the thread: no words are written for it.
+// A line whose tile is `format` of two or three numbers.
+template <class... Numbers>
+void line(const gpu_facts& on, const char* problem, const block_cost& cost, const char* format, Numbers... numbers) {
+  char tile[64];
+  std::snprintf(tile, sizeof tile, format, numbers...);
+  line(on, problem, tile, cost);
+}
+void print_sm90a() {
+  const auto cost = [](int shared_bytes) { return block_cost{sm90a::threads, sm90a::launched_registers, shared_bytes}; };
+  constexpr sm90a::attention_tile narrow = sm90a::attention(64), wide = sm90a::attention(128);
+  line(facts_sm90a, "attention, d 64", cost(sm90a::shared_bytes_of(narrow, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
+  line(facts_sm90a, "attention, d 128", cost(sm90a::shared_bytes_of(wide, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
+  constexpr sm90a::matmul_tile product = sm90a::matmul();
+  line(facts_sm90a, "product, bf16", cost(sm90a::shared_bytes_of(product)), "128 x %d, %d stages", product.rows, product.stages);
+  line(facts_sm90a, "product, of integers", cost(sm90a::stored_stages * 128 * 128), "128 x 256, %d stages", sm90a::stored_stages);
+}
+void print_sm75() {
+  constexpr sm80::attention_tile narrow = sm75::attention(64), wide = sm75::attention(128);
+  constexpr sm80::matmul_tile product = sm75::matmul();
+  line(facts_sm75, "attention of f16, d 64", sm80::cost_of(narrow, 64), "%d rows x %d keys", narrow.warps * narrow.row_tiles * 16, narrow.keys);
+  line(facts_sm75, "attention of f16, d 128", sm80::cost_of(wide, 128), "%d rows x %d keys", wide.warps * wide.row_tiles * 16, wide.keys);
+  line(facts_sm75, "product, f16", sm80::cost_of(product, 128), "%d x %d, %d stages", product.tokens, product.rows, product.stages);
+}
+// The words of sm_80, for it and for GPUs after it.
 template <int Gpu>
 void print_nvidia() {
   attention_line<Gpu, 64, score_weight::scaled>("attention, d 64");
@@ -77,6 +102,6 @@ void print_amd() {
 }  // namespace
 
 int main() {
-  print_nvidia<0>(), print_nvidia<1>(), print_nvidia<2>(), print_nvidia<3>(), print_nvidia<4>();
+  print_sm75(), print_nvidia<1>(), print_nvidia<2>(), print_nvidia<3>(), print_sm90a();
   print_amd<5>(), print_amd<6>(), print_amd<7>(), print_amd<8>();
 }

@@ -9,6 +9,8 @@
 namespace tenon::tuning::sm90a {
 
 inline constexpr int shared_bytes = 227 * 1024, registers = 65536;
+/// Of a block, and of a thread when it starts; groups then hand registers over.
+inline constexpr int threads = 384, launched_registers = registers / threads / 8 * 8;
 
 /// Products one after the other, or the scores of the next keys beside the sums of these.
 enum class schedule { in_order, overlapped };
@@ -38,7 +40,8 @@ struct matmul_tile {
   int rows, stages;
 };
 consteval matmul_tile matmul() { return {256, 4}; }
-static_assert(matmul().stages * (128 + matmul().rows) * 128 + 1024 <= shared_bytes);
+consteval int shared_bytes_of(matmul_tile t) { return t.stages * (128 + t.rows) * 128 + 1024; }
+static_assert(shared_bytes_of(matmul()) <= shared_bytes);
 
 /// Stages of 64 of the depth of 128 tokens, where weights are stored as integers: weights take none of that memory.
 inline constexpr int stored_stages = 6;
