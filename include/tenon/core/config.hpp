@@ -73,9 +73,9 @@ inline constexpr bool on_aarch64 = false;
 #endif
 // Whether this pass of the compiler makes code for a GPU.
 #if defined(__CUDA_ARCH__) || defined(__HIP_DEVICE_COMPILE__)
-inline constexpr bool on_gpu = true;
+inline constexpr bool gpu_pass = true;
 #else
-inline constexpr bool on_gpu = false;
+inline constexpr bool gpu_pass = false;
 #endif
 }  // namespace tenon
 

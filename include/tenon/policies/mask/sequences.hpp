@@ -41,7 +41,7 @@ struct document {
   // keys. A GPU would hold as many registers.
   TENON_BOTH TENON_INLINE static constexpr range range_of(const std::int32_t* own, int from, int to) {
     range all{own[from], own[from]};
-    for (; !on_gpu && to - from >= 16; from += 16) {
+    for (; !gpu_pass && to - from >= 16; from += 16) {
       std::int32_t least = own[from], most = least;
       for (int i = 0; i < 16; ++i) least = own[from + i] < least ? own[from + i] : least;
       for (int i = 0; i < 16; ++i) most = own[from + i] > most ? own[from + i] : most;
