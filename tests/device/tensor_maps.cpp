@@ -24,7 +24,7 @@ struct problem {
   using score = scaled;
   using weighting = softmax;
   using out = bf16;
-  static constexpr int dim = 128, group = 2;
+  [[maybe_unused]] static constexpr int dim = 128, group = 2;
 };
 
 using machine_type = gpu_machine<cuda_runtime, sm90a>;

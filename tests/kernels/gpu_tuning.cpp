@@ -14,7 +14,7 @@ using namespace tenon::tuning;
 
 struct absent_leaf {
   using address = unsigned;
-  static constexpr int lanes = 32;
+  [[maybe_unused]] static constexpr int lanes = 32;
   template <class T>
   using held = T;
 };

@@ -78,8 +78,8 @@ struct avx512_attention_leaf {
   }
   /// The same of four rows of 16, one after the other: rows 0 and 1, rows 2 and 3.
   template <class Byte>
-  TENON_INLINE static void widen_rows(const Byte* rows, vector (&pairs)[2]) {
-    const bf16_bytes x = look_up<Byte>(_mm512_loadu_si512(rows));
+  TENON_INLINE static void widen_rows(const Byte* from, vector (&pairs)[2]) {
+    const bf16_bytes x = look_up<Byte>(_mm512_loadu_si512(from));
     const __m512i lane = _mm512_maskz_mullo_epi32(every, _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(0x01010101));
     pairs[0] = _mm512_castsi512_ps(_mm512_permutex2var_epi8(x.low, _mm512_add_epi32(lane, _mm512_set1_epi32(0x50104000)), x.high));
     pairs[1] = _mm512_castsi512_ps(_mm512_permutex2var_epi8(x.low, _mm512_add_epi32(lane, _mm512_set1_epi32(0x70306020)), x.high));
