@@ -25,6 +25,8 @@ struct cached_kernels {
   };
   using d64 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 64, 3>>;
   using d128 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 128, 4>>;
+  /// In pages.
+  using dpaged = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 64, 3, tenon::paged_keys>>;
   /// Of some of the keys, each with a number of its own.
   using kept = of<tenon::device_attention<tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{}), tenon::softmax, 64, 2>>;
   /// Of some of the rows, as many as the machine has counted.

@@ -12,6 +12,7 @@
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/atoms/amd/lane_tile.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/device_keys.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
 #include <tenon/kernels/shared/device_scores.hpp>
@@ -21,7 +22,7 @@ TENON_KERNELS_BEGIN
 namespace atoms::amd {
 
 /// Number: bf16 or f16, of q, keys, values and, rounded, of weights.
-template <class Leaf, int Dim, int Warps, int Keys, class Number = bf16>
+template <class Leaf, int Dim, int Warps, int Keys, class Number = bf16, class Layout = dense_keys>
 struct attention_words {
   using tile = lane_tile<Leaf, Dim, Number>;
   static constexpr int lanes = Leaf::lanes, side = Leaf::side, per_tile = tile::per_tile, threads = lanes * Warps, group_rows = side, block_rows = Warps * group_rows, block_keys = Keys;
@@ -40,12 +41,8 @@ struct attention_words {
   static constexpr int chunks = Dim / 8, key_steps = Keys * chunks / threads, wide = Keys * Dim / 8 / threads;
   static_assert(Keys % side == 0 && Dim % 32 == 0 && Keys * chunks % threads == 0 && (wide == 2 || wide == 4));
 
-  /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
-  struct source {
-    const Number *keys, *values;
-    index_t head;
-    int length;
-  };
+  /// One kv head of a cache: rows of Dim numbers, of which `length` are there.
+  using source = typename Layout::template of<Leaf, Number, Dim>;
   /// The keys from key0 on, and what becomes of them in this wave: scores, then weights. `next` is the block after them.
   struct block {
     int key0, next;
@@ -192,7 +189,7 @@ struct attention_words {
  private:
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
-    const Number* const from = in.keys + (in.head + index_t{first} * Dim + thread % chunks * 8);
+    const Number* const from = in.row(in.keys, key, thread / chunks, thread % chunks * 8);
     constexpr int apart = threads / chunks;
     if (key + Keys <= in.length)
       TENON_UNROLL for (int i = 0; i < key_steps; ++i) coming_keys[i] = Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim));
@@ -202,7 +199,7 @@ struct attention_words {
   }
   TENON_BOTH TENON_INLINE void fetch_values(int key) {
     const int thread = Leaf::thread(), first = thread % (Dim / wide) * wide, group = thread / (Dim / wide);
-    const Number* const from = in.values + (in.head + index_t{key + tile::row_of_group(group, 0)} * Dim + first);
+    const Number* const from = in.row(in.values, key, tile::row_of_group(group, 0), first);
     if (key + Keys <= in.length)
       TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, true);
     else

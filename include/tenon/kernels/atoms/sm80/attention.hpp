@@ -7,11 +7,12 @@
 // keys must be finite (0 x infinity is NaN); keys and values from `length` on are never read.
 
 #include <tenon/kernels/atoms/sm80/attention_registers.hpp>
+#include <tenon/kernels/shared/device_keys.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
-template <class Leaf, int Dim, int Warps, int RowTiles, int Keys, class Number = bf16>
+template <class Leaf, int Dim, int Warps, int RowTiles, int Keys, class Number = bf16, class Layout = dense_keys>
 struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> {
   using registers = attention_registers<Leaf, Dim, RowTiles, Keys, Number>;
   static constexpr int threads = 32 * Warps, group_rows = 16 * RowTiles, block_rows = Warps * group_rows, block_keys = Keys;
@@ -22,12 +23,8 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   static constexpr address q_bytes = block_rows * tile::row_bytes, block_bytes = Keys * tile::row_bytes;
   static constexpr int shared_bytes = static_cast<int>(q_bytes + 2 * block_bytes);
 
-  /// One kv head of a cache: row-major [key][Dim] from `head` on, of which `length` keys are there.
-  struct source {
-    const Number *keys, *values;
-    index_t head;
-    int length;
-  };
+  /// One kv head of a cache: rows of Dim numbers, of which `length` are there.
+  using source = typename Layout::template of<Leaf, Number, Dim>;
 
   typename tile::lane_rows q_at, v_at;
   typename tile::lane_row k_at;
@@ -114,7 +111,7 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   // Starts the copy of a block of keys or values; zeros from `length` on.
   TENON_BOTH TENON_INLINE void start(const Number* from, address offset, int key) const {
     const address first = Leaf::shared() + q_bytes + offset + copy.to;
-    const Number* const row = from + (in.head + index_t{key + copy.row} * Dim + copy.column);
+    const Number* const row = in.row(from, key, copy.row, copy.column);
     if (key + Keys <= in.length) {
       TENON_UNROLL for (int i = 0; i < copier::steps; ++i) Leaf::copy_16(first + copier::place(i), row + i * copier::rows_at_once * Dim);
     } else {

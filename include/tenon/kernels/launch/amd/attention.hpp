@@ -17,6 +17,6 @@ TENON_KERNELS_BEGIN
 /// The words of a problem, also of few rows over many keys (launch/gpu/attention_split.hpp). `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
 using amd_attention = atoms::amd::attention_words<Leaf, Problem::dim, tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).warps,
-                                                  tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).keys, problem_number<Problem>>;
+                                                  tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).keys, problem_number<Problem>, problem_keys<Problem>>;
 
 TENON_KERNELS_END

@@ -15,11 +15,12 @@
 TENON_KERNELS_BEGIN
 
 /// A problem by its parts.
-template <class Mask, class Score, class Weighting, int Dim, int Group>
+template <class Mask, class Score, class Weighting, int Dim, int Group, class Keys = dense_keys>
 struct device_attention {
   using mask = Mask;
   using score = Score;
   using weighting = Weighting;
+  using keys = Keys;
   using out = float;
   static constexpr int dim = Dim, group = Group;
 };
@@ -110,11 +111,13 @@ std::size_t attention_scratch(const Machine& machine, heads shape, index_t queri
 /// As on a processor, for one sequence over memory of the machine: q and out [query, head, dim] of float; query i stands at position
 /// length - queries + i. scratch: attention_scratch for these queries, the cache's capacity and this reduction. Values of masked keys must
 /// be finite. Throws tenon::error for shapes that do not fit.
-template <int DimQK, int DimV, class Reduction = fixed_split, device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score, class Weighting = softmax>
-void attend(const Machine& machine, view<const float, 3> q, const device_cache<Query, Kv, Dim>& cache, view<float, 3> out, const Mask& mask, const Score& score, std::byte* scratch,
+template <int DimQK, int DimV, class Reduction = fixed_split, device_machine Machine, cache_of_device Cache, class Mask, class Score, class Weighting = softmax>
+void attend(const Machine& machine, view<const float, 3> q, const Cache& cache, view<float, 3> out, const Mask& mask, const Score& score, std::byte* scratch,
             const Weighting& weighting = {}, const Reduction& reduction = {}) {
+  constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim;
   static_assert((DimQK == 0 || DimQK == Dim) && (DimV == 0 || DimV == Dim), "[attend] was given other head dims than its cache has. Fix: make them equal.");
-  using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv>;
+  using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv, typename Cache::layout>;
+  kernel_detail::check_pages(cache);
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   const index_t queries = q.extent[0];
   if (cache.length > cache.capacity) throw error("[cache.length] is ", cache.length, " with a capacity of ", cache.capacity, " keys. Fix: append before attending.");
@@ -126,7 +129,7 @@ void attend(const Machine& machine, view<const float, 3> q, const device_cache<Q
   attention_arguments<problem> a{};
   a.q = kernel_detail::arrange_rows<natural_order>(machine, rows, reinterpret_cast<bf16*>(scratch)), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
   a.lengths = cache.length_at, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(queries), a.heads = Query, a.kv_heads = Kv;
-  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.capacity * Dim, a.cache_batch = Kv * a.cache_head;
+  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.head_stride(), a.cache_batch = Kv * a.cache_head, a.pages = cache.pages();
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 

@@ -7,15 +7,18 @@
 //     static constexpr int dim = 128, group = 1;
 //   };
 //
-// `using number = f16;` in it says what q, keys and values are where that is not bf16; `using counted_rows = void;` that each sequence has as many queries as
-// `queries_at` says.
+// `using number = f16;` in it says what q, keys and values are where that is not bf16; `using keys = paged_keys;` that keys and values lie in pages; `using
+// counted_rows = void;` that each sequence has as many queries as `queries_at` says.
 //
 // Grid: x = tiles of rows, y = heads (kv heads where group > 1), z = batch. Order of summation: `sequential`, one chain over the keys.
+
+#include <type_traits>
 
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
+#include <tenon/kernels/shared/device_keys.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
 #include <tenon/kernels/shared/device_scores.hpp>
 #include <tenon/kernels/shared/unroll.hpp>
@@ -43,7 +46,8 @@ struct attention_arguments {
   int heads, kv_heads;
   index_t q_batch, q_query, q_head;        ///< strides of q
   index_t out_batch, out_query, out_head;  ///< strides of out
-  index_t cache_batch, cache_head;         ///< strides of keys and values
+  index_t cache_batch, cache_head;         ///< strides of keys and values; in pages: within a page
+  page_table pages;                        ///< of problems whose keys lie in them: those of the one sequence
   mask_type mask;
   score_type score;
   weighting_type weighting;
@@ -92,7 +96,13 @@ struct attention_tile {
     m.hold(device_rows<const typename attention_arguments<Problem>::number, group>{a.q + batch * a.q_batch + first * a.q_query + first_head * a.q_head, a.q_query, a.q_head}, rows, meaning_type::plain && factor() < 0);
   }
   TENON_BOTH TENON_INLINE int kv_head() const { return first_head / (a.heads / a.kv_heads); }
-  TENON_BOTH TENON_INLINE typename Words::source source() const { return {a.keys, a.values, batch * a.cache_batch + kv_head() * a.cache_head, length}; }
+  TENON_BOTH TENON_INLINE typename Words::source source() const {
+    const index_t head = batch * a.cache_batch + kv_head() * a.cache_head;
+    if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)
+      return {a.keys, a.values, head, length, a.pages};
+    else
+      return {a.keys, a.values, head, length};
+  }
   /// What the sums of a row are multiplied with, row `share` of the state.
   template <class State>
   TENON_BOTH TENON_INLINE float factor_of_row(const State& state, int share, int row) const {

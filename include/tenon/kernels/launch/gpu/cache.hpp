@@ -6,6 +6,7 @@
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
 #include <tenon/kernels/shared/device_block.hpp>
+#include <tenon/kernels/shared/device_keys.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -13,6 +14,7 @@ TENON_KERNELS_BEGIN
 /// are constants, because a GPU packs the queries of a group into one tile.
 template <int Query, int Kv, int Dim>
 struct device_cache {
+  using layout = dense_keys;
   static constexpr int query_heads = Query, kv_heads = Kv, dim = Dim;
   std::byte* data = nullptr;
   heads shape{};
@@ -21,8 +23,53 @@ struct device_cache {
   const std::int32_t* length_at = nullptr;  ///< the same where kernels read it: a replayed kernel is not told anew
 
   bf16* keys() const { return reinterpret_cast<bf16*>(data); }
-  bf16* values() const { return keys() + Kv * capacity * Dim; }
+  bf16* values() const { return keys() + Kv * head_stride(); }
+  index_t head_stride() const { return capacity * Dim; }
+  page_table pages() const { return {}; }
 };
+
+/// The same in pages: `data` is a pool of pages of `page_keys` keys, a multiple of 128, each page_bytes<bf16>(machine, shape, page_keys), as a contiguous
+/// cache of so many. Key k lies in page table[k / page_keys], a table in memory of the machine, of capacity / page_keys pages.
+template <int Query, int Kv, int Dim>
+struct paged_device_cache {
+  using layout = paged_keys;
+  static constexpr int query_heads = Query, kv_heads = Kv, dim = Dim;
+  std::byte* data = nullptr;
+  const std::int32_t* table = nullptr;
+  index_t page_keys = 0;
+  index_t page_stride = 0;  ///< bytes from a page of the pool to the next; 0: page_bytes
+  index_t capacity = 0, length = 0;
+  const std::int32_t* length_at = nullptr;
+
+  bf16* keys() const { return reinterpret_cast<bf16*>(data); }
+  bf16* values() const { return keys() + Kv * head_stride(); }
+  index_t head_stride() const { return page_keys * Dim; }
+  page_table pages() const {
+    const index_t bytes = page_stride != 0 ? page_stride : static_cast<index_t>(round_up(static_cast<std::size_t>(2 * Kv * head_stride()) * sizeof(bf16), 64));
+    return {table, static_cast<int>(page_keys), bytes / static_cast<index_t>(sizeof(bf16))};
+  }
+};
+
+/// What attend and append take on a GPU.
+template <class Cache>
+concept cache_of_device = requires(const Cache& cache) {
+  typename Cache::layout;
+  { cache.pages() } -> std::same_as<page_table>;
+  cache.length_at;
+};
+
+namespace kernel_detail {
+template <cache_of_device Cache>
+void check_pages(const Cache& cache) {
+  if constexpr (std::is_same_v<typename Cache::layout, paged_keys>) {
+    if (cache.page_keys <= 0 || cache.page_keys % page_table::granule != 0)
+      throw error("[cache.page_keys] is ", cache.page_keys, ": on a GPU a page holds whole blocks of ", page_table::granule, " keys. Fix: a multiple of it.");
+    if (cache.capacity % cache.page_keys != 0)
+      throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
+    if (cache.page_stride % 16 != 0) throw error("[cache.page_stride] is ", cache.page_stride, " bytes: rows are read 16 at a time. Fix: a multiple of 64.");
+  }
+}
+}  // namespace kernel_detail
 
 template <device_machine Machine, cache_number Number, heads Shape>
 struct cache_on<Machine, Number, Shape> {
@@ -35,6 +82,10 @@ struct cache_on<Machine, Number, Shape> {
 template <cache_number Number, device_machine Machine>
 std::size_t cache_bytes(const Machine&, heads shape, index_t capacity) {
   return round_up(static_cast<std::size_t>(shape.kv * capacity * (shape.dim + shape.dim_v)) * sizeof(bf16), 64);
+}
+template <cache_number Number, device_machine Machine>
+std::size_t page_bytes(const Machine& machine, heads shape, index_t page_keys) {
+  return cache_bytes<Number>(machine, shape, page_keys);
 }
 
 /// k and v [token, kv_head, dim], rounded, behind the keys that are there, or each where its slot says. Grid: x = tokens.
@@ -49,32 +100,37 @@ struct append_body {
   int heads, dim;
   bool wide;                            ///< whether rows of k and v are aligned to 16 bytes
   const std::int32_t* slots = nullptr;  ///< [token]: -1 is left out; null: one behind the other
+  page_table pages = {};                ///< without a table: one
 
   TENON_BOTH TENON_INLINE void operator()() const {
     const int per_head = dim / 4, items = heads * per_head;
-    const index_t token = Leaf::block_x(), key = slots != nullptr ? Leaf::load(slots + token) : Leaf::load(first) + token;
+    const index_t token = Leaf::block_x();
+    int key = slots != nullptr ? Leaf::load(slots + token) : Leaf::load(first) + static_cast<int>(token);
     if (key < 0) return;
+    const index_t page = pages.table == nullptr ? 0 : pages.page_of<Leaf>(key, key);
     for (int i = Leaf::thread(); i < 2 * items; i += threads) {
       const bool of_keys = i < items;
       const int item = of_keys ? i : i - items, head = item / per_head, at = item % per_head * 4;
       float four[4];
       load_four<Leaf>(of_keys ? k + token * k_token + head * k_head + at : v + token * v_token + head * v_head + at, wide, 4, four);
-      bf16* const to = (of_keys ? keys : values) + head * cache_head + key * dim + at;
+      bf16* const to = (of_keys ? keys : values) + page + head * cache_head + index_t{key} * dim + at;
       Leaf::store(reinterpret_cast<bits64*>(to), bits64{{Leaf::pack_bf16(four[0], four[1]), Leaf::pack_bf16(four[2], four[3])}});
     }
   }
 };
 
 /// As on a processor, over memory of the machine: k and v [token, kv_head, dim] at positions first, first + 1, ..., or where `slots` [token] says.
-template <device_machine Machine, int Query, int Kv, int Dim>
-void append(const Machine& machine, device_cache<Query, Kv, Dim>& cache, view<const float, 3> k, view<const float, 3> v, device_place first, const std::int32_t* slots = nullptr) {
-  kernel_detail::check_append({Query, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
+template <device_machine Machine, cache_of_device Cache>
+void append(const Machine& machine, Cache& cache, view<const float, 3> k, view<const float, 3> v, device_place first, const std::int32_t* slots = nullptr) {
+  constexpr int Kv = Cache::kv_heads, Dim = Cache::dim;
+  kernel_detail::check_append({Cache::query_heads, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
+  kernel_detail::check_pages(cache);
   cache.length = first.first + k.extent[0], cache.length_at = first.at + 1;
   if (k.extent[0] == 0) return;
   const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
   kernel_detail::launch(machine, static_cast<int>(k.extent[0]), 1,
-                        append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.capacity * Dim,
-                                                            first.at, Kv, Dim, aligned(k) && aligned(v), slots});
+                        append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.head_stride(),
+                                                            first.at, Kv, Dim, aligned(k) && aligned(v), slots, cache.pages()});
 }
 
 TENON_KERNELS_END

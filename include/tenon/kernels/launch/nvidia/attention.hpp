@@ -25,13 +25,13 @@ inline constexpr tuning::sm80::attention_tile nvidia_attention_tile =
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem, class Arch = sm80>
 using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_attention_tile<Problem, Arch>.warps, nvidia_attention_tile<Problem, Arch>.row_tiles,
-                                                      nvidia_attention_tile<Problem, Arch>.keys, problem_number<Problem>>;
+                                                      nvidia_attention_tile<Problem, Arch>.keys, problem_number<Problem>, problem_keys<Problem>>;
 
 /// The words of few rows over many keys: attention_split_kernel and attention_merge_kernel.
 template <class Problem, class Arch = sm80>
 inline constexpr tuning::sm80::attention_tile nvidia_split_tile = tuning::sm80::attention_split(nvidia_attention_tile<Problem, Arch>);
 template <class Leaf, class Problem, class Arch = sm80>
 using nvidia_attention_split = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_split_tile<Problem, Arch>.warps, nvidia_split_tile<Problem, Arch>.row_tiles,
-                                                            nvidia_split_tile<Problem, Arch>.keys, problem_number<Problem>>;
+                                                            nvidia_split_tile<Problem, Arch>.keys, problem_number<Problem>, problem_keys<Problem>>;
 
 TENON_KERNELS_END
