@@ -156,6 +156,105 @@ TEST_CASE("keys that are kept, those of a processor, after some were forgotten t
   });
 }
 
+TEST_CASE("heads that are chosen, their rows packed and brought home") {
+  in_every_way([](const auto& machine) {
+    constexpr index_t tokens = 150, dim = 64;
+    constexpr int heads_of_q = 8, kv = 2, group = 4;  // more rows of a kv head than a block has threads
+    const auto weight = noise(tokens * heads_of_q, 11), q = noise(tokens * heads_of_q * dim, 12);
+    on_ptx on_weight(weight, "weight"), on_q(q, "q");
+    on_ptx length(std::vector<std::int32_t>{200}, "length");
+    constexpr index_t most = tokens * group;
+    ptx::Buffer<row_origin> rows(kv * most, "rows");
+    ptx::Buffer<std::int32_t> slots(tokens * heads_of_q, "slots"), counts(kv, "counts"), lengths(kv, "lengths");
+    ptx::Buffer<std::ptrdiff_t> offset(kv, "offset");
+    ptx::Buffer<heads_tally> tally(kv, "tally");
+    for (heads_tally* t = tally.data(); t != tally.data() + kv; ++t) *t = {};
+    using choose = choose_heads_body<ptx_leaf>;
+    machine.launch({kv, 1, 1}, {choose::threads}, choose::shared_bytes,
+                   choose{on_weight.data(), heads_of_q, 0.3f, tokens, group, heads_of_q, length.data(), {rows.data(), slots.data(), counts.data(), lengths.data(), offset.data(), most}, tally.data()});
+    ptx::Buffer<bf16> packed(kv * most * dim, "packed");
+    machine.launch({tokens, 1, 1}, {gather_heads_body<ptx_leaf>::threads}, 0, gather_heads_body<ptx_leaf>{on_q.data(), heads_of_q * dim, packed.data(), slots.data(), heads_of_q, group, dim, most});
+    ptx::Buffer<float> results(kv * most * dim, "results"), out(q.size(), "out");
+    for (std::size_t i = 0; i < results.size(); ++i) results[i] = static_cast<float>(i % 1009);
+    machine.launch({tokens, 1, 1}, {scatter_heads_body<ptx_leaf>::threads}, 0,
+                   scatter_heads_body<ptx_leaf>{results.data(), on_weight.data(), heads_of_q, out.data(), heads_of_q * dim, slots.data(), heads_of_q, group, dim, most});
+    for (int g = 0; g < kv; ++g) {
+      std::int32_t row = 0;
+      for (index_t t = 0; t < tokens; ++t)
+        for (int h = g * group; h < (g + 1) * group; ++h) {
+          const auto at = static_cast<std::size_t>(t * heads_of_q + h);
+          const bool left_out = weight[at] < 0.3f;
+          REQUIRE(slots[at] == (left_out ? -1 : row));
+          for (index_t d = 0; d < dim; d += 21) {
+            const auto here = at * static_cast<std::size_t>(dim) + static_cast<std::size_t>(d), there = static_cast<std::size_t>((g * most + row) * dim + d);
+            if (!left_out) CHECK(packed[there] == bf16(q[here]));
+            CHECK(out[here] == (left_out ? 0.0f : weight[at] * results[there]));
+          }
+          if (left_out) continue;
+          const row_origin& from = rows[static_cast<std::size_t>(g * most + row++)];
+          CHECK((from.query == 200 - tokens + t && from.head == h));
+        }
+      const auto i = static_cast<std::size_t>(g);
+      CHECK((counts[i] == row && lengths[i] == 200 && offset[i] == g * most - (200 - row)));
+      CHECK((tally[i].decided == most && tally[i].left_out == most - row));
+    }
+  });
+}
+
+TEST_CASE("places of tokens in segments, running means, softmax of rows, a number per head") {
+  in_every_way([](const auto& machine) {
+    constexpr int tokens = 23, length = 6, segments = 10, most = (tokens + length - 1) / length;
+    for (const std::int32_t first : {0, 4, 13}) {
+      on_ptx place(std::vector<std::int32_t>{first, first + tokens}, "place");
+      ptx::Buffer<std::int32_t> slots(tokens, "slots"), rows(tokens, "rows"), counts(length, "counts"), lengths(length, "lengths");
+      machine.launch({1, 1, 1}, {place_tokens_body<ptx_leaf>::threads}, 0,
+                     place_tokens_body<ptx_leaf>{place.data(), tokens, length, segments, most, slots.data(), rows.data(), counts.data(), lengths.data()});
+      std::vector<std::int32_t> seen(length, 0), keys(length, 0);
+      for (std::int32_t p = 0; p < first + tokens; ++p) {
+        const auto at = static_cast<std::size_t>(p % length);
+        ++keys[at];
+        if (p < first) continue;
+        CHECK(slots[static_cast<std::size_t>(p - first)] == p % length * segments + p / length);
+        CHECK(rows[static_cast<std::size_t>(p - first)] == p % length * most + seen[at]++);
+      }
+      for (std::size_t i = 0; i < length; ++i) CHECK((counts[i] == seen[i] && lengths[i] == keys[i]));
+    }
+
+    constexpr index_t width = 140;
+    const auto x = noise(tokens * width, 13);
+    on_ptx on_x(x, "x");
+    ptx::Buffer<float> mean(x.size(), "mean");
+    const cpu host;
+    for (const auto which : {mean_of::seen, mean_of::segment, mean_of::block}) {
+      const index_t segment = which == mean_of::block ? 0 : length;
+      ptx::Buffer<std::byte> memory(running_mean_bytes(machine, width), "sums");
+      running_mean<ptx_machine> state(machine, memory.data(), width, segment);
+      const buffer host_memory(running_mean_bytes(host, width), "sums");
+      running_mean<cpu> on_host(host, host_memory.data(), width, segment);
+      for (const std::int32_t first : {0, tokens}) {
+        on_ptx place(std::vector<std::int32_t>{first, first + tokens}, "place");
+        follow_mean(machine, state, view<const float, 2>(on_x.data(), tokens, width), view<float, 2>(mean.data(), tokens, width), device_place{first, place.data()}, which);
+        std::vector<float> want(x.size());
+        follow_mean(host, on_host, view<const float, 2>(x.data(), tokens, width), view<float, 2>(want.data(), tokens, width), first, which);
+        CHECK(std::equal(want.begin(), want.end(), mean.data()));
+      }
+    }
+
+    auto want = x;
+    row_softmax(machine, view<float, 2>(on_x.data(), tokens, width));
+    row_softmax(host, view<float, 2>(want.data(), tokens, width));
+    CHECK(apart(on_x, doubles(want)) < 1e-6);
+
+    const auto by = noise(2 * 70, 14);
+    on_ptx on_heads(x, "x"), on_by(by, "by");
+    ptx::Buffer<float> dots(tokens * 2, "dots");
+    std::vector<float> sums(tokens * 2);
+    dot_heads(machine, view<const float, 3>(on_heads.data(), tokens, 2, 70), on_by.data(), 0.5f, view<float, 2>(dots.data(), tokens, 2));
+    dot_heads(host, view<const float, 3>(x.data(), tokens, 2, 70), by.data(), 0.5f, view<float, 2>(sums.data(), tokens, 2));
+    CHECK(apart(dots, doubles(sums)) < 1e-6);
+  });
+}
+
 TEST_CASE("the tokens that the processor draws") {
   in_every_way([](const auto& machine) {
     constexpr index_t count = 537;
