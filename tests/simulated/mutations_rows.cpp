@@ -96,6 +96,63 @@ double distance_of_kept(const slipping& machine, float threshold) {
   return off;
 }
 
+// What heads of 0.3 and more give that are packed and brought home, where the kernel is told `threshold`: their own rows of q times their weights.
+double distance_of_heads(const slipping& machine, float threshold) {
+  constexpr index_t tokens = 150, dim = 64, most = 4 * tokens;  // more rows of a kv head than a block has threads
+  constexpr int heads_of_q = 8, kv = 2;
+  const auto weight = noise(tokens * heads_of_q, 11), q = noise(tokens * heads_of_q * dim, 12);
+  const device_numbers on_weight(machine, weight), on_q(machine, q);
+  const device_numbers length(machine, std::vector<std::int32_t>{200});
+  const device_numbers<slipping, std::uint64_t> rows(machine, kv * most), offset(machine, kv), tally(machine, std::vector<std::uint64_t>(2 * kv));
+  const device_numbers<slipping, std::int32_t> slots(machine, tokens * heads_of_q), counts(machine, kv), lengths(machine, kv);
+  const device_numbers<slipping, bf16> packed(machine, kv * most * dim);
+  const device_numbers<slipping, float> out(machine, q.size());
+  using leaf = slipping::leaf;
+  using choose = choose_heads_body<leaf>;
+  machine.launch({kv, 1, 1}, {choose::threads}, choose::shared_bytes,
+                 choose{on_weight.data(), heads_of_q, threshold, tokens, heads_of_q / kv, heads_of_q, length.data(),
+                        {reinterpret_cast<row_origin*>(rows.data()), slots.data(), counts.data(), lengths.data(), reinterpret_cast<std::ptrdiff_t*>(offset.data()), most},
+                        reinterpret_cast<heads_tally*>(tally.data())});
+  machine.launch({tokens, 1, 1}, {gather_heads_body<leaf>::threads}, 0, gather_heads_body<leaf>{on_q.data(), heads_of_q * dim, packed.data(), slots.data(), heads_of_q, heads_of_q / kv, dim, most});
+  std::vector<float> results;
+  for (const bf16& x : packed.host()) results.push_back(static_cast<float>(x));
+  const device_numbers on_results(machine, results);
+  machine.launch({tokens, 1, 1}, {scatter_heads_body<leaf>::threads}, 0,
+                 scatter_heads_body<leaf>{on_results.data(), on_weight.data(), heads_of_q, out.data(), heads_of_q * dim, slots.data(), heads_of_q, heads_of_q / kv, dim, most});
+  std::vector<double> want;
+  int taken = 0;
+  for (std::size_t i = 0; i < q.size(); ++i) {
+    const float by = weight[i / dim];
+    want.push_back(by < 0.3f ? 0.0 : static_cast<double>(by * static_cast<float>(bf16(q[i]))));
+    taken += i % dim == 0 && !(by < 0.3f) ? 1 : 0;
+  }
+  return apart(out.host(), want) * 1e4 + std::abs(counts.data()[0] + counts.data()[1] - taken);
+}
+
+// A number per head, and a mean over two blocks, the second of which is told that it begins at `second`.
+double distance_of_sums(const slipping& machine, std::int32_t second) {
+  constexpr index_t tokens = 5, width = 140;
+  const auto x = noise(tokens * width, 13);
+  const device_numbers on_x(machine, x), by(machine, std::vector<float>(x.begin(), x.begin() + width));
+  const device_numbers<slipping, float> mean(machine, x.size()), dots(machine, 2 * tokens);
+  const device_numbers<slipping, std::byte> memory(machine, running_mean_bytes(machine, width));
+  running_mean<slipping> state(machine, memory.data(), width);
+  const device_numbers places(machine, std::vector<std::int32_t>{0, tokens, second, second + static_cast<std::int32_t>(tokens)});
+  for (const index_t block : {0, 1})
+    follow_mean(machine, state, view<const float, 2>(on_x.data(), tokens, width), view<float, 2>(mean.data(), tokens, width), device_place{block * tokens, places.data() + 2 * block});
+  dot_heads(machine, view<const float, 3>(on_x.data(), tokens, 2, width / 2), by.data(), 1.0f, view<float, 2>(dots.data(), tokens, 2));
+  std::vector<double> want_mean, want_dots;
+  for (index_t t = 0; t < tokens; ++t)
+    for (index_t i = 0; i < width; ++i) {
+      double all = 0, so_far = 0;
+      for (index_t s = 0; s < tokens; ++s) all += static_cast<double>(x[static_cast<std::size_t>(s * width + i)]), so_far += s <= t ? static_cast<double>(x[static_cast<std::size_t>(s * width + i)]) : 0;
+      want_mean.push_back((all + so_far) / static_cast<double>(tokens + t + 1));
+      if (i % (width / 2) == 0) want_dots.push_back(0);
+      want_dots.back() += static_cast<double>(x[static_cast<std::size_t>(t * width + i)]) * static_cast<double>(x[static_cast<std::size_t>(i)]);
+    }
+  return (apart(mean.host(), want_mean) + apart(dots.host(), want_dots)) * 1e3;
+}
+
 template <class F>
 auto broken(F&& f) {
   return [f](const break_row& row) { return caught_by<sm80>(row.wrong, [&](const auto& machine) { return f(slipping(machine)); }); };
@@ -139,6 +196,35 @@ TEST_CASE("every break of keeping keys shows") {
   };
   require_caught(slips, run);
   CHECK(!broken([](const slipping& machine) { return distance_of_kept(machine, 0.5f); })({}).empty());
+}
+
+TEST_CASE("every break of choosing heads shows") {
+  const auto run = broken([](const slipping& machine) { return distance_of_heads(machine, 0.3f); });
+  REQUIRE(run({}).empty());
+  const break_row slips[] = {
+      {"the 1st barrier left out", {drop_barrier, 0}},
+      {"the 2nd barrier left out", {drop_barrier, 1}},
+      {"shuffles of counts left out", {skip_packed_shuffle}},
+      {"rows packed the wrong way round", {swap_packed}},
+      {"results stored one access further", {store_elsewhere}},
+      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
+  };
+  require_caught(slips, run);
+  CHECK(!broken([](const slipping& machine) { return distance_of_heads(machine, 0.2f); })({}).empty());
+}
+
+TEST_CASE("every break of means and of numbers per head shows") {
+  const auto run = broken([](const slipping& machine) { return distance_of_sums(machine, 5); });
+  REQUIRE(run({}).empty());
+  const break_row slips[] = {
+      {"the barrier left out", {drop_barrier, 0}},
+      {"the shuffle of 16 left out", {skip_shuffle, 16}},
+      {"the shuffle of 1 left out", {skip_shuffle, 1}},
+      {"a shuffle that one lane does not reach", {one_lane_leaves}},
+      {"results stored one access further", {store_elsewhere}},
+  };
+  require_caught(slips, run);
+  CHECK(!broken([](const slipping& machine) { return distance_of_sums(machine, 6); })({}).empty());
 }
 
 TEST_CASE("every break of drawing a token shows") {
