@@ -23,7 +23,9 @@ struct learned_kernels {
   using by_distance = tenon::attention_backward_learned_body<Leaf, kept_rows, 0, Problem>;
   using by_key = tenon::attention_backward_learned_body<Leaf, kept_rows, 1, Problem>;
   using by_query = tenon::attention_backward_learned_body<Leaf, kept_rows, 2, Problem>;
-  using deliver = tenon::attention_backward_deliver_body<Leaf, Problem>;
+  using deliver_distances = tenon::attention_backward_deliver_body<Leaf, 0, Problem>;
+  using deliver_keys = tenon::attention_backward_deliver_body<Leaf, 1, Problem>;
+  using deliver_queries = tenon::attention_backward_deliver_body<Leaf, 2, Problem>;
 };
 
 }  // namespace tenon_test
@@ -36,4 +38,6 @@ struct learned_kernels {
   kernel(learned_by_distance, learned::by_distance) \
   kernel(learned_by_key, learned::by_key)         \
   kernel(learned_by_query, learned::by_query)     \
-  kernel(learned_deliver, learned::deliver)
+  kernel(deliver_distances, learned::deliver_distances) \
+  kernel(deliver_keys, learned::deliver_keys)     \
+  kernel(deliver_queries, learned::deliver_queries)

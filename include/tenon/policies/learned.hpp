@@ -3,8 +3,9 @@
 //   static constexpr per learned = per::distance;      what the derivative in the operands depends on, beside the head
 //   bool learning() const;                             whether anybody asked: the places are not null
 //   void learn(float ds, position p) const;            adds ds times the derivative of s in each operand
+//   static constexpr own operands = own::head;         optional: whose operands are nobody else's, so that GPUs may hand out work
 // Kernels sum d loss / d s over all scores that the policy cannot tell apart before it hears of them, once, in a fixed order. On GPUs `learn` is called
-// there, by one thread: TENON_BOTH, and its places are memory that kernels reach.
+// there, by one thread for all that may share operands: it is TENON_BOTH, and its places are memory that kernels reach.
 
 #include <concepts>
 
@@ -19,6 +20,16 @@ enum class per : unsigned char {
   query,     ///< the query alone
   score      ///< anything: `learn(s, ds, p)` is called for every score, s before this policy, and one thread does all the work; on processors
 };
+
+/// Which operands no other `learn` touches: those of a query head, or of a place (a distance, key or query) whatever its heads and sequences.
+enum class own : unsigned char { none, head, place };
+
+/// What a learned score says of its operands; nothing, where it says nothing.
+template <class Score>
+inline constexpr own operands_of = own::none;
+template <class Score>
+  requires requires { Score::operands; }
+inline constexpr own operands_of<Score> = Score::operands;
 
 /// A score whose operands are learned.
 template <class Score>

@@ -95,9 +95,9 @@ TEST_CASE_TEMPLATE("every break of the kernels of what a score learns shows", Ar
         using body = attention_backward_learned_body<leaf, rows, stage.value, grouped>;
         const body one{a};
         machine.launch({one.blocks(), a.call.kv_heads, a.batch}, {body::threads}, static_cast<std::size_t>(body::shared_bytes - less_shared), one);
+        const attention_backward_deliver_body<leaf, stage.value, grouped> deliver{a};
+        machine.launch({deliver.blocks()}, {deliver.threads}, 0, deliver);
       });
-      using deliver = attention_backward_deliver_body<leaf, grouped>;
-      machine.launch({1}, {deliver::threads}, 0, deliver{a});
       return g.distance();
     });
     return by == "bank conflicts" ? "" : by;  // of which the sums have some, unbroken

@@ -101,26 +101,35 @@ struct reverse_meaning : meaning<Mask, Score> {
   }
 };
 
+/// What a learned stage hears of in a sequence, whose first query stands at `first_query` and which has `length` keys.
+template <class Single>
+struct learned_places {
+  int group, first_query, queries, length;
+
+  TENON_BOTH TENON_INLINE constexpr int heads() const { return Single::learned == per::key ? 1 : group; }
+  TENON_BOTH TENON_INLINE constexpr int count() const { return Single::learned == per::distance ? queries + length - 1 : Single::learned == per::key ? length : queries; }
+  /// Hands over the sum of place `n` and head `h` of the group. `p` has the first head of the group and the batch.
+  TENON_BOTH TENON_INLINE void hand(const Single& stage, position p, int h, int n, float ds) const {
+    p.head += h;
+    p.query = Single::learned == per::distance ? length - 1 : Single::learned == per::query ? first_query + n : 0;
+    p.key = Single::learned == per::query ? 0 : n;
+    if (ds != 0) stage.learn(ds, p);
+  }
+};
+
 /// Hands each learned stage of `score` its sums, in order: sum(per, stage, head of the group, place) is one of them. `p` has the first
 /// head of the group and the batch; `first_query` to `length` as in meaning.
 template <int Stage = 0, class Score, class Sum>
-TENON_BOTH void deliver(const Score& score, position p, int group, int first_query, int queries, int length, const Sum& sum) {
+void deliver(const Score& score, position p, int group, int first_query, int queries, int length, const Sum& sum) {
   if constexpr (requires { score.first; score.second; }) {
     deliver<Stage>(score.first, p, group, first_query, queries, length, sum);
     deliver<Stage + learned_stages<decltype(score.first)>>(score.second, p, group, first_query, queries, length, sum);
   } else if constexpr (learned_score<Score>) {
     if constexpr (Score::learned != per::score) {
       if (!score.learning()) return;
-      const int first_head = p.head, heads = Score::learned == per::key ? 1 : group;
-      const int count = Score::learned == per::distance ? queries + length - 1 : Score::learned == per::key ? length : queries;
-      for (int h = 0; h < heads; ++h)
-        for (int n = 0; n < count; ++n) {
-          p.head = first_head + h;
-          p.query = Score::learned == per::distance ? length - 1 : Score::learned == per::query ? first_query + n : 0;
-          p.key = Score::learned == per::query ? 0 : n;
-          const float ds = static_cast<float>(sum(Score::learned, Stage, h, n));
-          if (ds != 0) score.learn(ds, p);
-        }
+      const learned_places<Score> places{group, first_query, queries, length};
+      for (int h = 0; h < places.heads(); ++h)
+        for (int n = 0; n < places.count(); ++n) places.hand(score, p, h, n, static_cast<float>(sum(Score::learned, Stage, h, n)));
     }
   }
 }

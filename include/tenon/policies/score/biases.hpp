@@ -65,6 +65,7 @@ struct relative_bias {
     return T(1);
   }
   static constexpr per learned = per::distance;
+  static constexpr own operands = own::head;
   TENON_BOTH constexpr bool learning() const { return d_table != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const { d_table[static_cast<std::ptrdiff_t>(p.head) * buckets + bucket(p.key - p.query)] += ds; }
 };
@@ -92,6 +93,7 @@ struct fourier {
     return T(1);
   }
   static constexpr per learned = per::distance;
+  static constexpr own operands = own::head;
   TENON_BOTH constexpr bool learning() const { return d_cosine != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const {
     const std::ptrdiff_t own = static_cast<std::ptrdiff_t>(p.head) * terms;
@@ -119,6 +121,7 @@ struct key_bias {
     return T(1);
   }
   static constexpr per learned = per::key;
+  static constexpr own operands = own::place;
   TENON_BOTH constexpr bool learning() const { return d_values != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const { d_values[p.batch * batch_stride + p.key] += ds; }
 };
@@ -140,6 +143,7 @@ struct task {
     return T(1);
   }
   static constexpr per learned = per::query;
+  static constexpr own operands = own::place;
   TENON_BOTH constexpr bool learning() const { return d_values != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const { d_values[place(p)] += ds; }
 

@@ -64,14 +64,13 @@ void attend_backward(const Machine& machine, const attention_backward_arguments<
   start(kernel_detail::tiles(a.call.length, keys::block_keys), keys::shared_bytes, attention_backward_keys_body<leaf, keys, Problem>{a});
   start(kernel_detail::tiles(a.call.queries, rows::tile_rows / Problem::group), rows::shared_bytes, attention_backward_queries_body<leaf, rows, Problem>{a});
   if constexpr (learned_stages<typename Problem::score> > 0 && !learns_per_score<typename Problem::score>)
-    if (kernel_detail::learns(a.call.score) && a.batch > 0) {
-      kernel_detail::each_learned_stage<Problem>([&](auto stage) {
-        using body = attention_backward_learned_body<leaf, rows, stage.value, Problem>;
-        const body one{a};
-        if (learned_stage<stage.value>(a.call.score).learning()) start(one.blocks(), body::shared_bytes, one);
-      });
-      machine.launch({1, 1, 1}, {attention_backward_deliver_body<leaf, Problem>::threads}, std::size_t{0}, attention_backward_deliver_body<leaf, Problem>{a});
-    }
+    kernel_detail::each_learned_stage<Problem>([&](auto stage) {
+      if (!learned_stage<stage.value>(a.call.score).learning() || a.batch == 0) return;
+      const attention_backward_learned_body<leaf, rows, stage.value, Problem> sums{a};
+      const attention_backward_deliver_body<leaf, stage.value, Problem> deliver{a};
+      start(sums.blocks(), sums.shared_bytes, sums);
+      if (deliver.blocks() > 0) machine.launch({deliver.blocks(), 1, 1}, {deliver.threads}, std::size_t{0}, deliver);
+    });
   if constexpr (requires { a.call.weighting.d_logits; }) {
     using body = attention_backward_sinks_body<leaf, Problem>;
     if (a.call.weighting.d_logits != nullptr && a.call.heads > 0) machine.launch({a.call.heads, 1, 1}, {body::threads}, std::size_t{4} * body::threads, body{a});

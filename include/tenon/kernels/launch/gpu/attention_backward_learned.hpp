@@ -3,7 +3,7 @@
 // tell apart (policies/learned.hpp), and handed to it.
 //
 //   attention_backward_learned_body   grid its blocks(), kv heads, batch   the sums of one stage
-//   attention_backward_deliver_body   grid 1                               `learn`, by one thread, in the order of a processor
+//   attention_backward_deliver_body   grid its blocks()                    its `learn`: an operand hears of its sums in the order of a processor
 //
 // attend_backward (launch/gpu/attend_backward.hpp) starts them. A block owns its sums: a tile of queries and all keys; `places` distances, and of each tile
 // of queries the keys at these; or `places` keys and all queries. So there are no atomics and no parts, and a sum's bits depend on neither the grid nor
@@ -13,6 +13,9 @@
 
 TENON_KERNELS_BEGIN
 namespace kernel_detail {
+
+template <int Stage, class Problem>
+using learned_stage_of = std::remove_cvref_t<decltype(learned_stage<Stage>(std::declval<const typename Problem::score&>()))>;
 
 /// Where the sums of a stage, sequence and head begin: [stage][batch][kv_head][head of the group][queries + keys].
 template <class Problem>
@@ -32,8 +35,7 @@ index_t attention_backward_learned_floats(const attention_backward_arguments<Pro
 template <class Leaf, class Words, int Stage, class Problem>
 struct attention_backward_learned_body {
   using address = typename Leaf::address;
-  using score = typename Problem::score;
-  static constexpr per kind = std::remove_cvref_t<decltype(learned_stage<Stage>(std::declval<const score&>()))>::learned;
+  static constexpr per kind = kernel_detail::learned_stage_of<Stage, Problem>::learned;
   static constexpr int threads = Words::threads, group = Problem::group, tile_queries = Words::tile_rows / group;
   static constexpr int places = kind == per::query ? tile_queries : kind == per::key ? 128 : threads / group;  ///< of a block
   static constexpr int left_keys = Words::left_keys, pitch = Words::left_pitch, row_parts = threads / left_keys;
@@ -120,21 +122,35 @@ struct attention_backward_learned_body {
   }
 };
 
-/// Hands all stages that learn their sums: one thread, since operands may belong to several heads, keys or sequences.
-template <class Leaf, class Problem>
+/// Hands stage `Stage` its sums: a thread for each place or head whose operands are its own, one thread where they may be anybody's.
+template <class Leaf, int Stage, class Problem>
 struct attention_backward_deliver_body {
-  attention_backward_arguments<Problem> a;
-  static constexpr int threads = Leaf::lanes;
+  using single = kernel_detail::learned_stage_of<Stage, Problem>;
+  static constexpr own operands = operands_of<single>;
+  static constexpr int threads = 128;
 
+  attention_backward_arguments<Problem> a;
+
+  int blocks() const {
+    const int all = operands == own::place ? places(a.call.length).count() : operands == own::head ? a.call.kv_heads * places(0).heads() : 1;
+    return (all + threads - 1) / threads;
+  }
   TENON_BOTH void operator()() const {
-    if (Leaf::thread() != 0) return;
+    const int own_one = Leaf::block_x() * threads + Leaf::thread(), heads = places(0).heads();
+    if (operands == own::head ? own_one >= a.call.kv_heads * heads : operands == own::none && own_one > 0) return;
     for (int batch = 0; batch < a.batch; ++batch) {
-      const int length = kernel_detail::backward_part<Leaf, Problem>::key_count(a.call, batch);
-      for (int kv_head = 0; kv_head < a.call.kv_heads; ++kv_head)
-        deliver(a.call.score, position{0, 0, kv_head * Problem::group, batch}, Problem::group, length - a.call.queries, a.call.queries, length,
-                [&](per, int stage, int head, int place) TENON_LAMBDA { return Leaf::load(a.learned_sums + kernel_detail::learned_place(a, stage, batch, kv_head, head) + place); });
+      const learned_places<single> all = places(kernel_detail::backward_part<Leaf, Problem>::key_count(a.call, batch));
+      const int begin = operands == own::place ? own_one : 0, end = operands != own::place ? all.count() : own_one < all.count() ? own_one + 1 : own_one;
+      for (int kv_head = operands == own::head ? own_one / heads : 0, last = operands == own::head ? kv_head + 1 : a.call.kv_heads; kv_head < last; ++kv_head)
+        for (int head = operands == own::head ? own_one % heads : 0, past = operands == own::head ? head + 1 : heads; head < past; ++head)
+          for (int place = begin; place < end; ++place)
+            all.hand(learned_stage<Stage>(a.call.score), position{0, 0, kv_head * Problem::group, batch}, head, place,
+                     Leaf::load(a.learned_sums + kernel_detail::learned_place(a, Stage, batch, kv_head, head) + place));
     }
   }
+
+ private:
+  TENON_BOTH TENON_INLINE learned_places<single> places(int length) const { return {Problem::group, length - a.call.queries, a.call.queries, length}; }
 };
 
 TENON_KERNELS_END

@@ -1,0 +1,68 @@
+// Linear attention on GPUs where something is missing or extreme, and on random shapes.
+#define TENON_TEST_ARCHS tenon::sm80, tenon::gfx1100
+#include "../../support/gpu_linear_case.hpp"
+#include "../device_case.hpp"
+
+namespace {
+
+using namespace tenon;
+using namespace tenon::testing;
+
+TEST_CASE("random shapes: prompts and gradients") {
+  std::mt19937 random(17);
+  const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<unsigned>(most)) + 1; };
+  std::vector<linear_sizes> all;
+  for (int i = 0; i < 12; ++i) {
+    const int kv = up_to(2);
+    all.push_back({up_to(2), kv * up_to(3), kv, up_to(150), up_to(150)});
+  }
+  on_simulated_gpus([&](const auto& machine) {
+    for (const linear_sizes& s : all) {
+      check_linear<bf16, float>(machine, s, 64, causal{}, elu_plus_one{});
+      if (s.keys > 1) CHECK(linear_backward_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}) <= 1e-2);  // the one weight of one key moves with nothing
+    }
+  });
+}
+
+TEST_CASE("queries without features give 0 and have no gradient; values of 1e4") {
+  on_simulated_gpus([](const auto& machine) {
+    gpu_linear_case<float> c({1, 1, 1, 70, 70}, 64);
+    for (int d = 0; d < 64; ++d) c.q[static_cast<std::size_t>(5 * 64 + d)] = -1;
+    for (float& x : c.v) x *= 1e4f;
+    c.answer(causal{}, relu_features{});
+    auto out = unwritten<float>(c.q.size()), dq = out, dk = unwritten<float>(c.k.size()), dv = dk;
+    const linear<relu_features> weighting{};
+    attend(machine, c.queries(c.q), c.keys(c.k), c.keys(c.v), c.queries(out), causal{}, scaled{}, weighting);
+    attend_backward(machine, {.q = c.queries(c.q), .k = c.keys(c.k), .v = c.keys(c.v), .out = {}, .log_sum_exp = {}, .d_out = c.queries(c.d_out)},
+                    attention_gradients{.q = c.queries(dq), .k = c.keys(dk), .v = c.keys(dv)}, causal{}, scaled{}, weighting);
+    CHECK(c.apart(out, c.want) <= 4e-3);
+    CHECK(c.apart(dq, c.want_q) <= 7e-3);
+    CHECK(c.apart(dk, c.want_k) <= 7e-3);
+    CHECK(c.apart(dv, c.want_v) <= 7e-3);
+    for (std::size_t d = 0; d < 64; ++d) CHECK((out[5 * 64 + d] == 0 && dq[5 * 64 + d] == 0));
+  });
+}
+
+TEST_CASE("a sequence without keys, and one all of whose keys padding hides: zeros") {
+  const std::vector<std::int32_t> lengths{0, 40};
+  on_simulated_gpus([&](const auto& machine) {
+    gpu_linear_case<bf16> c({2, 2, 1, 20, 40}, 64);
+    std::fill(c.v.begin(), c.v.begin() + 40 * 64, bf16(INFINITY));  // hidden: never read
+    auto out = unwritten<float>(c.q.size()), dq = out, dk = unwritten<float>(c.k.size()), dv = dk;
+    const linear<elu_plus_one> weighting{};
+    const auto run = [&](index_t keys) {
+      const auto first = [&](auto& x) { return view<std::remove_reference_t<decltype(x[0])>, 4>(x.data(), 2, keys, 1, 64); };
+      attend(machine, c.queries(c.q), first(c.k), first(c.v), c.queries(out), padding{lengths.data()}, scaled{}, weighting);
+      attend_backward(machine, {.q = c.queries(c.q), .k = first(c.k), .v = first(c.v), .out = {}, .log_sum_exp = {}, .d_out = c.queries(c.d_out)},
+                      attention_gradients{.q = c.queries(dq), .k = first(dk), .v = first(dv)}, padding{lengths.data()}, scaled{}, weighting);
+    };
+    run(40);
+    const std::size_t half = out.size() / 2, keys = dk.size() / 2;
+    for (std::size_t i = 0; i < half; ++i) CHECK((out[i] == 0 && dq[i] == 0 && std::isfinite(out[half + i]) && std::isfinite(dq[half + i])));
+    for (std::size_t i = 0; i < keys; ++i) CHECK((dk[i] == 0 && dv[i] == 0 && std::isfinite(dk[keys + i]) && dv[keys + i] != 0));
+    run(0);
+    for (std::size_t i = 0; i < out.size(); ++i) CHECK((out[i] == 0 && dq[i] == 0));
+  });
+}
+
+}  // namespace
