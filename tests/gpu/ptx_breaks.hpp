@@ -1,5 +1,5 @@
 #pragma once
-// Breaks the PTX of a kernel of sm_90a: a wait, a fence, an arrival left out or done wrong, line by line.
+// Breaks the PTX of a kernel, of sm_90a where nothing else is said: a wait, a fence, an arrival left out or done wrong, line by line.
 
 #include <fstream>
 #include <span>

@@ -2,6 +2,7 @@
 #include "ptx_machine.hpp"
 
 #include "../support/gpu_linear_case.hpp"
+#include "ptx_breaks.hpp"
 #include "linear_attention_problems.hpp"
 
 namespace {
@@ -53,6 +54,36 @@ TEST_CASE("gradients, with the same bits in every way") {
       CHECK(std::memcmp(first[i].data(), now[i].data(), first[i].size() * sizeof(bf16)) == 0);
     }
   });
+}
+
+/// f(machine) is the distance of a result in which a broken kernel takes part.
+template <class F>
+struct broken_run {
+  ptx::Module& whole;
+  F f;
+  double off = 0;
+  void spoil() {}
+  ptx::Report launch(ptx::Module& broken, const std::string& kernel, const ptx::Options& way) {
+    const tenon_test::broken_ptx_machine machine(whole, broken, kernel, way);
+    off = f(machine);
+    return machine.report;
+  }
+  double distance() const { return off; }
+};
+
+TEST_CASE("every barrier left out, shuffle and matrix load done wrong shows") {
+  ptx::Module whole = ptx::load(TENON_TEST_PTX);
+  const tenon_test::break_of barriers[] = {{"the barrier left out", "bar.sync", [](const std::string&) { return std::string(); }}};
+  const tenon_test::break_of shuffles[] = {{"a shuffle from the lane before", "shfl.sync.bfly", [](const std::string& line) { return tenon_test::replaced(line, ".bfly.", ".up."); }}};
+  const tenon_test::break_of loads[] = {{"a straight load for a transposed one", ".x4.trans.", [](const std::string& line) { return tenon_test::replaced(line, ".trans.", "."); }}};
+  // Chunks with keys and no queries, and with queries and no keys: so every barrier is met.
+  const linear_sizes sizes[] = {{1, 1, 1, 100, 200}, {1, 1, 1, 150, 70}};
+  const auto most = [&](const auto& distance) { return std::max(distance(sizes[0]), distance(sizes[1])); };
+  broken_run prompts{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
+  CHECK(break_everywhere(prompts, "chunks_causal_64", 4e-3, loads) >= 20);
+  broken_run gradients{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_backward_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
+  for (const char* kernel : {"queries_causal_64", "keys_causal_64", "values_causal_64"}) CHECK(break_everywhere(gradients, kernel, 7e-3, barriers) >= 4);
+  CHECK(break_everywhere(gradients, "facts_causal_64", 7e-3, shuffles) == 3);
 }
 
 }  // namespace

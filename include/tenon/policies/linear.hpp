@@ -4,6 +4,8 @@
 //   int count(int dim) const;                                              how many there are of `dim` numbers
 //   template <class T> void map(const T* x, int dim, position p, side, T* to) const;             to [count] = phi(x)
 //   template <class T> void pull(const T* x, int dim, position p, side, T* d, T* dx) const;  dx [dim] += d phi / d x times d
+// GPUs take features that look at one number at a time, which also have
+//   template <class T> T value(T x) const;  template <class T> T slope(T x) const;
 // p has the position of the query or key (both members hold it) and its query head; the features of keys do not look at the head.
 // Features with operands of their own that are learned also have
 //   bool learning() const;                                                                      whether anybody asked

@@ -8,6 +8,12 @@ namespace {
 using namespace tenon;
 using namespace tenon::testing;
 
+TEST_CASE("the same calls on a processor") {
+  const linear_sizes s{2, 4, 2, 70, 150};
+  CHECK(linear_distance<bf16, float>(cpu(), s, 64, causal{}, elu_plus_one{}) <= 1e-5);
+  CHECK(linear_backward_distance<bf16, float>(cpu(), s, 64, causal{}, elu_plus_one{}) <= 1e-5);
+}
+
 TEST_CASE("random shapes: prompts and gradients") {
   std::mt19937 random(17);
   const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<unsigned>(most)) + 1; };

@@ -13,7 +13,6 @@
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/linear_letters.hpp>
 #include <tenon/kernels/shared/linear_rules.hpp>
-#include <tenon/kernels/shared/unroll.hpp>
 #include <tenon/kernels/skeletons/linear_attention.hpp>
 #include <tenon/policies/linear.hpp>
 
