@@ -36,8 +36,8 @@ attention_work<Gpu> one_token(const Gpu& gpu, const benchmark::State& state) {
 
 /// Both, under these names.
 inline void register_attention(const char* causal, void (*prefills)(benchmark::State&), const char* decode, void (*decodes)(benchmark::State&)) {
-  benchmark::RegisterBenchmark(causal, prefills)->Arg(1024)->Arg(4096)->Arg(16384)->UseManualTime()->Unit(benchmark::kMicrosecond);
-  benchmark::RegisterBenchmark(decode, decodes)->Arg(4096)->Arg(32768)->Arg(131072)->UseManualTime()->Unit(benchmark::kMicrosecond);
+  register_sizes(causal, prefills, {1024, 4096, 16384});
+  register_sizes(decode, decodes, {4096, 32768, 131072});
 }
 
 }  // namespace tenon_bench

@@ -110,7 +110,7 @@ int run(int count, char** words) {
     std::puts(e.what());
     return 1;
   }
-  return 0;
+  return failed ? 1 : 0;
 }
 
 }  // namespace tenon_bench

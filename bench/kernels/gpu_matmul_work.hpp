@@ -21,7 +21,7 @@ struct matmul_work {
 };
 
 inline void register_matmul(const char* name, void (*products)(benchmark::State&)) {
-  benchmark::RegisterBenchmark(name, products)->Arg(16)->Arg(128)->Arg(2048)->UseManualTime()->Unit(benchmark::kMicrosecond);
+  register_sizes(name, products, {16, 128, 2048});
 }
 
 /// The way that Library's own heuristic thinks best, in 32 MiB of room.

@@ -4,6 +4,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,20 @@ void measure(benchmark::State& state, const Gpu& gpu, double operations, double 
   state.counters["Gop/s"] = operations / seconds * 1e-9;
   state.counters["GB/s"] = bytes / seconds * 1e-9;
   state.counters["%_of_limit"] = 100 * (compute > memory ? compute : memory) / seconds;
+}
+
+/// A bench of each size. One that throws says so in its line and leaves the others to run; `failed` is then true.
+inline bool failed = false;
+inline void register_sizes(const char* name, void (*work)(benchmark::State&), std::initializer_list<int> sizes) {
+  const auto guarded = [work](benchmark::State& state) {
+    try {
+      work(state);
+    } catch (const tenon::error& e) {
+      failed = true;
+      state.SkipWithError(e.what());
+    }
+  };
+  for (const int size : sizes) benchmark::RegisterBenchmark(name, guarded)->Arg(size)->UseManualTime()->Unit(benchmark::kMicrosecond);
 }
 
 /// Numbers that no compiler and no cache can guess.
