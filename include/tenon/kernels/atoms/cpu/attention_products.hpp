@@ -141,7 +141,7 @@ struct attention_products {
   TENON_INLINE static void widen_row(const Storage* from, [[maybe_unused]] index_t next, vector (&to)[Vectors][parts<Storage>]) {
     constexpr int at_once = columns_at_once / Leaf::lanes;
     [[maybe_unused]] constexpr int many = bytes_in_pairs<Storage> ? Vectors / at_once * at_once : 0;
-    if constexpr (bytes_in_pairs<Storage>)
+    if constexpr (bytes_in_pairs<Storage>) {  // nvcc parses a pragma in braces alone
 #pragma GCC unroll 16
       for (int v = 0; v < many; v += at_once) {
         vector pairs[at_once];
@@ -149,12 +149,14 @@ struct attention_products {
 #pragma GCC unroll 16
         for (int i = 0; i < at_once; ++i) to[v + i][0] = pairs[i];
       }
+    }
 #pragma GCC unroll 16
-    for (int v = many; v < Vectors; ++v)
+    for (int v = many; v < Vectors; ++v) {
       if constexpr (bytes_in_pairs<Storage>)
         to[v][0] = Leaf::widen_pairs(from + v * Leaf::lanes, from + next + v * Leaf::lanes);
       else
         widen<Storage>(from + pack<Storage> * v * Leaf::lanes, to[v]);
+    }
   }
 
   // For few rows memory is the limit, and its own prefetcher stops at the end of a page: what the next panels hold is asked for early.
