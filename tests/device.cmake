@@ -92,6 +92,7 @@ if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
   endif()
   if(TENON_EXHAUSTIVE)  # half a minute
     add_nvcc(model -isystem)
+    add_nvcc(skipping -isystem)
     add_nvcc(training -isystem)
     list(APPEND played 75)
     add_nvcc(views -isystem)

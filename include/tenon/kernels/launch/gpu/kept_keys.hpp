@@ -97,7 +97,9 @@ void append_kept(const Machine& machine, device_cache<Query, Kv, Dim>& cache, co
 
 template <device_machine Machine, int Query, int Kv, int Dim>
 read_later query_shift(const device_cache<Query, Kv, Dim>&, const kept_keys<Machine>& list, device_place, index_t) {
-  return {&list.tally->shift};
+  read_later shift{};
+  shift.at = &list.tally->shift;  // nvcc hands an initialiser of one member over without its braces
+  return shift;
 }
 
 TENON_KERNELS_END
