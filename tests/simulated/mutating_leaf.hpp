@@ -123,7 +123,7 @@ struct mutating_leaf : Base {
   template <class T>
   static T load_shared(address from, site where = site::current()) {
     if (is(mutation::load_neighbours) && sizeof(T) == 4) from ^= 32;
-    T value = Base::template load_shared<T>(place(is(mutation::load_shared_elsewhere) ? from ^ address{sizeof(T)} : from), where);
+    T value = Base::template load_shared<T>(unpermuted(is(mutation::load_shared_elsewhere) ? from ^ address{sizeof(T)} : from), where);
     if constexpr (sizeof(T) == 8)
       if (is(mutation::swap_nibbles))
         for (std::uint32_t& word : value.word) word = (word >> 4 & 0x0f0f0f0fu) | (word << 4 & 0xf0f0f0f0u);
@@ -131,7 +131,7 @@ struct mutating_leaf : Base {
   }
   template <class T>
   static void store_shared(address to, const T& value, site where = site::current()) {
-    Base::store_shared(place(is(mutation::store_shared_elsewhere) ? to ^ address{sizeof(T)} : to), value, where);
+    Base::store_shared(unpermuted(is(mutation::store_shared_elsewhere) ? to ^ address{sizeof(T)} : to), value, where);
   }
   static std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t select) {
     return Base::permute_bytes(a, b, is(mutation::wrong_byte) ? select ^ 0x100u : select);
@@ -149,7 +149,7 @@ struct mutating_leaf : Base {
   }
 
   /// Undoes the permutation of rows of 128 bytes where that is the mutation.
-  static address place(address at) {
+  static address unpermuted(address at) {
     const address from_start = at - Base::shared();
     return is(mutation::no_swizzle) ? Base::shared() + (from_start ^ (from_start >> 7 & 7) << 4) : at;
   }
@@ -167,9 +167,9 @@ struct mutating_sm80 : mutating_leaf<simulated<sm80>::leaf> {
   static void copy_16(address to, const void* from, site where = site::current()) { copy_16(to, from, 16, where); }
   static void copy_16(address to, const void* from, int bytes, site where = site::current()) {
     if (nth(mutation::drop_copy)) return;
-    if (is(mutation::no_zero_fill) && bytes == 0) return base::copy_16(place(to), from, 16, where);
+    if (is(mutation::no_zero_fill) && bytes == 0) return base::copy_16(unpermuted(to), from, 16, where);
     const auto* const at = static_cast<const unsigned char*>(from);
-    base::copy_16(place(is(mutation::copy_elsewhere) ? to ^ 16 : to),
+    base::copy_16(unpermuted(is(mutation::copy_elsewhere) ? to ^ 16 : to),
                   at + (is(mutation::copy_shifted) ? 2 : 0) + (is(mutation::copy_next_row) ? 128 : 0), bytes, where);
   }
   static void commit() {
@@ -199,7 +199,7 @@ struct mutating_sm80 : mutating_leaf<simulated<sm80>::leaf> {
 
  private:
   static void load_four(std::uint32_t (&to)[4], address row, bool transposed, const site& where) {
-    const address at = place(is(mutation::wrong_swizzle) ? row ^ 16 : row);
+    const address at = unpermuted(is(mutation::wrong_swizzle) ? row ^ 16 : row);
     if (transposed != is(mutation::transpose_loaded))
       base::load_matrices_transposed(to, at, where);
     else
