@@ -2,7 +2,6 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include <cstdio>
 #include <vector>
 
 #include <tenon/model/on_device.hpp>
@@ -77,12 +76,4 @@ TEST_CASE("drawn by chance, tokens are those that the host would draw from the s
 
 }  // namespace
 
-int main(int count, char** words) {
-  try {
-    device{0};
-  } catch (const error& e) {
-    std::printf("skipped: no device: %s\n", e.what());
-    return 77;
-  }
-  return doctest::Context(count, words).run();
-}
+#include "device_main.hpp"

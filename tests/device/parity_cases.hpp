@@ -3,7 +3,6 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include <cstdio>
 #include <cstring>
 #include <type_traits>
 #include <vector>
@@ -139,12 +138,4 @@ TEST_CASE("a recording gives the bits of its launches") {
 
 }  // namespace
 
-int main(int count, char** words) {
-  try {
-    device{0};
-  } catch (const error& e) {
-    std::printf("skipped: no device: %s\n", e.what());
-    return 77;
-  }
-  return doctest::Context(count, words).run();
-}
+#include "device_main.hpp"

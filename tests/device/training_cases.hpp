@@ -2,8 +2,6 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include <cstdio>
-
 #include "../support/gpu_learned_case.hpp"
 #include "../support/gpu_linear_case.hpp"
 
@@ -38,12 +36,4 @@ TEST_CASE("what a score learns: waves by distance, a bias by key, a task by quer
 
 }  // namespace
 
-int main(int count, char** words) {
-  try {
-    device{0};
-  } catch (const error& e) {
-    std::printf("skipped: no device: %s\n", e.what());
-    return 77;
-  }
-  return doctest::Context(count, words).run();
-}
+#include "device_main.hpp"

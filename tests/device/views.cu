@@ -3,7 +3,6 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
-#include <cstdio>
 #include <random>
 #include <vector>
 
@@ -35,12 +34,5 @@ TEST_CASE("attend over arrays of the host is the reference") {
 
 }  // namespace
 
-int main(int count, char** words) {
-  try {
-    nvidia{0};
-  } catch (const error& e) {
-    std::printf("skipped: no device: %s\n", e.what());
-    return 77;
-  }
-  return doctest::Context(count, words).run();
-}
+using device = tenon::nvidia;
+#include "device_main.hpp"
