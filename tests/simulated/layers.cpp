@@ -1,24 +1,12 @@
-// Attention layers on GPUs beside the same layers in fp32 on a processor: output gates and keys with gates. The others: exhaustive/layers.cpp.
+// An attention layer on GPUs beside the same layer in fp32 on a processor: keys with gates. The others: exhaustive/layers*.cpp.
 #include "layer_case.hpp"
 
 #include <tenon/model/attention/gated_sparse.hpp>
-#include <tenon/model/attention/output_gated.hpp>
 
 namespace {
 
 using namespace tenon;
 using namespace tenon::testing;
-
-template <class Spec>
-using output_gated = output_gated_attention<Spec>;
-
-struct head_gated : layer_parts {
-  static constexpr auto output_gate = gate_per::head;
-};
-
-TEST_CASE("an output gate per head") {
-  check_layer<output_gated, head_gated>(20, 1);
-}
 
 template <class Spec>
 using gated_sparse = gated_sparse_attention<Spec>;

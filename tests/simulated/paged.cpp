@@ -1,4 +1,7 @@
-// Attention over a cache in pages on GPUs: where the pages lie, and how large they are, shows in no bit.
+// Attention over a cache in pages on GPUs: where the pages lie, and how large they are, shows in no bit. On AMD's: exhaustive/paged_amd.cpp.
+#if !defined(TENON_TEST_ARCHS)
+#define TENON_TEST_ARCHS tenon::sm80
+#endif
 #include "device_case.hpp"
 
 #include <tenon/policies/mask.hpp>

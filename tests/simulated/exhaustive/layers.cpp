@@ -22,11 +22,17 @@ using crossing = cross_attention<Spec>;
 template <class Spec>
 using bridging = bridge<Spec>;
 
+struct head_gated : layer_parts {
+  static constexpr auto output_gate = gate_per::head;
+};
 struct element_gated : layer_parts {
   static constexpr auto output_gate = gate_per::element;
 };
 
-TEST_CASE("an output gate per element") { check_layer<output_gated, element_gated>(9, 2); }
+TEST_CASE("an output gate per head or per element") {
+  check_layer<output_gated, head_gated>(20, 1);
+  check_layer<output_gated, element_gated>(9, 2);
+}
 
 template <int Percent>
 struct key_gated : layer_parts {
