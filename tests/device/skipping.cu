@@ -13,12 +13,5 @@ TEST_CASE("heads and keys that a processor leaves out are left out, at once and 
   tenon_test::check_skipping(tenon::nvidia{0}, folder / "skipping.gguf", 31);
 }
 
-int main(int count, char** words) {
-  try {
-    tenon::nvidia{0};
-  } catch (const tenon::error& e) {
-    std::printf("skipped: no device: %s\n", e.what());
-    return 77;
-  }
-  return doctest::Context(count, words).run();
-}
+using device = tenon::nvidia;
+#include "device_main.hpp"
