@@ -12,13 +12,7 @@ TEST_CASE("prompts, of any number, against the reference") {
   on_simulated_gpus([](const auto& machine) {
     for (const linear_sizes s : {linear_sizes{1, 1, 1, 1, 1}, {2, 4, 2, 64, 64}, {1, 1, 1, 20, 150}, {1, 1, 1, 90, 70}}) check_linear<bf16, float>(machine, s, 64, causal{}, elu_plus_one{});
     check_linear<float, bf16>(machine, {1, 1, 1, 70, 100}, 64, causal{}, elu_plus_one{});
-  });
-}
-
-TEST_CASE("relu over the keys that padding leaves; heads of 128, in f16") {
-  const std::vector<std::int32_t> lengths{100, 37};
-  on_simulated_gpus([&](const auto& machine) {
-    check_linear<f16, f16>(machine, {2, 4, 2, 40, 100}, 128, padding{lengths.data()}, relu_features{});
+    check_linear<f16, f16>(machine, {1, 2, 1, 40, 70}, 128, causal{}, elu_plus_one{});
   });
 }
 

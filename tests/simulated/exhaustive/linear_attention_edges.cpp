@@ -30,6 +30,13 @@ TEST_CASE("random shapes: prompts and gradients") {
   });
 }
 
+TEST_CASE("relu over the keys that padding leaves; heads of 128, in f16") {
+  const std::vector<std::int32_t> lengths{100, 37};
+  on_simulated_gpus([&](const auto& machine) {
+    check_linear<f16, f16>(machine, {2, 4, 2, 40, 100}, 128, padding{lengths.data()}, relu_features{});
+  });
+}
+
 TEST_CASE("queries without features give 0 and have no gradient; values of 1e4") {
   on_simulated_gpus([](const auto& machine) {
     gpu_linear_case<float> c({1, 1, 1, 70, 70}, 64);
