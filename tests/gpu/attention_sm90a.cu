@@ -29,12 +29,20 @@ TENON_TEST_KERNEL(in_order, documents_64)
 TENON_TEST_KERNEL(overlapped, documents_64)
 
 // Keys split over blocks, for few rows and for many. Executed through the launch of every machine: tests/device/parity.cu.
-#define TENON_TEST_SPLIT(name, words_of_rows)                                                                                  \
-  extern "C" __global__ void __launch_bounds__(words_of_rows::threads, 1)                                                      \
-      name(const __grid_constant__ tenon::attention_tensor_split_arguments<tenon_test::decode_128> arguments) {                \
-    tenon::attention_tensor_split_kernel<tenon::sm90a_schedule<tenon_test::decode_128>, leaf, words_of_rows>(arguments);       \
+#define TENON_TEST_SPLIT(rows, problem)                                                                             \
+  extern "C" __global__ void __launch_bounds__(rows<problem>::threads, 1)                                           \
+      split_##rows##_##problem(const __grid_constant__ tenon::attention_tensor_split_arguments<problem> arguments) { \
+    tenon::attention_tensor_split_kernel<tenon::sm90a_schedule<problem>, leaf, rows<problem>>(arguments);           \
   }
-using few_rows = tenon::sm90a_attention_split<leaf, tenon_test::decode_128>;
-using many_rows = words<tenon_test::decode_128>;
-TENON_TEST_SPLIT(split_few_decode_128, few_rows)
-TENON_TEST_SPLIT(split_many_decode_128, many_rows)
+template <class Problem>
+using few = tenon::sm90a_attention_split<leaf, Problem>;
+template <class Problem>
+using many = words<Problem>;
+using tenon_test::decode_128;
+struct paged_128 : decode_128 {
+  using keys = tenon::paged_keys;
+};
+TENON_TEST_SPLIT(few, decode_128)
+TENON_TEST_SPLIT(many, decode_128)
+TENON_TEST_SPLIT(few, paged_128)
+TENON_TEST_SPLIT(many, paged_128)

@@ -7,15 +7,19 @@
 // those of either schedule (skeletons/attention_forward.hpp, attention_forward_overlapped.hpp). Values of masked keys must be finite; keys from
 // `length` on count nowhere and are not read.
 
+#include <type_traits>
+
 #include <tenon/kernels/atoms/sm80/attention_registers.hpp>
 #include <tenon/kernels/atoms/sm90a/operand.hpp>
 #include <tenon/kernels/atoms/sm90a/ring.hpp>
+#include <tenon/kernels/shared/device_keys.hpp>
 #include <tenon/kernels/shared/tensor_map.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm90a {
 
-template <class Leaf, int Dim, int Keys, int Stages, int Consumers = 2>
+/// Layout: dense_keys or paged_keys, of which a block of keys is a part.
+template <class Leaf, int Dim, int Keys, int Stages, int Consumers = 2, class Layout = dense_keys>
 struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typename Leaf::template held<float>, typename Leaf::template held<std::uint32_t>> {
   using registers = sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typename Leaf::template held<float>, typename Leaf::template held<std::uint32_t>>;
   using typename registers::address, typename registers::block, typename registers::rows, typename registers::tile, typename registers::view_of_block;
@@ -31,13 +35,16 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   static constexpr address keys_ring = out_at + block_rows * Dim * 2, values_ring = keys_ring + ring_bytes<Stages>;
   static constexpr int shared_bytes = static_cast<int>(values_ring + ring_bytes<Stages>);
 
-  /// One kv head of a cache, [batch, kv_head, key, Dim]: as maps with boxes of one head's Keys x 64, of `mapped` keys of which `length` count; and as
-  /// numbers in memory, with the strides of the first two axes.
+  static constexpr bool paged = std::is_same_v<Layout, paged_keys>;
+  static_assert(!paged || page_table::granule % Keys == 0);
+  /// One kv head of a cache, [batch, kv_head, key, Dim], or of a pool, whose pages stand for the batch: as maps with boxes of one head's Keys x 64, of
+  /// `mapped` keys of which `length` count; and as numbers in memory, with the strides of the first two axes.
   struct source {
     const tensor_map *keys, *values;
     const bf16 *key_rows, *value_rows;
     index_t of_batch, of_head;
     int head, batch, length, mapped;
+    page_table pages;  ///< of paged keys
   };
 
   stages keys_ahead, values_ahead;
@@ -187,17 +194,22 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   // By one warp: a block of keys or values from `key` on to a stage, through the copy engine; or row by row where the sequence ends within it and
   // the maps do not, since what lies behind may be anything and 0 times it must be 0.
   TENON_BOTH TENON_INLINE void bring(const tensor_map& from, const bf16* first, const source& in, int key, address to, address barrier) const {
-    if (key + Keys <= in.length || in.length == in.mapped) {
+    int batch = in.batch, within = key;
+    if constexpr (paged) {
+      const int page = key / in.pages.page_keys;
+      batch = Leaf::load(in.pages.table + page), within = key - page * in.pages.page_keys;
+    }
+    if (key + Keys <= in.length || (!paged && in.length == in.mapped)) {
       if (lane() != 0) return;
       Leaf::arrive_expecting(barrier, static_cast<int>(block_bytes));
       TENON_UNROLL for (int p = 0; p < panels; ++p)
-          Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, from, barrier, p * panel_columns, key, in.head, in.batch);
+          Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, from, barrier, p * panel_columns, within, in.head, batch);
       return;
     }
     constexpr int chunks = Dim / 8;
-    const bf16* const of_head = first + in.batch * in.of_batch + in.head * in.of_head;
+    const bf16* const of_head = first + batch * in.of_batch + in.head * in.of_head;
     for (int item = lane(); item < Keys * chunks; item += 32) {
-      const int row = item / chunks, chunk = item % chunks, at = key + row < in.length ? key + row : 0;
+      const int row = item / chunks, chunk = item % chunks, at = key + row < in.length ? within + row : within;
       Leaf::copy_16(Leaf::shared() + to + panel_offset<address>(Keys, row, chunk), of_head + index_t{at} * Dim + chunk * 8, key + row < in.length ? 16 : 0);
     }
     Leaf::commit();

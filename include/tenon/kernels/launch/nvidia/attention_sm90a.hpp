@@ -7,6 +7,7 @@
 //   }
 
 #include <concepts>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -20,10 +21,12 @@ TENON_KERNELS_BEGIN
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using sm90a_attention = atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages>;
+using sm90a_attention =
+    atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, 2, problem_keys<Problem>>;
 /// The words of few rows over many keys: half as many rows, with the bits of the same.
 template <class Leaf, class Problem>
-using sm90a_attention_split = atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, 1>;
+using sm90a_attention_split =
+    atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, 1, problem_keys<Problem>>;
 
 /// Which skeleton: products one after the other, or the scores of the next keys beside the sums of these.
 struct in_order {};
@@ -51,13 +54,17 @@ struct attention_tensor_split_arguments {
   cache_maps maps;
 };
 
-/// Keys or values of a call, `mapped` to a sequence, as boxes of one head's `keys` x 64: [batch, kv_head, key, dim].
+/// Keys or values of a call, `mapped` to a sequence, as boxes of one head's `keys` x 64: [batch, kv_head, key, dim]; of a pool [page, kv_head, key, dim].
 template <class Problem>
 tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* first, int batches, int mapped, int keys) {
   const auto bytes = [](index_t elements) { return static_cast<std::uint64_t>(elements) * sizeof(bf16); };
   const auto count = [](int n) { return static_cast<std::uint32_t>(n > 0 ? n : 1); };
+  index_t of_batch = call.cache_batch;
+  if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)  // a table names the pages: how many there are nobody asks
+    mapped = call.pages.page_keys, batches = std::numeric_limits<int>::max(), of_batch = call.pages.page_stride;
   // A call of one head or one sequence may leave its stride out; a driver wants to hear of one.
-  const index_t head = call.kv_heads > 1 ? call.cache_head : index_t{count(mapped)} * Problem::dim, batch = batches > 1 ? call.cache_batch : call.kv_heads * head;
+  const index_t head = call.kv_heads > 1 ? call.cache_head : index_t{count(mapped)} * Problem::dim;
+  const index_t batch = batches > 1 ? of_batch : call.kv_heads * head;
   return {.first = first,
           .element_bytes = sizeof(bf16),
           .axes = 4,
@@ -72,7 +79,8 @@ template <class Schedule, class Words, class Tile, class State>
 TENON_BOTH TENON_INLINE bool attend_tensor(Words& m, const Tile& tile, const cache_maps& maps, int from, int to, State* state) {
   const auto mean = tile.mean();
   const auto& a = tile.a;
-  const typename Words::source in{&maps.keys, &maps.values, a.keys, a.values, a.cache_batch, a.cache_head, tile.kv_head(), tile.batch, tile.length, maps.mapped};
+  const index_t of_batch = Words::paged ? a.pages.page_stride : a.cache_batch;
+  const typename Words::source in{&maps.keys, &maps.values, a.keys, a.values, of_batch, a.cache_head, tile.kv_head(), tile.batch, tile.length, maps.mapped, a.pages};
   if (m.produces()) {
     m.produce(in, traversal<typename Tile::meaning_type>{mean, tile.rows, from, to, Words::block_keys});
     return false;

@@ -1,8 +1,6 @@
 #pragma once
 // The words of NVIDIA's architectures, for launch functions.
 
-#include <type_traits>
-
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/nvidia/attention.hpp>
@@ -39,15 +37,13 @@ struct words_of<sm80> : nvidia_words<sm80> {};
 template <>
 struct words_of<sm86> : nvidia_words<sm86> {};
 
-/// What it has no words of its own for, gradients, linear attention and keys in pages, are those of sm_80.
+/// What it has no words of its own for, gradients and linear attention, are those of sm_80.
 template <>
 struct words_of<sm90a> : nvidia_words<sm80> {
-  template <class Problem>
-  static constexpr bool mapped = std::is_same_v<problem_keys<Problem>, dense_keys>;
   template <class Leaf, class Problem>
-  using attention = std::conditional_t<mapped<Problem>, sm90a_attention<Leaf, Problem>, nvidia_attention<Leaf, Problem>>;
+  using attention = sm90a_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
-  using attention_split = std::conditional_t<mapped<Problem>, sm90a_attention_split<Leaf, Problem>, nvidia_attention_split<Leaf, Problem>>;
+  using attention_split = sm90a_attention_split<Leaf, Problem>;
   template <class Leaf>
   using matmul = sm90a_matmul<Leaf>;
   template <class Leaf>
