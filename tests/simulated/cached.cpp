@@ -1,8 +1,5 @@
-// Attention over a cache as models call it on a GPU, executed on three architectures: against the reference in double, and bit for bit where
+// Attention over a cache as models call it on a GPU, executed on both architectures: against the reference in double, and bit for bit where
 // the order of summation promises it: whatever the company of a query, the room in the cache and the size of the grid.
-#if !defined(TENON_TEST_ARCHS)
-#define TENON_TEST_ARCHS tenon::sm80, tenon::sm90a, tenon::gfx942
-#endif
 #include "device_case.hpp"
 
 #include <tenon/kernels/reference/attention.hpp>
