@@ -44,7 +44,7 @@ struct gpu_kernels<runtime> {
 template <>
 struct gpu_targets<runtime> {
   using archs = arch_list<absent, greater, lesser>;
-  static const char* lacking(int arch) { return arch == 7 ? "it has half of it. Fix: another one" : nullptr; }
+  static const char* lacking(int arch, int) { return arch == 7 ? "it has half of it. Fix: another one" : nullptr; }
   static constexpr const char* fix = "compile for it";
   template <class Arch>
   static consteval bool holds() {

@@ -61,6 +61,7 @@ TEST_CASE("weights are e^x, fall wherever x does, and end") {
   CHECK(weight_of(-0x1p25f, -1.0f) == full_weight / 2);
   CHECK(off < 3e-8);  // of which 2e-8 are distances that are no floats
   CHECK(weight_of(-40 * 0x1p25f, -1.0f) == 1);
+  CHECK(weight_of(-40.5f * 0x1p25f, -1.0f) == 0);
   for (const float below : {-41 * 0x1p25f, -64 * 0x1p25f, -1e30f, -std::numeric_limits<float>::infinity()}) CHECK(weight_of(below, -1.0f) == 0);
   CHECK(weight_of(0.0f, -std::numeric_limits<float>::infinity()) == full_weight);
   const choice_rule rule = rule_of({.temperature = 0.7f});

@@ -18,10 +18,22 @@ namespace tenon {
 template <class Layer, class Machine>
 using layer_on = std::conditional_t<layer_runs_on<Layer, Machine>(), Layer, refused_layer>;
 
+namespace detail {
+template <class Layer>
+inline constexpr bool looks_ahead = [] {
+  if constexpr (requires { Layer::looks_ahead; })
+    return Layer::looks_ahead;
+  else
+    return false;
+}();
+}  // namespace detail
+
 /// A pre-normalised residual block of any number of layers over a stream of `Width` features.
 template <index_t Width, class... Layers>
 struct block {
   static constexpr int layers = sizeof...(Layers);
+  /// Whether a layer sees tokens after its own, and so asks at each step where the step begins.
+  static constexpr bool looks_ahead = (detail::looks_ahead<Layers> || ...);
 
   struct weights {
     std::array<vector_parameter, sizeof...(Layers)> gains{};

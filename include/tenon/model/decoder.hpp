@@ -33,6 +33,7 @@ struct stack_facts<stack<Runs...>> {
   static constexpr std::int64_t parameters = ((Runs::count * count_parameters<typename Runs::type>()) + ...);
   static constexpr std::int64_t matrix_parameters = ((Runs::count * count_matrix_parameters<typename Runs::type>()) + ...);
   static constexpr index_t activation_size = std::max({Runs::type::activation_size()...});
+  static constexpr bool looks_ahead = (Runs::type::looks_ahead || ...);
   static constexpr std::size_t runs = sizeof...(Runs);
   template <std::size_t Run>
   static constexpr index_t run_count = std::tuple_element_t<Run, std::tuple<Runs...>>::count;

@@ -144,7 +144,7 @@ class sequence {
       };
       if (done < tokens.size())
         walk(part, once, [](const Machine&, view<float, 2>) {});
-      else if (part.size() == 1)
+      else if (part.size() == 1 && !facts::looks_ahead)
         walk(part, step, last);
       else
         walk(part, once, last);

@@ -17,7 +17,7 @@ TENON_KERNELS_BEGIN
 /// Draws tokens. Its memory is reserved once: a draw allocates nothing. Not for concurrent use.
 class sampler {
  public:
-  /// vocabulary: how many logits each call brings, positive. Throws tenon::error for values outside the ranges of `sampling`.
+  /// vocabulary: how many logits each call brings, 1 to most_choices. Throws tenon::error for values outside this range and those of `sampling`.
   sampler(const sampling& how, int vocabulary) : rule_(rule_of(how)), count_(vocabulary), state_(how.seed) {
     if (vocabulary < 1 || vocabulary > most_choices)
       throw error("[sampler] needs 1 to ", most_choices, " logits, but the vocabulary has ", vocabulary, ". Fix: pass the model's vocabulary.");

@@ -32,6 +32,9 @@ TENON_BOTH TENON_INLINE int keys_before(int position, int count, const At& at) {
   }
   return low;
 }
+inline void check_gate(const view<const float, 2>& gate, index_t tokens) {
+  if (gate.extent[0] != tokens || gate.extent[1] != 1) throw error("[gate] of append_kept must be [", tokens, ", 1]. Fix: one number for each token.");
+}
 }  // namespace kernel_detail
 
 /// What stands beside the cache, in kept_keys_bytes of memory, aligned to 64.
@@ -51,24 +54,27 @@ std::size_t kept_keys_bytes(const Machine&, index_t capacity) {
 }
 
 /// Appends those of k, v [token, kv_head, dim] whose gate, the logistic of gate [token, 1], is not below `threshold` (NaN is kept, and shows); token t is at
-/// position first + t of the sequence, and what the cache held from there on is forgotten. k and v are workspace. Returns how many were left out.
+/// position first + t of the sequence, and what the cache held from there on is forgotten. k and v are workspace. Returns how many were left out. Throws tenon::error for other shapes, and where the cache has no room for all of them.
 template <class Machine, cache_number Number>
 index_t append_kept(const Machine& machine, cache_view<Number>& cache, const kept_keys<Machine>& list, view<const float, 2> gate, float threshold, view<float, 3> k, view<float, 3> v,
                     index_t first) {
-  cache.length = kernel_detail::keys_before(static_cast<int>(first), static_cast<int>(cache.length), [&](int i) { return list.positions[i]; });
+  const index_t tokens = k.extent[0], length = kernel_detail::keys_before(static_cast<int>(first), static_cast<int>(cache.length), [&](int i) { return list.positions[i]; });
+  kernel_detail::check_gate(gate, tokens);
+  kernel_detail::check_append(cache.shape, cache.capacity, k, v, length);
+  const auto move = [](const view<float, 3>& x, index_t to, index_t from) {
+    for (index_t head = 0; head < x.extent[1]; ++head) __builtin_memcpy(&x(to, head, 0), &x(from, head, 0), static_cast<std::size_t>(x.extent[2]) * sizeof(float));
+  };
+  cache.length = length;
   index_t kept = 0;
-  for (index_t t = 0; t < k.extent[0]; ++t) {
+  for (index_t t = 0; t < tokens; ++t) {
     if (logistic(gate(t, 0)) < threshold) continue;
     list.positions[cache.length + kept] = static_cast<std::int32_t>(first + t);
     list.log_gate[cache.length + kept] = log_logistic(gate(t, 0));
-    if (kept != t) {
-      __builtin_memcpy(&k(kept, 0, 0), &k(t, 0, 0), static_cast<std::size_t>(k.stride[0]) * sizeof(float));
-      __builtin_memcpy(&v(kept, 0, 0), &v(t, 0, 0), static_cast<std::size_t>(v.stride[0]) * sizeof(float));
-    }
+    if (kept != t) move(k, kept, t), move(v, kept, t);
     ++kept;
   }
   append(machine, cache, k.rows(0, kept), v.rows(0, kept), cache.length);
-  return k.extent[0] - kept;
+  return tokens - kept;
 }
 
 /// What the kept keys let queries seem earlier by, of a block of `tokens` tokens from `first` on: for gathered_keys.

@@ -1,7 +1,7 @@
 #pragma once
 // What choosing the next token comes to, one logit at a time, for every machine. Weights are whole numbers: their sums are the same in any
 // order, and no compiler may contract or reorder what makes them, so that a GPU, a processor and any number of threads draw the same token
-// from the same logits. A token 2^-41 times as probable as the most probable one, or less, weighs nothing.
+// from the same logits. A token less than 2^-40 times as probable as the most probable one weighs nothing.
 
 #include <cstdint>
 
@@ -15,6 +15,10 @@ namespace tenon {
 // What stands in place of a token where logits allow none.
 inline constexpr std::int32_t damaged_logits = -1;    ///< one is NaN or +infinity
 inline constexpr std::int32_t forbidden_logits = -2;  ///< all are -infinity
+
+}  // namespace tenon
+
+TENON_KERNELS_BEGIN
 
 /// `sampling`, as the arithmetic below wants it.
 struct choice_rule {
@@ -43,10 +47,6 @@ inline choice_rule rule_of(const sampling& how) {
   rule.top_k = how.top_k;
   return rule;
 }
-
-}  // namespace tenon
-
-TENON_KERNELS_BEGIN
 
 /// What the most probable token weighs: 2^23 tokens fit into a sum.
 inline constexpr std::uint64_t full_weight = std::uint64_t{1} << 40;

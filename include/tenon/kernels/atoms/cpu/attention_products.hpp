@@ -96,7 +96,8 @@ struct attention_products {
 
   template <class Storage>
   static constexpr int pack = sizeof(Storage) == 2 ? 2 : 1;
-  // Rows of a panel that one step takes, and the vectors that it makes of them: as many as words of the left operand.
+  // Rows of a panel that one step takes, and the vectors that it makes of them: as many as words of the left operand. Scores of bytes in
+  // pairs take twice as many: dims come in eights.
   template <class Storage>
   static constexpr int taken = in_pairs<Storage> ? 2 : pack<Storage>;
   template <class Storage>

@@ -77,7 +77,7 @@ struct gpu_targets<hip_runtime> {
     return kernel_detail::named_in(Arch::name, kernel_detail::gpu_names_text);
   }
   static int serving(const amd& device) { return device.number(); }
-  static const char* lacking(int) { return nullptr; }
+  static const char* lacking(int, int) { return nullptr; }
   static const char* names() { return kernel_detail::gpu_names_text + sizeof("amd_") - 1; }
 };
 

@@ -41,7 +41,7 @@ struct device_cut {
   std::size_t tile_bytes;  ///< partial results of one tile of all kv heads
 
   device_cut(int rows, int group, int kv, int dim, index_t queries, index_t reach, int split)
-      : tile_queries(rows / group), splits(static_cast<int>(tiles(reach, split))), tile_bytes(static_cast<std::size_t>(kv) * static_cast<std::size_t>(splits) * static_cast<std::size_t>(rows * (dim + 4)) * sizeof(float)) {
+      : tile_queries(rows / group), splits(static_cast<int>(tiles(reach < 1 ? 1 : reach, split))), tile_bytes(static_cast<std::size_t>(kv) * static_cast<std::size_t>(splits) * static_cast<std::size_t>(rows * (dim + 4)) * sizeof(float)) {
     const index_t all = tiles(queries, tile_queries), fit = static_cast<index_t>(most_partial_bytes / tile_bytes);
     slab = static_cast<int>(all < fit ? all : fit < 1 ? 1 : fit);
   }

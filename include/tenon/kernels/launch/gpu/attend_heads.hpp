@@ -141,9 +141,11 @@ void attend_heads(const Machine& machine, view<const float, 3> q, const device_c
   using problem = counted_attention<gathered_rows<Mask>, decltype(kernel_detail::over_rows(score, nullptr, nullptr, 0)), Dim, 1>;
   const index_t tokens = q.extent[0];
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
-  if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != Query)
-    throw error("[weight] of attend_heads must be [", tokens, ", ", Query, "]. Fix: one weight per token and query head.");
-  if (q.stride[1] != Dim || out.stride[1] != Dim) throw error("[q, out] of attend_heads must have their heads one behind the other on a GPU. Fix: copy them first.");
+  if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != Query || choice.weight.stride[1] != 1)
+    throw error("[weight] of attend_heads must be [", tokens, ", ", Query, "], dense in its last axis. Fix: one weight per token and query head.");
+  const auto fits = [](const auto& x) { return x.stride[1] == Dim && x.stride[0] % 4 == 0 && reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0; };
+  if (!fits(q) || !fits(out)) throw error("[q, out] of attend_heads must have their heads one behind the other, and tokens at multiples of 16 bytes, on a GPU. Fix: copy them first.");
+  if (cache.length_at == nullptr || cache.length > cache.capacity) throw error("[cache] of attend_heads says nowhere how long it is. Fix: append to it first.");
   if (tokens == 0) return;
   const kernel_detail::gathered_device_parts parts({Query, Kv, Dim, Dim}, tokens, scratch);
   const auto& rows = parts.rows;

@@ -34,9 +34,9 @@ struct attention_of : Problem {
 };
 
 template <class T, class Machine>
-struct device_values {
+struct device_values {  // one at the least: none would have no address, and null means something else to kernels
   typename memory_on<Machine>::type memory;
-  device_values(const Machine& machine, index_t count, const char* what, memory_use use) : memory(allocate(machine, static_cast<std::size_t>(count) * sizeof(T), what, use)) {}
+  device_values(const Machine& machine, index_t count, const char* what, memory_use use) : memory(allocate(machine, static_cast<std::size_t>(count < 1 ? 1 : count) * sizeof(T), what, use)) {}
   T* data() const { return reinterpret_cast<T*>(memory.data()); }
 };
 

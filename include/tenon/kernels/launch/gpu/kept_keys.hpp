@@ -86,8 +86,9 @@ void append_kept(const Machine& machine, device_cache<Query, Kv, Dim>& cache, co
                  view<const float, 3> v, device_place first) {
   using body = keep_keys_body<typename Machine::leaf>;
   const index_t tokens = k.extent[0];
-  if (tokens > list.most_tokens || gate.extent[0] != tokens)
-    throw error("[gate] of append_kept must be one number for each of at most ", list.most_tokens, " tokens. Fix: smaller blocks.");
+  kernel_detail::check_gate(gate, tokens);
+  if (tokens > list.most_tokens) throw error("[gate] of append_kept has ", tokens, " tokens: a GPU decides of at most ", list.most_tokens, " at once. Fix: smaller blocks.");
+  kernel_detail::check_append({Query, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
   if (tokens == 0) return;
   kernel_detail::launch(machine, 1, 1,
                         body{gate.data, gate.stride[0], threshold, static_cast<int>(tokens), first.at, list.positions, list.slots, list.log_gate, list.tally}, body::shared_bytes);

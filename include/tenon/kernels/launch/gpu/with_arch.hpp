@@ -105,7 +105,7 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, int serving, F&& f, 
     return with_arch<Targets>(device, serving, std::forward<F>(f), arch_list<Rest...>{});
   } else {
     const device_facts facts = device.facts();
-    if (const char* why = Targets::lacking(serving)) throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ": ", why, ".");
+    if (const char* why = Targets::lacking(serving, device.number())) throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ": ", why, ".");
     throw error(Runtime::machine, "{", device.index(), "} is a ", facts.name, ", ", facts.arch, ", and this program was compiled for ", Targets::names(), ", whose kernels it cannot run. Fix: ",
                 Targets::fix, ".");
   }
@@ -115,7 +115,7 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, int serving, F&& f, 
 
 /// What a translation unit was compiled for: `archs`, an arch_list of those that have every kernel, and `archs_of_attention`, of those that have
 /// attention over arrays; holds<Arch>(), whether kernels for Arch may be among it; serving(device), the number of the one whose kernels a device
-/// runs; lacking(number), what that one has and has not, a phrase, or null. Specialised where the GPU's compiler is.
+/// runs; lacking(number, the device's own), what that one has and has not, a phrase, or null. Specialised where the GPU's compiler is.
 template <class Runtime>
 struct gpu_targets;
 

@@ -77,8 +77,8 @@ struct gpu_targets<cuda_runtime> {
     check<cuda_runtime>(asked, device.index(), fix);
     return 70 + threads / 32;
   }
-  static const char* lacking(int arch) {
-    return arch == sm75::number ? "it has attention over arrays of the host, and products of f16 that a caller launches; models and all else need bf16. Fix: a GPU of sm_80 or newer" : nullptr;
+  static const char* lacking(int arch, int device) {
+    return arch == sm75::number && device < sm80::number ? "it has attention over arrays of the host, and products of f16 that a caller launches; models and all else need bf16. Fix: a GPU of sm_80 or newer" : nullptr;
   }
   static gpu_names names() {
     gpu_names out;
