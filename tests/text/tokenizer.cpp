@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <random>
 
 #include <tenon/model/weights/gguf.hpp>
@@ -10,6 +9,7 @@
 #include <tenon/text/tokenizer.hpp>
 #include <tenon/text/tokenizer_json.hpp>
 
+#include "../support/real_model.hpp"
 #include "samples.hpp"
 
 namespace {
@@ -38,8 +38,10 @@ TEST_CASE("equal to the published library in every style") {
   }
 }
 
-TEST_CASE("the vocabulary of a SmolLM2 GGUF" * doctest::skip(std::string_view(std::getenv("TENON_MODEL") == nullptr ? "" : std::getenv("TENON_MODEL")).empty())) {
-  const auto file = tenon::weights_file::open(std::getenv("TENON_MODEL"));
+TEST_CASE("the vocabulary of a SmolLM2 GGUF") {
+  const std::string path = tenon_test::real_model();
+  if (path.empty()) return;
+  const auto file = tenon::weights_file::open(path);
   const tenon::tokenizer tokenizer(tenon::read_vocabulary(file.facts()));
   if (tokenizer.size() != 49152) return;  // another model
   compare(tokenizer, "smollm2.ids");
