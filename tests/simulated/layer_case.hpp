@@ -49,15 +49,7 @@ class device_layer {
     return out.host();
   }
   std::vector<float> forward(const std::vector<float>& in, index_t width, std::vector<index_t> sizes) {
-    const index_t tokens = static_cast<index_t>(in.size()) / width;
-    std::vector<float> out;
-    for (index_t first = 0, i = 0; first < tokens; ++i) {
-      const index_t count = std::min(sizes[static_cast<std::size_t>(i) % sizes.size()], tokens - first);
-      const std::vector<float> part = forward(in, width, first, count);
-      out.insert(out.end(), part.begin(), part.end());
-      first += count;
-    }
-    return out;
+    return tenon_test::in_blocks(static_cast<index_t>(in.size()) / width, sizes, [&](index_t first, index_t count) { return forward(in, width, first, count); });
   }
 
  private:

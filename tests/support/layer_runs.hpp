@@ -29,6 +29,19 @@ inline std::vector<float> random_floats(index_t count, unsigned seed, float spre
   return out;
 }
 
+/// What forward(first, count) gives for `tokens` tokens in blocks of `sizes`, again and again, one behind the other.
+template <class Forward>
+std::vector<float> in_blocks(index_t tokens, const std::vector<index_t>& sizes, const Forward& forward) {
+  std::vector<float> out;
+  for (index_t first = 0, i = 0; first < tokens; ++i) {
+    const index_t count = std::min(sizes[static_cast<std::size_t>(i) % sizes.size()], tokens - first);
+    const std::vector<float> part = forward(first, count);
+    out.insert(out.end(), part.begin(), part.end());
+    first += count;
+  }
+  return out;
+}
+
 /// Random weights of a layer: matrices about as great as keeps a row's size, vectors of 0.5.
 template <class Layer>
 class layer_weights {
@@ -86,15 +99,7 @@ class layer_run {
   }
   /// All tokens, in blocks of `sizes`, again and again.
   std::vector<float> forward(const std::vector<float>& in, index_t width, std::vector<index_t> sizes) {
-    const index_t tokens = static_cast<index_t>(in.size()) / width;
-    std::vector<float> out;
-    for (index_t first = 0, i = 0; first < tokens; ++i) {
-      const index_t count = std::min(sizes[static_cast<std::size_t>(i) % sizes.size()], tokens - first);
-      const std::vector<float> part = forward(in, width, first, count);
-      out.insert(out.end(), part.begin(), part.end());
-      first += count;
-    }
-    return out;
+    return in_blocks(static_cast<index_t>(in.size()) / width, sizes, [&](index_t first, index_t count) { return forward(in, width, first, count); });
   }
 
  private:

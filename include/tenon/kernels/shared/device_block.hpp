@@ -32,6 +32,16 @@ TENON_BOTH TENON_INLINE void store_four(float* to, bool wide, int left, const fl
   }
 }
 
+/// What takes 8 bytes, moved at once.
+template <class Leaf, class T>
+TENON_BOTH TENON_INLINE T load_eight(const T* from) {
+  return bit_cast<T>(Leaf::load(reinterpret_cast<const bits64*>(from)));
+}
+template <class Leaf, class T>
+TENON_BOTH TENON_INLINE void store_eight(T* to, const T& value) {
+  Leaf::store(reinterpret_cast<bits64*>(to), bit_cast<bits64>(value));
+}
+
 /// Bytes of shared memory that a reduction over a block of `Threads` takes.
 template <class Leaf, int Threads, class T = float>
 inline constexpr int reduction_bytes = Threads / Leaf::lanes * static_cast<int>(sizeof(T));

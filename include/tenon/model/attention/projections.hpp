@@ -24,6 +24,8 @@ struct attention_projections {
   static constexpr index_t query_width = spec.query_heads * spec.head_dim, kv_width = spec.kv_heads * spec.head_dim;
   static constexpr heads shape{.query = static_cast<int>(spec.query_heads), .kv = static_cast<int>(spec.kv_heads), .dim = static_cast<int>(spec.head_dim), .dim_v = static_cast<int>(spec.head_dim)};
   static constexpr form_set forms = forms_of(Spec::precision);
+  /// 1 / sqrt(head_dim): what scores are multiplied by unless the score says otherwise.
+  static constexpr double plain_factor = exp2(-0.5 * log(static_cast<double>(spec.head_dim)) * 1.44269504088896340736);
   /// The spec's score; what YaRN asks of the softmax's scale is in its factor.
   static constexpr auto score = [] {
     constexpr double more = Spec::position.score_factor();
@@ -31,7 +33,7 @@ struct attention_projections {
       return Spec::score;
     } else {
       constexpr float asked = factor_of(Spec::score);
-      constexpr double plain = asked != 0 ? static_cast<double>(asked) : exp2(-0.5 * log(static_cast<double>(spec.head_dim)) * 1.44269504088896340736);
+      constexpr double plain = asked != 0 ? static_cast<double>(asked) : plain_factor;
       return with_factor(Spec::score, static_cast<float>(plain * more));
     }
   }();

@@ -25,7 +25,7 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
   static constexpr encoding_spec own = Spec::encoding;
   static constexpr bool has_task = own.task == task_encoding::learned;
   static constexpr index_t query_heads = parts_of::spec.query_heads, head_dim = parts_of::spec.head_dim;
-  static constexpr float task_factor = static_cast<float>(exp2(-0.5 * log(static_cast<double>(head_dim)) * 1.44269504088896340736));  // 1 / sqrt(d)
+  static constexpr float task_factor = static_cast<float>(parts_of::plain_factor);
 
   struct weights : parts_of::weights {
     vector_parameter cosine, sine, task;

@@ -229,7 +229,7 @@ struct attention_words {
   // Whether weights are whole as soon as they are made: a value of several blocks of dims has a scale for each. Then the scales that
   // they take, by key, or null; and whether they become bf16.
   bool whole_weights(const block& keys) const { return keys.scaled == 0 || dim_v <= keys.scaled; }
-  const float* weight_scales(const block& keys) const { return keys.scaled != 0 && dim_v <= keys.scaled ? reader.value_scales : nullptr; }
+  const float* weight_scales(const block& keys) const { return dim_v <= keys.scaled ? reader.value_scales : nullptr; }
   bool narrow_weights(const block& keys) const { return Leaf::bf16_pairs && keys.value_numbers->pairs && whole_weights(keys); }
   // Columns [lo, hi) of rows [0, count) become bf16 in place, at the same columns of halves.
   static void narrow_rows(float* rows_at, int lo, int hi, int count) {

@@ -39,10 +39,7 @@ struct across_parts {
   index_t most;
 
   across_parts(const heads& shape, index_t tokens, index_t length, std::byte* at) : most(tiles(tokens, static_cast<int>(length))) {
-    const auto next = [&]<class T>(T*& to, index_t count) {
-      to = reinterpret_cast<T*>(at);
-      at += round_up(static_cast<std::size_t>(count) * sizeof(T), 64);
-    };
+    const auto next = [&](auto*& to, index_t count) { cut(at, to, count); };
     const index_t numbers = length * most * shape.query * shape.dim;
     next(slots, tokens), next(rows, tokens), next(counts, length), next(lengths, length), next(q, numbers), next(results, numbers), next(attention, 0);
   }

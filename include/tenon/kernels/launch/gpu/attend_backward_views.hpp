@@ -62,7 +62,7 @@ void backward_of(const Machine& machine, const attention_pass& pass, const atten
     learned_logits = weighting.d_logits;
     if (learned_logits != nullptr) {
       std::memset(d_logits.data(), 0, static_cast<std::size_t>(heads) * sizeof(float));
-      if constexpr (requires { machine.written(d_logits.data(), std::size_t{}); }) machine.written(d_logits.data(), static_cast<std::size_t>(heads) * sizeof(float));
+      wrote(machine, d_logits.data(), static_cast<std::size_t>(heads) * sizeof(float));
       weighting.d_logits = d_logits.data(), a.sink_shares = shares.data();
     }
   }

@@ -40,20 +40,16 @@ struct choose_heads_body {
       std::uint32_t all = 0;
       const int row = taken + static_cast<int>(sum_before<Leaf, threads>(chosen ? 1u : 0u, all, turn % 2 * one));
       if (item < items) Leaf::store(to.slots + t * heads + head, chosen ? row : -1);
-      if (chosen) Leaf::store(reinterpret_cast<bits64*>(to.rows + kv * to.most + row), bit_cast<bits64>(row_origin{keys - tokens + t, head}));
+      if (chosen) store_eight<Leaf>(to.rows + kv * to.most + row, row_origin{keys - tokens + t, head});
       taken += static_cast<int>(all);
     }
     if (Leaf::thread() != 0) return;
     Leaf::store(to.counts + kv, taken);
     Leaf::store(to.lengths + kv, keys);
-    store(to.offset + kv, kv * to.most - (keys - taken));  // attention has the last row of a sequence at position length - 1
-    store(&tally[kv].decided, load(&tally[kv].decided) + items);
-    store(&tally[kv].left_out, load(&tally[kv].left_out) + items - taken);
+    store_eight<Leaf>(to.offset + kv, static_cast<std::ptrdiff_t>(kv * to.most - (keys - taken)));  // attention has the last row of a sequence at position length - 1
+    store_eight<Leaf>(&tally[kv].decided, load_eight<Leaf>(&tally[kv].decided) + items);
+    store_eight<Leaf>(&tally[kv].left_out, load_eight<Leaf>(&tally[kv].left_out) + items - taken);
   }
-
- private:
-  TENON_BOTH TENON_INLINE static std::int64_t load(const std::int64_t* from) { return bit_cast<std::int64_t>(Leaf::load(reinterpret_cast<const bits64*>(from))); }
-  TENON_BOTH TENON_INLINE static void store(auto* to, std::int64_t value) { Leaf::store(reinterpret_cast<bits64*>(to), bit_cast<bits64>(value)); }
 };
 
 /// The chosen rows of q [token, head, dim] in bf16, packed. Grid: x = tokens.
@@ -105,6 +101,12 @@ struct scatter_heads_body {
 };
 
 namespace kernel_detail {
+/// The next `count` of a scratch's parts; `at` moves behind them.
+template <class T>
+void cut(std::byte*& at, T*& to, index_t count) {
+  to = reinterpret_cast<T*>(at);
+  at += round_up(static_cast<std::size_t>(count) * sizeof(T), 64);
+}
 /// The parts of attend_heads' scratch.
 struct gathered_device_parts {
   gathered_device_rows rows;
@@ -114,10 +116,7 @@ struct gathered_device_parts {
 
   gathered_device_parts(const heads& shape, index_t tokens, std::byte* at) {
     const index_t all = tokens * shape.query;
-    const auto next = [&]<class T>(T*& to, index_t count) {
-      to = reinterpret_cast<T*>(at);
-      at += round_up(static_cast<std::size_t>(count) * sizeof(T), 64);
-    };
+    const auto next = [&](auto*& to, index_t count) { cut(at, to, count); };
     rows.most = all / shape.kv;
     next(rows.rows, all), next(rows.slots, all), next(rows.counts, shape.kv), next(rows.lengths, shape.kv), next(rows.offset, shape.kv);
     next(q, all * shape.dim), next(results, all * shape.dim), next(attention, 0);

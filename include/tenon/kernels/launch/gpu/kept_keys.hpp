@@ -74,10 +74,7 @@ struct keep_keys_body {
   }
 
  private:
-  TENON_BOTH TENON_INLINE static void add(std::int64_t* to, int more) {
-    auto* const at = reinterpret_cast<bits64*>(to);
-    Leaf::store(at, bit_cast<bits64>(bit_cast<std::int64_t>(Leaf::load(at)) + more));
-  }
+  TENON_BOTH TENON_INLINE static void add(std::int64_t* to, int more) { store_eight<Leaf>(to, load_eight<Leaf>(to) + more); }
 };
 
 /// As on a processor, but that nobody knows yet how many were left out: `tally` says.

@@ -2,11 +2,10 @@
 // The mean of the tokens that a sequence has seen, on a GPU: a thread per feature, in double, so that blocks of any size give the same bits.
 // Moves 8 bytes per value. As launch/running_mean.hpp.
 
-#include <tenon/core/bit_cast.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
 #include <tenon/kernels/launch/running_mean.hpp>
-#include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/device_block.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -52,13 +51,13 @@ struct running_mean_body {
     if (Leaf::thread() == 0) Leaf::store(seen + Leaf::block_x(), from + tokens);
     if (i >= width) return;
     // Sums that hold other tokens than those before the block cannot be corrected: what comes of them is no number, and shows.
-    double all = within(from) == 0 ? 0.0 : had == from ? load(sum + i) : __builtin_nan("");
+    double all = within(from) == 0 ? 0.0 : had == from ? load_eight<Leaf>(sum + i) : __builtin_nan("");
     for (int t = 0; t < tokens; ++t) {
       const int before = within(from + t);
       all = (before == 0 ? 0.0 : all) + static_cast<double>(Leaf::load(in + t * in_stride + i));
       Leaf::store(mean + t * mean_stride + i, static_cast<float>(all / static_cast<double>(before + 1)));
     }
-    Leaf::store(reinterpret_cast<bits64*>(sum + i), bit_cast<bits64>(all));
+    store_eight<Leaf>(sum + i, all);
     if (which != mean_of::seen)
       for (int t = tokens - 2; t >= 0; --t)
         if (within(from + t + 1) != 0) Leaf::store(mean + t * mean_stride + i, Leaf::load(mean + (t + 1) * mean_stride + i));
@@ -66,7 +65,6 @@ struct running_mean_body {
 
  private:
   TENON_BOTH TENON_INLINE int within(int position) const { return segment == 0 ? position : position % segment; }
-  TENON_BOTH TENON_INLINE static double load(const double* from) { return bit_cast<double>(Leaf::load(reinterpret_cast<const bits64*>(from))); }
 };
 
 /// As on a processor, but that nothing is thrown: where the sums are gone, the means are no numbers.

@@ -46,12 +46,11 @@ struct sample_body {
       const std::uint64_t weight = weigh(logit);
       return order(i, logit) >= last && weight >= rule.least_weight ? weight : 0;
     };
-    auto* const stream = reinterpret_cast<bits64*>(&to->state);
-    auto state = bit_cast<std::uint64_t>(Leaf::load(stream));
+    auto state = load_eight<Leaf>(&to->state);
     const std::uint64_t target = high_product(random_bits(state), sum(measure, turn)) + 1;
     const auto from_first = [&](int i, float) TENON_LAMBDA { return static_cast<std::uint64_t>(count - 1 - i); };
     say(count - 1 - static_cast<std::int32_t>(place_reaching(target, index_bits, from_first, measure, turn)));
-    if (Leaf::thread() == 0) Leaf::store(stream, bit_cast<bits64>(state));
+    if (Leaf::thread() == 0) store_eight<Leaf>(&to->state, state);
   }
 
  private:
