@@ -9,10 +9,10 @@ namespace {
 
 struct library {
   static constexpr const char* name = "cuBLASLt";
-  using handle = cublasLtHandle_t;
-  using product = cublasLtMatmulDesc_t;
-  using layout = cublasLtMatrixLayout_t;
-  using preference = cublasLtMatmulPreference_t;
+  using handle = tenon_bench::owned<&cublasLtCreate, &cublasLtDestroy>;
+  using product = tenon_bench::owned<&cublasLtMatmulDescCreate, &cublasLtMatmulDescDestroy>;
+  using layout = tenon_bench::owned<&cublasLtMatrixLayoutCreate, &cublasLtMatrixLayoutDestroy>;
+  using preference = tenon_bench::owned<&cublasLtMatmulPreferenceCreate, &cublasLtMatmulPreferenceDestroy>;
   using way = cublasLtMatmulHeuristicResult_t;
   static constexpr auto success = CUBLAS_STATUS_SUCCESS;
   static constexpr auto number = CUDA_R_16BF, sum = CUDA_R_32F;
@@ -20,16 +20,8 @@ struct library {
   static constexpr auto transposed = CUBLAS_OP_T;
   static constexpr auto transposes_first = CUBLASLT_MATMUL_DESC_TRANSA;
   static constexpr auto most_room = CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
-  static constexpr auto create = &cublasLtCreate;
-  static constexpr auto destroy = &cublasLtDestroy;
-  static constexpr auto create_product = &cublasLtMatmulDescCreate;
   static constexpr auto set_product = &cublasLtMatmulDescSetAttribute;
-  static constexpr auto destroy_product = &cublasLtMatmulDescDestroy;
-  static constexpr auto create_layout = &cublasLtMatrixLayoutCreate;
-  static constexpr auto destroy_layout = &cublasLtMatrixLayoutDestroy;
-  static constexpr auto create_preference = &cublasLtMatmulPreferenceCreate;
   static constexpr auto set_preference = &cublasLtMatmulPreferenceSetAttribute;
-  static constexpr auto destroy_preference = &cublasLtMatmulPreferenceDestroy;
   static constexpr auto choose = &cublasLtMatmulAlgoGetHeuristic;
   static constexpr auto multiply = &cublasLtMatmul;
 };

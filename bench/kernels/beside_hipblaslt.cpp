@@ -10,10 +10,10 @@ namespace {
 
 struct library {
   static constexpr const char* name = "hipBLASLt";
-  using handle = hipblasLtHandle_t;
-  using product = hipblasLtMatmulDesc_t;
-  using layout = hipblasLtMatrixLayout_t;
-  using preference = hipblasLtMatmulPreference_t;
+  using handle = tenon_bench::owned<&hipblasLtCreate, &hipblasLtDestroy>;
+  using product = tenon_bench::owned<&hipblasLtMatmulDescCreate, &hipblasLtMatmulDescDestroy>;
+  using layout = tenon_bench::owned<&hipblasLtMatrixLayoutCreate, &hipblasLtMatrixLayoutDestroy>;
+  using preference = tenon_bench::owned<&hipblasLtMatmulPreferenceCreate, &hipblasLtMatmulPreferenceDestroy>;
   using way = hipblasLtMatmulHeuristicResult_t;
   static constexpr auto success = HIPBLAS_STATUS_SUCCESS;
   static constexpr auto number = HIP_R_16BF, sum = HIP_R_32F;
@@ -21,16 +21,8 @@ struct library {
   static constexpr auto transposed = HIPBLAS_OP_T;
   static constexpr auto transposes_first = HIPBLASLT_MATMUL_DESC_TRANSA;
   static constexpr auto most_room = HIPBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
-  static constexpr auto create = &hipblasLtCreate;
-  static constexpr auto destroy = &hipblasLtDestroy;
-  static constexpr auto create_product = &hipblasLtMatmulDescCreate;
   static constexpr auto set_product = &hipblasLtMatmulDescSetAttribute;
-  static constexpr auto destroy_product = &hipblasLtMatmulDescDestroy;
-  static constexpr auto create_layout = &hipblasLtMatrixLayoutCreate;
-  static constexpr auto destroy_layout = &hipblasLtMatrixLayoutDestroy;
-  static constexpr auto create_preference = &hipblasLtMatmulPreferenceCreate;
   static constexpr auto set_preference = &hipblasLtMatmulPreferenceSetAttribute;
-  static constexpr auto destroy_preference = &hipblasLtMatmulPreferenceDestroy;
   static constexpr auto choose = &hipblasLtMatmulAlgoGetHeuristic;
   static constexpr auto multiply = &hipblasLtMatmul;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// Tensor maps as the played driver encodes them: what it was asked for, under a mark, after the checks that the real one makes
-// (cuda.h, cuTensorMapEncodeTiled: interleave none).
+// Tensor maps as the played driver encodes them: what it was asked for, under a mark, after the checks that cuda.h describes at cuTensorMapEncodeTiled, in their
+// strictest reading: strides ascend, each a multiple of the one before it. Not played: interleaving, packed numbers, steps other than 1.
 
 #include <cstdint>
 #include <cstring>
@@ -32,13 +32,14 @@ inline int encode(void* at, unsigned element_bytes, unsigned axes, const void* f
                   int interleave, int swizzle, int promotion, int nan_fill) {
   tiled_map out{};
   out.mark = map_mark, out.first = reinterpret_cast<std::uintptr_t>(first);
-  bool right = reinterpret_cast<std::uintptr_t>(at) % 64 == 0 && axes >= 1 && axes <= 5 && out.first % 16 == 0 && interleave == 0 && swizzle >= 0 && swizzle <= 3;
+  bool right = reinterpret_cast<std::uintptr_t>(at) % 64 == 0 && axes >= 1 && axes <= 5 && out.first % 16 == 0 && interleave == 0 && swizzle >= 0 && swizzle <= 3 && element_bytes != 0;
   if (!right) return invalid_value;
   for (unsigned i = 0; i < axes; ++i) {
     right = right && extent[i] >= 1 && extent[i] <= std::uint64_t{1} << 32 && box[i] >= 1 && box[i] <= 256 && steps[i] == 1;
     out.extent[i] = static_cast<std::uint32_t>(extent[i]), out.box[i] = static_cast<std::uint16_t>(box[i]);
     if (i == 0) continue;
-    right = right && stride[i - 1] % 16 == 0 && stride[i - 1] < std::uint64_t{1} << 40;
+    const std::uint64_t before = i > 1 ? stride[i - 2] : 1, least = i > 1 ? before : extent[0] * element_bytes;
+    right = right && stride[i - 1] % 16 == 0 && stride[i - 1] < std::uint64_t{1} << 40 && stride[i - 1] >= least && stride[i - 1] % before == 0;
     out.stride[i - 1] = stride[i - 1];
   }
   const unsigned row = box[0] * element_bytes;

@@ -73,6 +73,56 @@ TEST_CASE("the map of a matrix: rows further apart than they are long") {
   CHECK(std::vector<std::uint16_t>(map.box, map.box + 2) == std::vector<std::uint16_t>{64, 128});
 }
 
+TEST_CASE("one head of sequences that lie further apart than keys are mapped: each stride a multiple of the one before") {
+  attention_arguments<problem> call{};
+  call.kv_heads = 1, call.cache_head = call.cache_batch = 1000 * 128;
+  const fake::tiled_map map = decoded(machine().encode(cache_shape(call, numbers, 3, 512, 128)));
+  CHECK(std::vector<std::uint64_t>(map.stride, map.stride + 3) == std::vector<std::uint64_t>{256, 256000, 256000});
+}
+
+TEST_CASE("the driver refuses what its documentation forbids") {
+  struct call {  // [4][5][6][96] of bf16 with a gap behind each row
+    alignas(64) unsigned char map[192];
+    unsigned bytes = 2, axes = 4;
+    const void* first = numbers;
+    std::uint64_t extent[6] = {96, 6, 5, 4, 1, 1}, stride[5] = {256, 2048, 10240, 10240, 10240};
+    std::uint32_t box[6] = {64, 4, 1, 1, 1, 1}, steps[6] = {1, 1, 1, 1, 1, 1};
+    int swizzle = 3;
+    std::size_t at = 0;
+    int encode() { return fake::encode(map + at, bytes, axes, first, extent, stride, box, steps, 0, swizzle, 0, 0); }
+  };
+  REQUIRE(call{}.encode() == fake::fine);
+  const struct {
+    const char* says;
+    void (*change)(call&);
+  } changes[] = {{"a map that is not aligned to 64", [](call& c) { c.at = 32; }},
+                 {"numbers of no bytes", [](call& c) { c.bytes = 0; }},
+                 {"no axes", [](call& c) { c.axes = 0; }},
+                 {"six axes", [](call& c) { c.axes = 6; }},
+                 {"memory that is not aligned to 16", [](call& c) { c.first = reinterpret_cast<const char*>(numbers) + 8; }},
+                 {"an extent of nothing", [](call& c) { c.extent[2] = 0; }},
+                 {"an extent beyond 2^32", [](call& c) { c.extent[3] = (std::uint64_t{1} << 32) + 1; }},
+                 {"a stride that is no multiple of 16", [](call& c) { c.stride[0] = 264; }},
+                 {"a stride of 2^40", [](call& c) { c.stride[2] = std::uint64_t{1} << 40; }},
+                 {"rows that overlap", [](call& c) { c.stride[0] = 176; }},
+                 {"a stride below the one before it", [](call& c) { c.stride[2] = 1024; }},
+                 {"a stride that is no multiple of the one before it", [](call& c) { c.stride[1] = 2064; }},
+                 {"a box of nothing", [](call& c) { c.box[1] = 0; }},
+                 {"a box of 257", [](call& c) { c.box[1] = 257; }},
+                 {"a box whose rows are not whole 16 bytes", [](call& c) { c.box[0] = 60; }},
+                 {"a box wider than its permutation of 128", [](call& c) { c.box[0] = 72; }},
+                 {"one wider than that of 64", [](call& c) { c.swizzle = 2; }},
+                 {"one wider than that of 32", [](call& c) { c.swizzle = 1, c.box[0] = 32; }},
+                 {"no step", [](call& c) { c.steps[1] = 0; }},
+                 {"a step of 9", [](call& c) { c.steps[1] = 9; }}};
+  for (const auto& [says, change] : changes) {
+    CAPTURE(std::string(says));
+    call wrong;
+    change(wrong);
+    CHECK(wrong.encode() == fake::invalid_value);
+  }
+}
+
 TEST_CASE("a shape that the driver refuses is refused in a sentence") {
   const auto gpu = machine();
   const tensor_shape right = operand_shape(numbers, 70, 200, 256, 128);
@@ -81,6 +131,7 @@ TEST_CASE("a shape that the driver refuses is refused in a sentence") {
     void (*change)(tensor_shape&);
   } changes[] = {{"begins within 16 bytes", [](tensor_shape& s) { s.first = reinterpret_cast<const char*>(s.first) + 8; }},
                  {"rows 8 bytes apart from 16", [](tensor_shape& s) { s.stride[1] += 8; }},
+                 {"rows shorter apart than they are", [](tensor_shape& s) { s.stride[1] = 384; }},
                  {"no rows", [](tensor_shape& s) { s.extent[1] = 0; }},
                  {"a box of no rows", [](tensor_shape& s) { s.box[1] = 0; }},
                  {"a box of 257 rows", [](tensor_shape& s) { s.box[1] = 257; }},

@@ -64,7 +64,7 @@ TEST_CASE("weights are e^x, fall wherever x does, and end") {
   CHECK(weight_of(-40.5f * 0x1p25f, -1.0f) == 0);
   for (const float below : {-41 * 0x1p25f, -64 * 0x1p25f, -1e30f, -std::numeric_limits<float>::infinity()}) CHECK(weight_of(below, -1.0f) == 0);
   CHECK(weight_of(0.0f, -std::numeric_limits<float>::infinity()) == full_weight);
-  const choice_rule rule = rule_of({.temperature = 0.7f});
+  const choice_rule rule = rule_of({.temperature = 0.7f}, 10);
   for (const float below : {-0.001f, -0.3f, -5.0f, -8.0f})
     CHECK(static_cast<double>(weight_of(below, rule.scale)) == doctest::Approx(0x1p40 * std::exp(static_cast<double>(below) / static_cast<double>(0.7f))).epsilon(2e-6));
 }
@@ -189,7 +189,7 @@ TEST_CASE("bad logits and bad choices are refused in one sentence") {
   for (const sampling bad : {sampling{.temperature = -1}, sampling{.temperature = nan}, sampling{.top_k = -1}, sampling{.top_p = 0}, sampling{.top_p = 1.1f}, sampling{.min_p = -0.1f},
                              sampling{.min_p = 2}, sampling{.repetition_penalty = 0}, sampling{.repetition_penalty = nan}})
     CHECK_THROWS_AS(sampler(bad, 8), error);
-  CHECK_THROWS_AS(sampler({}, 0), error);
+  CHECK_THROWS_WITH_AS(sampler({}, 0), "[vocabulary] of sampling is 0: weights of 1 to 8388608 tokens are added up in 64 bits. Fix: pass the model's vocabulary.", error);
   CHECK_THROWS_WITH_AS(sampler({.top_p = 0}, 8), "[sampling.top_p] must lie in (0, 1]: it is a probability. Fix: 1 keeps all tokens.", error);
 }
 

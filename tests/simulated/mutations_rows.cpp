@@ -153,95 +153,73 @@ double distance_of_sums(const slipping& machine, std::int32_t second) {
   return (apart(mean.host(), want_mean) + apart(dots.host(), want_dots)) * 1e3;
 }
 
-template <class F>
-auto broken(F&& f) {
-  return [f](const break_row& row) { return caught_by<sm80>(row.wrong, [&](const auto& machine) { return f(slipping(machine)); }); };
-}
+/// A kernel: its distance from what is right, which is none; the same where it is told something else; and its breaks.
+struct kernel_row {
+  using distance = double (*)(const slipping&);
+  const char* says;
+  distance right;
+  std::vector<distance> told_wrong;
+  std::vector<break_row> slips;
+};
 
-TEST_CASE("every break of a norm shows") {
-  const auto run = broken([](const slipping& machine) { return distance_of_norm(machine, 1100); });
-  REQUIRE(run({}).empty());
-  const break_row slips[] = {
-      {"the barrier left out", {drop_barrier, 0}},
+const kernel_row kernels[] = {
+    {"a norm",
+     [](const slipping& machine) { return distance_of_norm(machine, 1100); },
+     {[](const slipping& machine) { return distance_of_norm(machine, 1099); }},
+     {{"the barrier left out", {drop_barrier, 0}},
       {"the shuffle of 16 left out", {skip_shuffle, 16}},
       {"the shuffle of 1 left out", {skip_shuffle, 1}},
       {"a shuffle that one lane does not reach", {one_lane_leaves}},
-      {"results stored one access further", {store_elsewhere}},
-  };
-  require_caught(slips, run);
-  CHECK(!broken([](const slipping& machine) { return distance_of_norm(machine, 1099); })({}).empty());
-}
-
-TEST_CASE("every break of appending shows") {
-  const auto run = broken([](const slipping& machine) { return distance_of_append(machine, 2); });
-  REQUIRE(run({}).empty());
-  const break_row slips[] = {
-      {"numbers packed the wrong way round", {swap_packed}},
-      {"numbers rounded towards zero", {truncate_packed}},
-      {"keys stored one access further", {store_elsewhere}},
-  };
-  require_caught(slips, run);
-  CHECK(!broken([](const slipping& machine) { return distance_of_append(machine, 1); })({}).empty());
-  CHECK(!broken([](const slipping& machine) { return distance_of_append(machine, 3); })({}).empty());
-}
-
-TEST_CASE("every break of keeping keys shows") {
-  const auto run = broken([](const slipping& machine) { return distance_of_kept(machine, 0.6f); });
-  REQUIRE(run({}).empty());
-  const break_row slips[] = {
-      {"the barrier left out", {drop_barrier, 0}},
+      {"results stored one access further", {store_elsewhere}}}},
+    {"appending",
+     [](const slipping& machine) { return distance_of_append(machine, 2); },
+     {[](const slipping& machine) { return distance_of_append(machine, 1); }, [](const slipping& machine) { return distance_of_append(machine, 3); }},
+     {{"numbers packed the wrong way round", {swap_packed}}, {"numbers rounded towards zero", {truncate_packed}}, {"keys stored one access further", {store_elsewhere}}}},
+    {"keeping keys",
+     [](const slipping& machine) { return distance_of_kept(machine, 0.6f); },
+     {[](const slipping& machine) { return distance_of_kept(machine, 0.5f); }},
+     {{"the barrier left out", {drop_barrier, 0}},
       {"shuffles of counts left out", {skip_packed_shuffle}},
       {"results stored one access further", {store_elsewhere}},
-      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
-  };
-  require_caught(slips, run);
-  CHECK(!broken([](const slipping& machine) { return distance_of_kept(machine, 0.5f); })({}).empty());
-}
-
-TEST_CASE("every break of choosing heads shows") {
-  const auto run = broken([](const slipping& machine) { return distance_of_heads(machine, 0.3f); });
-  REQUIRE(run({}).empty());
-  const break_row slips[] = {
-      {"the 1st barrier left out", {drop_barrier, 0}},
+      {"stores elsewhere in shared memory", {store_shared_elsewhere}}}},
+    {"choosing heads",
+     [](const slipping& machine) { return distance_of_heads(machine, 0.3f); },
+     {[](const slipping& machine) { return distance_of_heads(machine, 0.2f); }},
+     {{"the 1st barrier left out", {drop_barrier, 0}},
       {"the 2nd barrier left out", {drop_barrier, 1}},
       {"shuffles of counts left out", {skip_packed_shuffle}},
       {"rows packed the wrong way round", {swap_packed}},
       {"results stored one access further", {store_elsewhere}},
-      {"stores elsewhere in shared memory", {store_shared_elsewhere}},
-  };
-  require_caught(slips, run);
-  CHECK(!broken([](const slipping& machine) { return distance_of_heads(machine, 0.2f); })({}).empty());
-}
-
-TEST_CASE("every break of means and of numbers per head shows") {
-  const auto run = broken([](const slipping& machine) { return distance_of_sums(machine, 5); });
-  REQUIRE(run({}).empty());
-  const break_row slips[] = {
-      {"the barrier left out", {drop_barrier, 0}},
+      {"stores elsewhere in shared memory", {store_shared_elsewhere}}}},
+    {"means and numbers per head",
+     [](const slipping& machine) { return distance_of_sums(machine, 5); },
+     {[](const slipping& machine) { return distance_of_sums(machine, 6); }},
+     {{"the barrier left out", {drop_barrier, 0}},
       {"the shuffle of 16 left out", {skip_shuffle, 16}},
       {"the shuffle of 1 left out", {skip_shuffle, 1}},
       {"a shuffle that one lane does not reach", {one_lane_leaves}},
-      {"results stored one access further", {store_elsewhere}},
-  };
-  require_caught(slips, run);
-  CHECK(!broken([](const slipping& machine) { return distance_of_sums(machine, 6); })({}).empty());
-}
-
-TEST_CASE("every break of drawing a token shows") {
-  const auto run = broken([](const slipping& machine) { return distance_of_draws(machine, 40); });
-  REQUIRE(run({}).empty());
-  const break_row slips[] = {
-      {"the 1st barrier left out", {drop_barrier, 0}},
+      {"results stored one access further", {store_elsewhere}}}},
+    {"drawing a token",
+     [](const slipping& machine) { return distance_of_draws(machine, 40); },
+     {[](const slipping& machine) { return distance_of_draws(machine, 2); }},
+     {{"the 1st barrier left out", {drop_barrier, 0}},
       {"the 20th barrier left out", {drop_barrier, 19}},
       {"the 60th barrier left out", {drop_barrier, 59}},
       {"shuffles of counts left out", {skip_packed_shuffle}},
       {"the shuffle of 8 left out", {skip_shuffle, 8}},
       {"a shuffle that one lane does not reach", {one_lane_leaves}},
       {"results stored one access further", {store_elsewhere}},
-      {"a barrier left out by one warp", {drop_barrier_once, 30}},
-  };
-  require_caught(slips, run);
-  CHECK(!broken([](const slipping& machine) { return distance_of_draws(machine, 2); })({}).empty());
+      {"a barrier left out by one warp", {drop_barrier_once, 30}}}},
+};
+
+TEST_CASE("every break of what is done row by row shows") {
+  for (const kernel_row& kernel : kernels) {
+    CAPTURE(std::string(kernel.says));
+    const auto run = [](slip wrong, kernel_row::distance distance) { return caught_by<sm80>(wrong, [&](const auto& machine) { return distance(slipping(machine)); }); };
+    REQUIRE(run({}, kernel.right).empty());
+    require_caught(kernel.slips, [&](const break_row& row) { return run(row.wrong, kernel.right); });
+    for (const auto told : kernel.told_wrong) CHECK(!run({}, told).empty());
+  }
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ TEST_CASE("pages that no block fits are refused") {
   CHECK_THROWS_WITH_AS(call(), doctest::Contains("[cache.page_keys] is 96: on a GPU"), error);
   cache.page_keys = 256;
   CHECK_THROWS_WITH_AS(call(), doctest::Contains("[cache.capacity] is 384"), error);
+  cache.capacity = 512, cache.page_stride = 6 * 65536 + 64;
+  CHECK_THROWS_WITH_AS(call(), doctest::Contains("[cache.page_stride] is 393280 bytes: pages are whole heads of "), error);
 }
 
 }  // namespace

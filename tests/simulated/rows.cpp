@@ -167,4 +167,33 @@ TEST_CASE("keys and values appended where they belong, rounded") {
   });
 }
 
+TEST_CASE("rows, heads and means whose shapes do not fit are refused, on processors and GPUs alike") {
+  float numbers[24] = {};
+  const view<float, 2> rows(numbers, 4, 6), wide(numbers, 3, 6);
+  view<float, 2> apart = rows;
+  apart.stride[1] = 2;
+  const view<const float, 2> in(numbers, 4, 6), narrow(numbers, 4, 5);
+  const view<const float, 3> heads(numbers, 4, 2, 3);
+  const view<float, 2> of_heads(numbers, 4, 2), of_others(numbers, 4, 3);
+  view<float, 2> scattered = of_heads;
+  scattered.stride[1] = 3;
+  alignas(64) std::byte memory[512] = {};
+  const auto refuses = [&](const auto& machine, auto first) {
+    using machine_type = std::remove_cvref_t<decltype(machine)>;
+    using doctest::Contains;
+    CHECK_THROWS_WITH_AS(row_softmax(machine, apart), "[row_softmax] needs rows of neighbouring values. Fix: pass a view whose last stride is 1.", error);
+    CHECK_THROWS_WITH_AS(dot_heads(machine, heads, numbers, 1.0f, of_others), "[dot_heads] out is [4, 3], but x has 4 tokens of 2 heads. Fix: pass out of [token, head].", error);
+    CHECK_THROWS_WITH_AS(dot_heads(machine, heads, numbers, 1.0f, scattered), Contains("[dot_heads] needs heads of neighbouring values and results. Fix: "), error);
+    running_mean<machine_type> state(machine, memory, 6);
+    CHECK_THROWS_WITH_AS(follow_mean(machine, state, in, wide, first), "[follow_mean] in is [4, 6] and mean [3, 6], but the state has 6 features. Fix: pass both as [token, 6].", error);
+    CHECK_THROWS_WITH_AS(follow_mean(machine, state, narrow, rows, first), Contains("[follow_mean] in is [4, 5]"), error);
+    CHECK_THROWS_WITH_AS(follow_mean(machine, state, in, apart, first), Contains("[follow_mean] needs rows of neighbouring values. Fix: "), error);
+  };
+  refuses(cpu(), index_t{0});
+  const simulated<sm80> machine;
+  simulated<sm80>::memory here(machine);
+  here.writable(memory, sizeof memory, "the state of a mean");
+  refuses(machine, device_place{});
+}
+
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <tenon/policies/mask/algebra.hpp>
+#include <tenon/policies/read_later.hpp>
 #include <tenon/policies/score/algebra.hpp>
 
 namespace tenon {
@@ -53,12 +54,6 @@ struct gathered_rows {
 };
 template <class Policy>
 inline constexpr bool reads_for_each_score<gathered_rows<Policy>> = true;
-
-/// A number that kernels read when they run, since the host does not know it when it starts them.
-struct read_later {
-  const std::int32_t* at;
-  TENON_BOTH TENON_INLINE constexpr operator int() const { return *at; }
-};
 
 /// `policy` over gathered keys: the key that a kernel takes for j is keys[j], ascending, and the query it takes for i is
 /// i + query_shift, as fewer keys make a kernel count from an earlier one. Shift: int or read_later.

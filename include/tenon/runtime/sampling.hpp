@@ -18,9 +18,7 @@ TENON_KERNELS_BEGIN
 class sampler {
  public:
   /// vocabulary: how many logits each call brings, 1 to most_choices. Throws tenon::error for values outside this range and those of `sampling`.
-  sampler(const sampling& how, int vocabulary) : rule_(rule_of(how)), count_(vocabulary), state_(how.seed) {
-    if (vocabulary < 1 || vocabulary > most_choices)
-      throw error("[sampler] needs 1 to ", most_choices, " logits, but the vocabulary has ", vocabulary, ". Fix: pass the model's vocabulary.");
+  sampler(const sampling& how, int vocabulary) : rule_(rule_of(how, vocabulary)), count_(vocabulary), state_(how.seed) {
     logits_.resize(static_cast<std::size_t>(vocabulary));
     if (rule_.scale != 0) {
       weights_.resize(static_cast<std::size_t>(vocabulary));

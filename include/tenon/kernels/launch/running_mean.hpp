@@ -38,10 +38,20 @@ std::size_t running_mean_bytes(const Machine&, index_t width) {
   return round_up(static_cast<std::size_t>(width) * sizeof(double), 64);
 }
 
-/// mean [token, width] for each token of in [token, width]; token 0 is at position `first`. Throws tenon::error where the sequence was cut back to
-/// a position whose sums are gone.
+namespace kernel_detail {
+inline void check_mean(const view<const float, 2>& in, const view<float, 2>& mean, index_t width) {
+  if (in.extent[1] != width || mean.extent[0] != in.extent[0] || mean.extent[1] != width)
+    throw error("[follow_mean] in is [", in.extent[0], ", ", in.extent[1], "] and mean [", mean.extent[0], ", ", mean.extent[1], "], but the state has ", width,
+                " features. Fix: pass both as [token, ", width, "].");
+  if (width > 1 && (in.stride[1] != 1 || mean.stride[1] != 1)) throw error("[follow_mean] needs rows of neighbouring values. Fix: pass views whose last stride is 1.");
+}
+}  // namespace kernel_detail
+
+/// mean [token, width] for each token of in [token, width]; token 0 is at position `first`. Throws tenon::error for shapes that do not fit, and
+/// where the sequence was cut back to a position whose sums are gone.
 template <class Machine>
 void follow_mean(const Machine&, running_mean<Machine>& state, view<const float, 2> in, view<float, 2> mean, index_t first, mean_of which = mean_of::seen) {
+  kernel_detail::check_mean(in, mean, state.width);
   const index_t from = which == mean_of::block ? 0 : first, tokens = in.extent[0];
   const auto within = [&](index_t position) { return state.segment == 0 ? position : position % state.segment; };
   if (from != state.seen && within(from) != 0)

@@ -8,6 +8,7 @@
 #include <tenon/core/bit_cast.hpp>
 #include <tenon/core/fault.hpp>
 #include <tenon/core/math.hpp>
+#include <tenon/core/view.hpp>
 #include <tenon/policies/sampling.hpp>
 
 namespace tenon {
@@ -29,8 +30,13 @@ struct choice_rule {
   std::int32_t top_k = 0;
 };
 
-/// Throws tenon::error for values outside the ranges of `sampling`.
-inline choice_rule rule_of(const sampling& how) {
+/// Tokens that a vocabulary may have: their weights are added up in 64 bits.
+inline constexpr std::int32_t most_choices = 1 << 23;
+
+/// Throws tenon::error for values outside the ranges of `sampling`, and for a vocabulary outside [1, most_choices].
+inline choice_rule rule_of(const sampling& how, index_t vocabulary) {
+  if (vocabulary < 1 || vocabulary > most_choices)
+    throw error("[vocabulary] of sampling is ", vocabulary, ": weights of 1 to ", most_choices, " tokens are added up in 64 bits. Fix: pass the model's vocabulary.");
   const auto need = [](bool holds, const char* what) {
     if (!holds) throw error("[sampling.", what);
   };
@@ -48,9 +54,8 @@ inline choice_rule rule_of(const sampling& how) {
   return rule;
 }
 
-/// What the most probable token weighs: 2^23 tokens fit into a sum.
+/// What the most probable token weighs: most_choices fit into a sum.
 inline constexpr std::uint64_t full_weight = std::uint64_t{1} << 40;
-inline constexpr std::int32_t most_choices = 1 << 23;
 
 /// full_weight e^(below / temperature), below <= 0: how far a logit is from the largest. Falls as `below` does. Within 2e-6 of itself and 1, as
 /// rounding `below` to a float makes it. 2^-u for u in [0, 1) by a minimax polynomial in whole numbers, of our own (Remez exchange; relative error 3.1e-9).

@@ -54,12 +54,10 @@ struct three_d_attention<Spec, true> : cached_attention<Spec> {
     if constexpr (has_task) {
       const view<float, 2> task_of = activations.in(now.activations, parts_of::own, now.tokens);
       dot_heads(now.machine, x.query, w.task.data, task_factor, task_of);
-      task encoded{.values = task_of.data, .heads = query_heads};
       if constexpr (host_machine<Machine>)
-        encoded.first_query = static_cast<int>(now.first);
+        attend_by(position_of >> task{.values = task_of.data, .heads = query_heads, .first_query = static_cast<int>(now.first)});
       else
-        encoded.first_at = now.first.at;
-      attend_by(position_of >> encoded);
+        attend_by(position_of >> task_from<read_later>{.values = task_of.data, .heads = query_heads, .first_query = {now.first.at}});
     } else {
       attend_by(position_of);
     }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <tenon/core/range.hpp>
 #include <tenon/policies/mask/positional.hpp>
 
 namespace tenon {
@@ -31,24 +32,6 @@ struct document {
       for (int j = t.k0; j < t.k1; ++j)
         if (own[i] == own[j]) return cover::some;
     return cover::none;
-  }
-
- private:
-  struct range {
-    std::int32_t least, most;
-  };
-  // Of the ids of positions [from, to), not empty. Whole sixteens, so that compilers of processors take them as vectors: masks are asked about all
-  // keys. A GPU would hold as many registers.
-  TENON_BOTH TENON_INLINE static constexpr range range_of(const std::int32_t* own, int from, int to) {
-    range all{own[from], own[from]};
-    for (; !gpu_pass && to - from >= 16; from += 16) {
-      std::int32_t least = own[from], most = least;
-      for (int i = 0; i < 16; ++i) least = own[from + i] < least ? own[from + i] : least;
-      for (int i = 0; i < 16; ++i) most = own[from + i] > most ? own[from + i] : most;
-      all = {least < all.least ? least : all.least, most > all.most ? most : all.most};
-    }
-    for (; from < to; ++from) all = {own[from] < all.least ? own[from] : all.least, own[from] > all.most ? own[from] : all.most};
-    return all;
   }
 };
 

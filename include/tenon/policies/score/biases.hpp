@@ -65,7 +65,7 @@ struct relative_bias {
     return T(1);
   }
   static constexpr per learned = per::distance;
-  static constexpr own operands = own::head;
+  static constexpr partitioned_by operands = partitioned_by::head;
   TENON_BOTH constexpr bool learning() const { return d_table != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const { d_table[static_cast<std::ptrdiff_t>(p.head) * buckets + bucket(p.key - p.query)] += ds; }
 };
@@ -93,7 +93,7 @@ struct fourier {
     return T(1);
   }
   static constexpr per learned = per::distance;
-  static constexpr own operands = own::head;
+  static constexpr partitioned_by operands = partitioned_by::head;
   TENON_BOTH constexpr bool learning() const { return d_cosine != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const {
     const std::ptrdiff_t own = static_cast<std::ptrdiff_t>(p.head) * terms;
@@ -121,19 +121,21 @@ struct key_bias {
     return T(1);
   }
   static constexpr per learned = per::key;
-  static constexpr own operands = own::place;
+  static constexpr partitioned_by operands = partitioned_by::place;
   TENON_BOTH constexpr bool learning() const { return d_values != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const { d_values[p.batch * batch_stride + p.key] += ds; }
 };
 
 /// s + values[batch][i - first_query][head]: the task encoding of 3D attention, q_i . e_task / sqrt(d), one number per query and
 /// head, `batch_stride` apart. It is the same for all keys: under softmax it cancels, under sigmoid it acts. d_values as values.
-struct task {
+/// First: int or read_later.
+template <class First>
+struct task_from {
   const float* values;
-  int heads, first_query = 0;
+  int heads;
+  First first_query{};
   std::ptrdiff_t batch_stride = 0;
   float* d_values = nullptr;
-  const std::int32_t* first_at = nullptr;  ///< where kernels read first_query when they run; null: it is first_query
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return s + T(values[place(p)]);
@@ -143,15 +145,15 @@ struct task {
     return T(1);
   }
   static constexpr per learned = per::query;
-  static constexpr own operands = own::place;
+  static constexpr partitioned_by operands = partitioned_by::place;
   TENON_BOTH constexpr bool learning() const { return d_values != nullptr; }
   TENON_BOTH constexpr void learn(float ds, position p) const { d_values[place(p)] += ds; }
 
  private:
   TENON_BOTH TENON_INLINE constexpr std::ptrdiff_t place(position p) const {
-    const int first = first_at != nullptr ? *first_at : first_query;
-    return p.batch * batch_stride + static_cast<std::ptrdiff_t>(p.query - first) * heads + p.head;
+    return p.batch * batch_stride + static_cast<std::ptrdiff_t>(p.query - first_query) * heads + p.head;
   }
 };
+using task = task_from<int>;
 
 }  // namespace tenon

@@ -27,7 +27,10 @@ inline tensor_map encode(const tensor_shape& of) {
   if (of.box[0] * static_cast<std::uint32_t>(of.element_bytes) != 128) refuse("must have boxes whose rows fill 128 bytes");
   for (int axis = 0; axis < of.axes; ++axis) {
     if (of.extent[axis] == 0 || of.box[axis] == 0 || of.box[axis] > 256) refuse("must have extents of 1 or more and boxes of 1 to 256");
-    if (axis > 0 && of.stride[axis] % 16 != 0) refuse("must have strides that are multiples of 16 bytes");
+    if (axis == 0) continue;
+    if (of.stride[axis] % 16 != 0 || of.stride[axis] >= std::uint64_t{1} << 40) refuse("must have strides that are multiples of 16 bytes, below 2^40");
+    const std::uint64_t before = axis > 1 ? of.stride[axis - 1] : 1, least = axis > 1 ? before : of.extent[0] * static_cast<std::uint64_t>(of.element_bytes);
+    if (of.stride[axis] < least || of.stride[axis] % before != 0) refuse("must have strides that are multiples of the one before, the first of a whole row or more");
   }
   tensor_map out{};
   static_assert(sizeof(tensor_shape) <= sizeof(out.opaque) - 8);

@@ -1,6 +1,6 @@
 #pragma once
 // Attention across segments on a GPU: the tokens at one place of all segments of a sequence attend to each other, as a sequence of their own whose positions are
-// the segments' numbers. The cache holds the keys place by place. Moves what `append` and `attend` move, and all rows twice more.
+// the segments' numbers. The cache is one of a sequence for each place, one behind the other. Moves what `append` and `attend` move, and all rows twice more.
 
 #include <tenon/kernels/launch/gpu/attend_heads.hpp>
 
@@ -11,7 +11,7 @@ template <class Leaf>
 struct place_tokens_body {
   static constexpr int threads = 512;
   const std::int32_t* first;
-  int tokens, length, segments, most;  ///< of a segment; keys of a place that fit; rows of a place that a block may have
+  int tokens, length, place_keys, most;  ///< of a segment; rows of a place's cache; rows of a place that a block may have
   std::int32_t *slots, *rows;          ///< [token]: of its key, and of its query
   std::int32_t *counts, *lengths;      ///< [place]: queries, and keys
 
@@ -19,7 +19,7 @@ struct place_tokens_body {
     const int from = Leaf::load(first);
     for (int t = Leaf::thread(); t < tokens; t += threads) {
       const int place = (from + t) % length, segment = (from + t) / length;
-      Leaf::store(slots + t, place * segments + segment);
+      Leaf::store(slots + t, place * place_keys + segment);
       Leaf::store(rows + t, place * most + t / length);
     }
     for (int place = Leaf::thread(); place < length; place += threads) {
@@ -66,19 +66,24 @@ void attend_across(const Machine& machine, view<const float, 3> q, view<const fl
   if (q.stride[1] != Dim || out.stride[1] != Dim) throw error("[q, out] of attend_across must have their heads one behind the other. Fix: copy them first.");
   if (first.first + tokens > segments * length) throw error("[cache.capacity] is ", cache.capacity, ": ", first.first + tokens, " tokens do not fit. Fix: a larger one.");
   if (tokens == 0) return;
+  kernel_detail::check_append({Query, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
   const kernel_detail::across_parts parts({Query, Kv, Dim, Dim}, tokens, length, scratch);
+  device_cache<Query, Kv, Dim> place = cache;  // the first
+  place.capacity = segments;
+  const index_t place_keys = 2 * Kv * segments;
   kernel_detail::launch(machine, 1, 1,
-                        place_tokens_body<leaf>{first.at, static_cast<int>(tokens), static_cast<int>(length), static_cast<int>(segments), static_cast<int>(parts.most), parts.slots, parts.rows,
+                        place_tokens_body<leaf>{first.at, static_cast<int>(tokens), static_cast<int>(length), static_cast<int>(place_keys), static_cast<int>(parts.most), parts.slots, parts.rows,
                                                 parts.counts, parts.lengths});
-  append(machine, cache, k, v, first, parts.slots);
+  kernel_detail::append_rows(machine, place, k, v, first.at, parts.slots);
+  cache.length = first.first + tokens, cache.length_at = first.at + 1;
   constexpr int width = Query * Dim;
   kernel_detail::launch(machine, static_cast<int>(tokens), 1, gather_heads_body<leaf>{q.data, q.stride[0], parts.q, parts.rows, 1, 1, width, 0});
 
   attention_arguments<problem> a{};
-  a.q = parts.q, a.keys = cache.keys(), a.values = cache.values(), a.out = parts.results;
+  a.q = parts.q, a.keys = place.keys(), a.values = place.values(), a.out = parts.results;
   a.lengths = parts.lengths, a.queries_at = parts.counts, a.length = static_cast<int>(segments), a.queries = static_cast<int>(parts.most), a.heads = Query, a.kv_heads = Kv;
   a.q_head = a.out_head = Dim, a.q_query = a.out_query = width, a.q_batch = a.out_batch = parts.most * width;
-  a.cache_batch = segments * Dim, a.cache_head = cache.capacity * Dim;
+  a.cache_batch = place_keys * Dim, a.cache_head = place.head_stride();
   a.mask = mask, a.score = score;
   kernel_detail::attend_by_rows(machine, a, static_cast<int>(length), segments, segments, fixed_split{}, parts.attention);
   kernel_detail::launch(machine, static_cast<int>(tokens), 1, scatter_heads_body<leaf>{parts.results, nullptr, 0, out.data, out.stride[0], parts.rows, 1, 1, width, 0});

@@ -126,23 +126,23 @@ struct attention_backward_learned_body {
 template <class Leaf, int Stage, class Problem>
 struct attention_backward_deliver_body {
   using single = kernel_detail::learned_stage_of<Stage, Problem>;
-  static constexpr own operands = operands_of<single>;
+  static constexpr partitioned_by operands = operands_of<single>;
   static constexpr int threads = 128;
 
   attention_backward_arguments<Problem> a;
 
   int blocks() const {
-    const int all = operands == own::place ? places(a.call.length).count() : operands == own::head ? a.call.kv_heads * places(0).heads() : 1;
+    const int all = operands == partitioned_by::place ? places(a.call.length).count() : operands == partitioned_by::head ? a.call.kv_heads * places(0).heads() : 1;
     return (all + threads - 1) / threads;
   }
   TENON_BOTH void operator()() const {
     const int own_one = Leaf::block_x() * threads + Leaf::thread(), heads = places(0).heads();
-    if (operands == own::head ? own_one >= a.call.kv_heads * heads : operands == own::none && own_one > 0) return;
+    if (operands == partitioned_by::head ? own_one >= a.call.kv_heads * heads : operands == partitioned_by::none && own_one > 0) return;
     for (int batch = 0; batch < a.batch; ++batch) {
       const learned_places<single> all = places(kernel_detail::backward_part<Leaf, Problem>::key_count(a.call, batch));
-      const int begin = operands == own::place ? own_one : 0, end = operands != own::place ? all.count() : own_one < all.count() ? own_one + 1 : own_one;
-      for (int kv_head = operands == own::head ? own_one / heads : 0, last = operands == own::head ? kv_head + 1 : a.call.kv_heads; kv_head < last; ++kv_head)
-        for (int head = operands == own::head ? own_one % heads : 0, past = operands == own::head ? head + 1 : heads; head < past; ++head)
+      const int begin = operands == partitioned_by::place ? own_one : 0, end = operands != partitioned_by::place ? all.count() : own_one < all.count() ? own_one + 1 : own_one;
+      for (int kv_head = operands == partitioned_by::head ? own_one / heads : 0, last = operands == partitioned_by::head ? kv_head + 1 : a.call.kv_heads; kv_head < last; ++kv_head)
+        for (int head = operands == partitioned_by::head ? own_one % heads : 0, past = operands == partitioned_by::head ? head + 1 : heads; head < past; ++head)
           for (int place = begin; place < end; ++place)
             all.hand(learned_stage<Stage>(a.call.score), position{0, 0, kv_head * Problem::group, batch}, head, place,
                      Leaf::load(a.learned_sums + kernel_detail::learned_place(a, Stage, batch, kv_head, head) + place));

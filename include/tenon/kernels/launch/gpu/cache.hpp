@@ -66,7 +66,9 @@ void check_pages(const Cache& cache) {
       throw error("[cache.page_keys] is ", cache.page_keys, ": on a GPU a page holds whole blocks of ", page_table::granule, " keys. Fix: a multiple of it.");
     if (cache.capacity % cache.page_keys != 0)
       throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
-    if (cache.page_stride % 16 != 0) throw error("[cache.page_stride] is ", cache.page_stride, " bytes: rows are read 16 at a time. Fix: a multiple of 64.");
+    const index_t of_head = cache.head_stride() * static_cast<index_t>(sizeof(bf16));
+    if (cache.page_stride % of_head != 0)
+      throw error("[cache.page_stride] is ", cache.page_stride, " bytes: pages are whole heads of ", of_head, " apart, as CUDA describes tensors. Fix: a multiple of it.");
   }
 }
 }  // namespace kernel_detail
@@ -119,6 +121,17 @@ struct append_body {
   }
 };
 
+namespace kernel_detail {
+/// The launch alone, into `cache`, which may be the first of several that `slots` reach.
+template <device_machine Machine, cache_of_device Cache>
+void append_rows(const Machine& machine, const Cache& cache, const view<const float, 3>& k, const view<const float, 3>& v, const std::int32_t* first, const std::int32_t* slots) {
+  const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
+  launch(machine, static_cast<int>(k.extent[0]), 1,
+         append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.head_stride(), first, Cache::kv_heads,
+                                             Cache::dim, aligned(k) && aligned(v), slots, cache.pages()});
+}
+}  // namespace kernel_detail
+
 /// As on a processor, over memory of the machine: k and v [token, kv_head, dim] at positions first, first + 1, ..., or where `slots` [token] says.
 template <device_machine Machine, cache_of_device Cache>
 void append(const Machine& machine, Cache& cache, view<const float, 3> k, view<const float, 3> v, device_place first, const std::int32_t* slots = nullptr) {
@@ -126,11 +139,7 @@ void append(const Machine& machine, Cache& cache, view<const float, 3> k, view<c
   kernel_detail::check_append({Cache::query_heads, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
   kernel_detail::check_pages(cache);
   cache.length = first.first + k.extent[0], cache.length_at = first.at + 1;
-  if (k.extent[0] == 0) return;
-  const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
-  kernel_detail::launch(machine, static_cast<int>(k.extent[0]), 1,
-                        append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.head_stride(),
-                                                            first.at, Kv, Dim, aligned(k) && aligned(v), slots, cache.pages()});
+  if (k.extent[0] != 0) kernel_detail::append_rows(machine, cache, k, v, first.at, slots);
 }
 
 TENON_KERNELS_END

@@ -32,7 +32,8 @@ struct dot_heads_body {
 /// As on a processor, over memory of the machine.
 template <device_machine Machine>
 void dot_heads(const Machine& machine, view<const float, 3> x, const float* by, float factor, view<float, 2> out) {
-  if (x.size() == 0) return;
+  kernel_detail::check_dot_heads(x, out);
+  if (x.extent[0] == 0 || x.extent[1] == 0) return;
   kernel_detail::launch(machine, static_cast<int>(x.extent[0]), 1,
                         dot_heads_body<typename Machine::leaf>{x.data, by, out.data, x.stride[0], x.stride[1], out.stride[0], static_cast<int>(x.extent[1]), static_cast<int>(x.extent[2]), factor});
 }

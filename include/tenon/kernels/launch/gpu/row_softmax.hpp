@@ -29,6 +29,7 @@ struct row_softmax_body {
 template <device_machine Machine>
 void row_softmax(const Machine& machine, view<float, 2> x) {
   using body = row_softmax_body<typename Machine::leaf>;
+  kernel_detail::check_row_softmax(x);
   if (x.size() == 0) return;
   kernel_detail::launch(machine, static_cast<int>(kernel_detail::tiles(x.extent[0], body::threads)), 1, body{x.data, x.stride[0], static_cast<int>(x.extent[0]), static_cast<int>(x.extent[1])});
 }

@@ -67,11 +67,12 @@ struct running_mean_body {
   TENON_BOTH TENON_INLINE int within(int position) const { return segment == 0 ? position : position % segment; }
 };
 
-/// As on a processor, but that nothing is thrown: where the sums are gone, the means are no numbers.
+/// As on a processor, but that nothing is thrown where the sums are gone: the means are no numbers then.
 template <device_machine Machine>
 void follow_mean(const Machine& machine, running_mean<Machine>& state, view<const float, 2> in, view<float, 2> mean, device_place first, mean_of which = mean_of::seen) {
   using body = running_mean_body<typename Machine::leaf>;
   static_assert(body::threads == running_mean<Machine>::stretch);
+  kernel_detail::check_mean(in, mean, state.width);
   if (in.extent[0] == 0) return;
   kernel_detail::launch(machine, static_cast<int>(kernel_detail::tiles(state.width, state.stretch)), 1,
                         body{in.data, mean.data, in.stride[0], mean.stride[0], static_cast<int>(in.extent[0]), static_cast<int>(state.width), static_cast<int>(state.segment), which, first.at,

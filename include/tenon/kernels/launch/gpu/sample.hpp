@@ -123,10 +123,8 @@ std::size_t draws_bytes(const Machine&, index_t vocabulary) {
 /// what is drawn. While no kernel runs. Throws tenon::error for values outside the ranges of `sampling`.
 template <device_machine Machine>
 draws* begin_draws(const Machine& machine, const sampling& how, const std::int32_t* recent, index_t recent_count, index_t vocabulary, std::byte* memory) {
-  if (vocabulary < 1 || vocabulary > most_choices)
-    throw error("[vocabulary] of sampling is ", vocabulary, ": weights of 1 to ", most_choices, " tokens are added up in 64 bits. Fix: pass the model's vocabulary.");
   auto* const to = reinterpret_cast<draws*>(memory);
-  *to = {.rule = rule_of(how), .state = how.seed};
+  *to = {.rule = rule_of(how, vocabulary), .state = how.seed};
   for (index_t i = 0; i < (vocabulary + 31) / 32; ++i) to->recent()[i] = 0;
   for (index_t i = 0; i < recent_count; ++i)
     if (recent[i] >= 0 && recent[i] < vocabulary) to->recent()[recent[i] / 32] |= 1u << recent[i] % 32;

@@ -62,9 +62,9 @@ tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* f
   index_t of_batch = call.cache_batch;
   if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)  // a table names the pages: how many there are nobody asks
     mapped = call.pages.page_keys, batches = std::numeric_limits<int>::max(), of_batch = call.pages.page_stride;
-  // A call of one head or one sequence may leave its stride out; a driver wants to hear of one.
-  const index_t head = call.kv_heads > 1 ? call.cache_head : index_t{count(mapped)} * Problem::dim;
-  const index_t batch = batches > 1 ? of_batch : call.kv_heads * head;
+  // A call of one head or one sequence may leave its stride out; a driver wants to hear of one, a multiple of that before it.
+  const index_t batch = batches > 1 ? of_batch : call.kv_heads > 1 ? call.kv_heads * call.cache_head : index_t{count(mapped)} * Problem::dim;
+  const index_t head = call.kv_heads > 1 ? call.cache_head : batch;
   return {.first = first,
           .element_bytes = sizeof(bf16),
           .axes = 4,
