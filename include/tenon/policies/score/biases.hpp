@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <tenon/policies/learned.hpp>
+#include <tenon/policies/read_later.hpp>
 #include <tenon/policies/score/algebra.hpp>
 
 namespace tenon {
