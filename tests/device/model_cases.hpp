@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include <tenon/model/on_device.hpp>
 #include <tenon/runtime/generate.hpp>
+#include <tenon/runtime/paged_on_device.hpp>
 
 #include "../support/distance.hpp"
 #include "../support/random_model.hpp"
@@ -72,6 +72,30 @@ TEST_CASE("drawn by chance, tokens are those that the host would draw from the s
     logits = reading.read(std::span(&context.back(), 1));
   }
   CHECK(context.size() == prompt.size() + 4);
+}
+
+TEST_CASE("over pages, a step that is recorded goes on into the next page with the bits of a contiguous cache; forks go their own ways") {
+  const written file;
+  const auto model = load<decoder<on_gpu>>(file.path, device{0});
+  std::vector<std::int32_t> text;
+  for (std::uint32_t i = 0; i < 134; ++i) text.push_back(static_cast<std::int32_t>((i * 2654435761u >> 7) % 288));
+  const std::span<const std::int32_t> all = text;
+  const auto read = [](auto& sequence, std::span<const std::int32_t> tokens) {
+    const auto logits = sequence.read(tokens);
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  auto pool = pages_of(model, {.page_tokens = 128, .pages = 4});
+  sequence own(model, 134);
+  sequence first(model, pool);
+  CHECK(read(first, all.first(126)) == read(own, all.first(126)));
+  auto second = first.fork();
+  CHECK(pool.free_pages() == 3);
+  for (std::size_t i = 126; i < 131; ++i) CHECK(read(first, all.subspan(i, 1)) == read(own, all.subspan(i, 1)));
+  CHECK(pool.free_pages() == 1);
+  own.truncate(126);
+  for (std::size_t i = 131; i < 134; ++i) CHECK(read(second, all.subspan(i, 1)) == read(own, all.subspan(i, 1)));
+  CHECK(pool.free_pages() == 0);
+  CHECK_THROWS_WITH_AS(read(first, all), doctest::Contains("[pages] of the pool are spent"), error);
 }
 
 }  // namespace

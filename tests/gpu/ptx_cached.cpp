@@ -49,7 +49,7 @@ std::vector<float> check(const ptx_machine& machine, index_t first, index_t leng
   const auto cache = [&] {
     auto* const data = reinterpret_cast<std::byte*>(memory.data());
     if constexpr (Paged)
-      return paged_device_cache<Query, Kv, Dim>{.data = data, .table = table.data(), .page_keys = 128, .capacity = capacity, .length = length, .length_at = place.data() + 1};
+      return paged_device_cache<Query, Kv, Dim>{.data = data, .capacity = capacity, .length = length, .pages = table.data(), .page_keys = 128, .length_at = place.data() + 1};
     else
       return device_cache<Query, Kv, Dim>{.data = data, .shape = shape, .capacity = capacity, .length = length, .length_at = place.data() + 1};
   }();

@@ -50,10 +50,10 @@ TEST_CASE("the bits of a contiguous cache: one query, a few, many; pages of one 
         const device_numbers<Machine, std::byte> pool(machine, 6 * bytes);
         const device_numbers on_table(machine, table);
         const paged_device_cache<query_heads, kv_heads, dim> cache{.data = pool.data(),
-                                                                   .table = on_table.data(),
+                                                                   .capacity = page_keys * static_cast<index_t>(table.size()),
+                                                                   .pages = on_table.data(),
                                                                    .page_keys = page_keys,
-                                                                   .page_stride = page_stride,
-                                                                   .capacity = page_keys * static_cast<index_t>(table.size())};
+                                                                   .page_stride = page_stride};
         CHECK(attended(machine, cache, first, length) == want);
       }
     }
@@ -62,7 +62,7 @@ TEST_CASE("the bits of a contiguous cache: one query, a few, many; pages of one 
 
 TEST_CASE("pages that no block fits are refused") {
   const simulated<sm80> machine;
-  paged_device_cache<query_heads, kv_heads, dim> cache{.page_keys = 96, .capacity = 384};
+  paged_device_cache<query_heads, kv_heads, dim> cache{.capacity = 384, .page_keys = 96};
   const view<const float, 3> q(nullptr, 1, query_heads, dim);
   const auto call = [&] { attend<dim, dim>(machine, q, cache, view<float, 3>(nullptr, 1, query_heads, dim), causal{}, scaled{}, nullptr); };
   CHECK_THROWS_WITH_AS(call(), doctest::Contains("[cache.page_keys] is 96: on a GPU"), error);

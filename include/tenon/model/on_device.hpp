@@ -13,12 +13,26 @@
 namespace tenon {
 namespace detail {
 
-template <class Decoder, class Runtime, class Archs = decltype(gpu_targets<Runtime>::archs::template held_by<gpu_targets<Runtime>>())>
+/// One of T<Machine>, Machine being the device with each of the architectures that this file is compiled for.
+template <class Runtime, template <class> class T, class Archs = decltype(gpu_targets<Runtime>::archs::template held_by<gpu_targets<Runtime>>())>
 struct on_each;
-template <class Decoder, class Runtime, class... Archs>
-struct on_each<Decoder, Runtime, arch_list<Archs...>> {
-  using model = std::variant<tenon::model<Decoder, gpu_machine<Runtime, Archs>>...>;
-  using sequence = std::variant<tenon::sequence<Decoder, gpu_machine<Runtime, Archs>>...>;
+template <class Runtime, template <class> class T, class... Archs>
+struct on_each<Runtime, T, arch_list<Archs...>> {
+  using type = std::variant<T<gpu_machine<Runtime, Archs>>...>;
+};
+
+/// A sequence's memory on a device: `on<Machine>` of an architecture, made from `from<Machine>(source)`. Of pages: runtime/paged_on_device.hpp.
+template <class Memory>
+struct memory_of_device;
+template <class Decoder, class Runtime>
+struct memory_of_device<own_memory<Decoder, gpu_device<Runtime>>> {
+  using source = index_t;
+  template <class Machine>
+  using on = own_memory<Decoder, Machine>;
+  template <class Machine>
+  static index_t from(index_t capacity) {
+    return capacity;
+  }
 };
 
 }  // namespace detail
@@ -27,7 +41,9 @@ struct on_each<Decoder, Runtime, arch_list<Archs...>> {
 template <class Decoder, class Runtime>
 class model<Decoder, gpu_device<Runtime>> {
  public:
-  using one_of = typename detail::on_each<Decoder, Runtime>::model;
+  template <class Machine>
+  using on = model<Decoder, Machine>;
+  using one_of = typename detail::on_each<Runtime, on>::type;
   explicit model(one_of one) : one_(std::move(one)) {}
 
   const metadata& facts() const {
@@ -46,17 +62,20 @@ class model<Decoder, gpu_device<Runtime>> {
   one_of one_;
 };
 
-/// As on any machine, but for `fork`: no layer on a GPU keeps pages.
+/// As on any machine.
 template <class Decoder, class Runtime, class Memory>
 class sequence<Decoder, gpu_device<Runtime>, Memory> {
-  using one_of = typename detail::on_each<Decoder, Runtime>::sequence;
+  using memory_of = detail::memory_of_device<Memory>;
+  template <class Machine>
+  using on = sequence<Decoder, Machine, typename memory_of::template on<Machine>>;
+  using one_of = typename detail::on_each<Runtime, on>::type;
 
  public:
   using decoder_type = Decoder;
   static constexpr bool draws_tokens = true;
 
-  sequence(const model<Decoder, gpu_device<Runtime>>& owner, index_t capacity)
-      : one_(std::visit([&]<class Machine>(const model<Decoder, Machine>& m) { return one_of(sequence<Decoder, Machine>(m, capacity)); }, owner.on_arch())) {}
+  sequence(const model<Decoder, gpu_device<Runtime>>& owner, typename memory_of::source from)
+      : one_(std::visit([&]<class Machine>(const model<Decoder, Machine>& m) { return one_of(on<Machine>(m, memory_of::template from<Machine>(from))); }, owner.on_arch())) {}
 
   index_t length() const {
     return std::visit([](const auto& s) { return s.length(); }, one_);
@@ -85,8 +104,19 @@ class sequence<Decoder, gpu_device<Runtime>, Memory> {
   void truncate(index_t length) {
     std::visit([&](auto& s) { s.truncate(length); }, one_);
   }
+  sequence fork(index_t length) const
+    requires requires { memory_of::pages; }
+  {
+    return sequence(std::visit([&](const auto& s) { return one_of(s.fork(length)); }, one_));
+  }
+  sequence fork() const
+    requires requires { memory_of::pages; }
+  {
+    return fork(length());
+  }
 
  private:
+  explicit sequence(one_of one) : one_(std::move(one)) {}
   one_of one_;
 };
 

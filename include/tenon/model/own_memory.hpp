@@ -12,6 +12,7 @@ template <class Decoder, class Machine>
 class own_memory {
  public:
   using source = index_t;  ///< what a sequence is made with: its capacity
+  using layers_on = Machine;  ///< what the layers run on
   using states = typename Decoder::template state<Machine>;
 
   own_memory(const Machine& machine, index_t capacity) : capacity_(capacity) {

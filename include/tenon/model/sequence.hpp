@@ -159,17 +159,18 @@ class sequence {
     const auto count = static_cast<index_t>(tokens.size());
     auto& states = memory_.held();
     const announcement<Machine> told = announce(model_->machine, tokens.data(), count, length_, told_);
-    how(model_->machine, reach_on(model_->machine, length_ + count, memory_.most()), [&](const Machine& machine) {
+    how(model_->machine, reach_on(model_->machine, length_ + count, memory_.most()), [&](const Machine& owner) {
+      const typename Memory::layers_on& machine = owner;  // itself, or one that knows of pages
       const auto& weights = model_->weights;
       float* arena = reinterpret_cast<float*>(arena_.data());
       const view<float, 2> x = Decoder::activations.in(arena, Decoder::stream, count), normed = Decoder::activations.in(arena, Decoder::normed, count);
-      const pass<Machine> now{.machine = machine, .first = told.first, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
+      const pass<typename Memory::layers_on> now{.machine = machine, .first = told.first, .tokens = count, .activations = arena + Decoder::layer_offset, .scratch = scratch_};
       embed(machine, weights.embedding, told.tokens, x);
       facts::each_block([&]<class Block, std::size_t Run>(index_t i, index_t) {
         const auto at = static_cast<std::size_t>(i);
         Block::forward(now, std::get<Run>(weights.blocks)[at], std::get<Run>(states)[at], normed, x, Decoder::shape.epsilon);
       });
-      finish(machine, x);
+      finish(owner, x);
     });
     length_ += count;
   }

@@ -72,6 +72,7 @@ TENON_BOTH constexpr index_t cached_token_bytes(const heads& shape) {
 template <class Number>
 struct cache_view {
   static_assert(cache_number<Number>, "[cache_view.Number] must be float, bf16, f16 or a block_scaled number. Fix: name one, as in cache_view<bf16>.");
+  using number = Number;
   std::byte* data = nullptr;
   heads shape{};
   index_t capacity = 0;  ///< keys that fit; paged: pages in the table times page_keys
@@ -80,6 +81,12 @@ struct cache_view {
   index_t page_keys = 0;  ///< any; multiples of 128 cost nothing, of 16 nearly nothing
   index_t page_stride = 0;  ///< bytes from a page of the pool to the next; 0: page_bytes, the pool holds nothing else
 };
+
+/// Whether a type is a cache alone, that may lie in pages: a cache_view, or a GPU's.
+template <class T>
+inline constexpr bool may_lie_in_pages = false;
+template <class Number>
+inline constexpr bool may_lie_in_pages<cache_view<Number>> = true;
 
 /// Sequences of different lengths in one call: queries [first_query[b], first_query[b + 1]) of q and out are sequence b's, its
 /// keys are in caches[b]. All have the same heads. Masks and scores see b as `position::batch`.

@@ -24,36 +24,38 @@ struct pages_spec {
 
 namespace detail {
 
+template <class Cache, class Number>
+concept cache_in_pages = may_lie_in_pages<Cache> && std::same_as<typename Cache::number, Number>;
 // The keys and values in a layer's state, or nothing.
-template <class Number>
-cache_view<Number>* cache_in(cache_view<Number>& state) {
-  return &state;
+template <class Number, cache_in_pages<Number> Cache>
+Cache& cache_in(Cache& state) {
+  return state;
 }
 template <class Number, class State>
-  requires requires(State& s) { { s.cache } -> std::same_as<cache_view<Number>&>; }
-cache_view<Number>* cache_in(State& state) {
-  return &state.cache;
+  requires cache_in_pages<decltype(State::cache), Number>
+auto& cache_in(State& state) {
+  return state.cache;
 }
 // Calls f(cache) for the caches of a block's layers, in order.
 template <class Number, class... States, class F>
 void each_cache(std::tuple<States...>& states, const F& f) {
   const auto one = [&](auto& state) {
-    if constexpr (requires { cache_in<Number>(state); }) f(*cache_in<Number>(state));
+    if constexpr (requires { cache_in<Number>(state); }) f(cache_in<Number>(state));
   };
   std::apply([&](auto&... state) { (one(state), ...); }, states);
 }
 // Whether what a layer remembers are keys and values in `Number`, things of another size that can be carried over, or nothing.
-template <class State, class Number>
-concept pageable = std::is_empty_v<State> || std::same_as<State, cache_view<Number>> || requires(State& s, const State& from) { s.carry(from); };
-template <class Number, class... States>
+template <class State, class Number, class Machine>
+concept pageable = std::is_empty_v<State> || cache_in_pages<State, Number> || requires(State& s, const State& from, const Machine& machine) { s.carry(machine, from); };
+template <class Number, class Machine, class... States>
 constexpr bool all_pageable(std::type_identity<std::tuple<States...>>) {
-  return (pageable<States, Number> && ...);
+  return (pageable<States, Number, Machine> && ...);
 }
 // Into the states of a fork: what is not in pages.
-template <class... States>
-void carry_over(std::tuple<States...>& to, const std::tuple<States...>& from) {
-  const auto one = []<class State>(State& into, const State& own) {
-    if constexpr (requires { into.carry(own); }) into.carry(own);
+template <class Machine, class... States>
+void carry_over(const Machine& machine, std::tuple<States...>& to, const std::tuple<States...>& from) {
+  const auto one = [&]<class State>(State& into, const State& own) {
+    if constexpr (requires { into.carry(machine, own); }) into.carry(machine, own);
   };
   [&]<std::size_t... I>(std::index_sequence<I...>) { (one(std::get<I>(to), std::get<I>(from)), ...); }(std::index_sequence_for<States...>{});
 }
@@ -64,9 +66,10 @@ void carry_over(std::tuple<States...>& to, const std::tuple<States...>& from) {
 template <class Decoder, class Number, class Machine>
 struct paged_rules {
  private:
+  using paging = typename paging_on<Machine>::type;
   template <class... Runs>
   static constexpr bool holds(std::type_identity<stack<Runs...>>) {
-    return (detail::all_pageable<Number>(std::type_identity<typename Runs::type::template state<Machine>>{}) && ...);
+    return (detail::all_pageable<Number, paging>(std::type_identity<typename Runs::type::template state<paging>>{}) && ...);
   }
 
  public:
@@ -80,13 +83,15 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
  public:
   using pool = page_pool<Number, Machine>;
   using source = pool&;
-  using states = typename Decoder::template state<Machine>;
+  /// What the layers run on.
+  using layers_on = typename paging_on<Machine>::type;
+  using states = typename Decoder::template state<layers_on>;
 
   /// Throws tenon::error for a pool that was made for other layers.
   paged_memory(const Machine& machine, pool& from) : paged_memory(machine, from, paged_sequence<Number, Machine>(from)) {
     index_t layers = 0;
     const heads& held = from.shape();
-    each_cache([&](const cache_view<Number>& cache) {
+    each_cache([&](const auto& cache) {
       const heads& asked = cache.shape;
       ++layers;
       if (asked != held)
@@ -106,7 +111,7 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
     pages_.truncate(length);  // an earlier walk may have failed after this
     pages_.extend(tokens);
     index_t layer = 0;
-    each_cache([&](cache_view<Number>& cache) { cache = pages_.view(layer++); });
+    each_cache([&]<class Cache>(Cache& cache) { cache = pages_.template view<Cache>(layer++); });
   }
   states& held() { return states_; }
   const states& held() const { return states_; }
@@ -114,24 +119,27 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   /// What layers sum up over tokens is carried over as it is: they go on from `length` where that is all.
   paged_memory fork(index_t length) const {
     paged_memory out(*machine_, *pool_, pages_.fork(length));
+    const layers_on on(*machine_);
     facts::each_block([&]<class, std::size_t Run>(index_t i, index_t) {
       const auto at = static_cast<std::size_t>(i);
-      detail::carry_over(std::get<Run>(out.states_)[at], std::get<Run>(states_)[at]);
+      detail::carry_over(on, std::get<Run>(out.states_)[at], std::get<Run>(states_)[at]);
     });
+    await(*machine_);
     return out;
   }
 
  private:
   using facts = typename Decoder::facts;
 
-  paged_memory(const Machine& machine, pool& from, paged_sequence<Number, Machine> pages) : machine_(&machine), pool_(&from), pages_(std::move(pages)) {
+  paged_memory(const Machine& owner, pool& from, paged_sequence<Number, Machine> pages) : machine_(&owner), pool_(&from), pages_(std::move(pages)) {
+    const layers_on on(owner);
     std::size_t bytes = 0;
-    facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { bytes += Block::state_bytes(machine, 0); });
-    rest_ = buffer(bytes, "what layers remember beside keys");
+    facts::each_block([&]<class Block, std::size_t>(index_t, index_t) { bytes += Block::state_bytes(on, 0); });
+    rest_ = allocate(owner, bytes, "what layers remember beside keys");
     std::byte* at = rest_.data();
     facts::each_block([&]<class Block, std::size_t Run>(index_t, index_t) {
-      std::get<Run>(states_).push_back(Block::open_state(machine, at, 0));
-      at += Block::state_bytes(machine, 0);
+      std::get<Run>(states_).push_back(Block::open_state(on, at, 0));
+      at += Block::state_bytes(on, 0);
     });
   }
   template <class F>
@@ -142,7 +150,7 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   const Machine* machine_;  ///< the model's
   pool* pool_;
   paged_sequence<Number, Machine> pages_;
-  buffer rest_;  ///< what layers remember that is not in pages
+  typename memory_on<Machine>::type rest_;  ///< what layers remember that is not in pages
   states states_;
 };
 
@@ -151,12 +159,13 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
 template <class Decoder, class Machine, cache_number Number = typename decltype(Decoder::spec::precision)::cache>
 page_pool<Number, Machine> pages_of(const model<Decoder, Machine>& owner, const pages_spec& how) {
   const Machine& machine = owner.machine();
+  const typename paging_on<Machine>::type on(machine);
   heads shape{};
   index_t layers = 0;
   Decoder::facts::each_block([&]<class Block, std::size_t>(index_t, index_t) {
-    const buffer rest(Block::state_bytes(machine, 0));
-    auto state = Block::open_state(machine, rest.data(), 0);
-    detail::each_cache<Number>(state, [&](const cache_view<Number>& cache) { shape = cache.shape, ++layers; });
+    const auto rest = allocate(machine, Block::state_bytes(on, 0), "what layers remember beside keys");
+    auto state = Block::open_state(on, rest.data(), 0);
+    detail::each_cache<Number>(state, [&](const auto& cache) { shape = cache.shape, ++layers; });
   });
   return page_pool<Number, Machine>(machine, shape, how.page_tokens, how.pages, layers);
 }

@@ -8,27 +8,68 @@
 #include <utility>
 #include <vector>
 
-#include <tenon/core/memory.hpp>
 #include <tenon/kernels/launch/cache.hpp>
+#include <tenon/kernels/launch/machine_types.hpp>
 
 namespace tenon {
+namespace detail {
+
+// Found by the machine that they are given: a GPU has its own.
+template <class Number, class Machine>
+std::size_t bytes_of_page(const Machine& machine, const heads& shape, index_t page_keys) {
+  check_pool<Number>(machine, shape, page_keys);
+  return page_bytes<Number>(machine, shape, page_keys);
+}
+
+// The pages of a sequence where kernels look them up: a processor's in the host's own list.
+template <class Machine>
+class page_list {
+ public:
+  page_list(const Machine&, index_t) {}
+  void keep(std::size_t) noexcept {}
+  void show(const Machine&, const std::vector<std::int32_t>&) {}
+  const std::int32_t* of(const std::vector<std::int32_t>& pages) const { return pages.data(); }
+};
+// A GPU's in memory of the machine, with room for a whole pool, so that recorded launches find them.
+template <class Machine>
+  requires(!host_machine<Machine>)
+class page_list<Machine> {
+ public:
+  page_list(const Machine& machine, index_t most) : memory_(allocate(machine, static_cast<std::size_t>(most) * sizeof(std::int32_t), "the list of a sequence's pages")) {}
+  // Of what is there the first `count` are still so.
+  void keep(std::size_t count) noexcept { shown_ = count < shown_ ? count : shown_; }
+  void show(const Machine& machine, const std::vector<std::int32_t>& pages) {
+    if (shown_ >= pages.size()) return;
+    await(machine);
+    std::int32_t* const to = reinterpret_cast<std::int32_t*>(memory_.data()) + shown_;
+    const std::size_t bytes = (pages.size() - shown_) * sizeof(std::int32_t);
+    std::memcpy(to, pages.data() + shown_, bytes);
+    wrote(machine, to, bytes);
+    shown_ = pages.size();
+  }
+  const std::int32_t* of(const std::vector<std::int32_t>&) const { return reinterpret_cast<const std::int32_t*>(memory_.data()); }
+
+ private:
+  typename memory_on<Machine>::type memory_;
+  std::size_t shown_ = 0;
+};
+
+}  // namespace detail
 
 /// `pages` pages, each the keys and values of `page_keys` tokens in all `layers`, all of the same heads. All memory is taken here.
 /// A pool outlives its sequences. Each sequence belongs to one thread at a time; those of one pool may be in different threads.
 template <cache_number Number, class Machine>
 class page_pool {
  public:
-  /// page_keys: any; a multiple of 128 makes reading as fast as a contiguous cache, one of 16 nearly so. Throws tenon::error for
-  /// sizes that are not positive and when memory is short.
-  page_pool(const Machine& machine, heads shape, index_t page_keys, index_t pages, index_t layers = 1) : shape_(shape), page_keys_(page_keys), layers_(layers) {
+  /// page_keys: any; a multiple of 128 makes reading as fast as a contiguous cache, one of 16 nearly so; on a GPU a multiple of 128. Throws
+  /// tenon::error for sizes that are not positive and when memory is short.
+  page_pool(const Machine& machine, heads shape, index_t page_keys, index_t pages, index_t layers = 1) : machine_(machine), shape_(shape), page_keys_(page_keys), layers_(layers) {
     if (page_keys <= 0 || pages <= 0 || layers <= 0 || pages > std::int32_t{0x7fffffff})
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens in ", layers, " layers: each is at least 1. Fix: set all three.");
     if (page_keys > 0x7fffffff / pages)
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens: positions count to 2147483647. Fix: fewer or smaller pages.");
-    kernel_detail::check_heads(shape);
-    kernel_detail::check_number<Number>(shape);
-    bytes_ = tenon::page_bytes<Number>(machine, shape, page_keys);
-    memory_ = buffer(bytes_ * static_cast<std::size_t>(pages) * static_cast<std::size_t>(layers), "the pages of keys and values");
+    bytes_ = detail::bytes_of_page<Number>(machine, shape, page_keys);
+    memory_ = allocate(machine, bytes_ * static_cast<std::size_t>(pages) * static_cast<std::size_t>(layers), "the pages of keys and values");
     uses_.resize(static_cast<std::size_t>(pages));
     for (index_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
   }
@@ -69,15 +110,18 @@ class page_pool {
     if (--uses_[static_cast<std::size_t>(page)] == 0) free_.push_back(page);  // there is room: it held all pages once
   }
   std::byte* layer(index_t number) const { return memory_.data() + static_cast<std::size_t>(number) * bytes_ * uses_.size(); }
+  // Where it lies, and before anyone can write to either.
   void copy(std::int32_t from, std::int32_t to) {
-    for (index_t l = 0; l < layers_; ++l) std::memcpy(layer(l) + static_cast<std::size_t>(to) * bytes_, layer(l) + static_cast<std::size_t>(from) * bytes_, bytes_);
+    for (index_t l = 0; l < layers_; ++l) copy_within(machine_, layer(l) + static_cast<std::size_t>(to) * bytes_, layer(l) + static_cast<std::size_t>(from) * bytes_, bytes_);
+    await(machine_);
   }
 
   mutable std::mutex lock_;  // of who holds what
+  Machine machine_;
   heads shape_;
   index_t page_keys_, layers_;
   std::size_t bytes_ = 0;
-  buffer memory_;
+  typename memory_on<Machine>::type memory_;
   std::vector<int> uses_;
   std::vector<std::int32_t> free_;
 };
@@ -87,10 +131,12 @@ class page_pool {
 template <cache_number Number, class Machine>
 class paged_sequence {
  public:
-  explicit paged_sequence(page_pool<Number, Machine>& pool) : pool_(&pool) {}
-  paged_sequence(paged_sequence&& other) noexcept : pool_(other.pool_), pages_(std::exchange(other.pages_, {})), length_(std::exchange(other.length_, 0)) {}
+  /// Throws tenon::error where a GPU has no room for a list of pages.
+  explicit paged_sequence(page_pool<Number, Machine>& pool) : pool_(&pool), list_(pool.machine_, pool.pages()) {}
+  paged_sequence(paged_sequence&& other) noexcept
+      : pool_(other.pool_), pages_(std::exchange(other.pages_, {})), list_(std::move(other.list_)), length_(std::exchange(other.length_, 0)) {}
   paged_sequence& operator=(paged_sequence&& other) noexcept {
-    std::swap(pool_, other.pool_), std::swap(pages_, other.pages_), std::swap(length_, other.length_);
+    std::swap(pool_, other.pool_), std::swap(pages_, other.pages_), std::swap(list_, other.list_), std::swap(length_, other.length_);
     return *this;
   }
   ~paged_sequence() { truncate(0); }
@@ -118,11 +164,18 @@ class paged_sequence {
     const auto wanted = static_cast<std::size_t>(pages_for(tokens));
     pages_.reserve(wanted);
     if (copies(tokens)) {
-      const std::int32_t own = pool_->take(), shared = std::exchange(pages_.back(), own);
-      pool_->copy(shared, own);
-      pool_->release(shared);
+      list_.keep(pages_.size() - 1);
+      const std::int32_t own = pool_->take();
+      try {
+        pool_->copy(pages_.back(), own);
+      } catch (...) {  // what a device did before
+        pool_->release(own);
+        throw;
+      }
+      pool_->release(std::exchange(pages_.back(), own));
     }
     while (pages_.size() < wanted) pages_.push_back(pool_->take());
+    list_.show(pool_->machine_, pages_);
     length_ += tokens;
     return length_ - tokens;
   }
@@ -132,6 +185,7 @@ class paged_sequence {
     length_ = length < 0 ? 0 : length < length_ ? length : length_;
     const auto kept = static_cast<std::size_t>((length_ + pool_->page_keys() - 1) / pool_->page_keys());
     if (pages_.size() == kept) return;
+    list_.keep(kept);
     const std::lock_guard held(pool_->lock_);
     for (; pages_.size() > kept; pages_.pop_back()) pool_->release(pages_.back());
   }
@@ -148,13 +202,15 @@ class paged_sequence {
   }
   paged_sequence fork() const { return fork(length_); }
 
-  /// What append and attend take. Valid until the next extend or truncate.
-  cache_view<Number> view(index_t layer = 0) const {
+  /// What append and attend take, on a GPU a paged_device_cache of these heads. Valid until the next extend or truncate; on a GPU, whose launches may
+  /// serve tokens to come, where its memory lies as long as the sequence.
+  template <class Cache = cache_view<Number>>
+  Cache view(index_t layer = 0) const {
     return {.data = pool_->layer(layer),
             .shape = pool_->shape(),
-            .capacity = static_cast<index_t>(pages_.size()) * pool_->page_keys(),
+            .capacity = (host_machine<Machine> ? static_cast<index_t>(pages_.size()) : pool_->pages()) * pool_->page_keys(),
             .length = length_,
-            .pages = pages_.data(),
+            .pages = list_.of(pages_),
             .page_keys = pool_->page_keys()};
   }
 
@@ -166,6 +222,7 @@ class paged_sequence {
 
   page_pool<Number, Machine>* pool_;
   std::vector<std::int32_t> pages_;
+  detail::page_list<Machine> list_;
   index_t length_ = 0;
 };
 

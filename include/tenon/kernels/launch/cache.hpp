@@ -98,6 +98,12 @@ template <cache_number Number, class Machine>
 std::size_t page_bytes(const Machine&, heads shape, index_t page_keys) {
   return kernel_detail::layout_of<Number>(shape, page_keys).bytes(shape.kv);
 }
+/// Throws tenon::error where no cache of these heads has pages of so many keys.
+template <cache_number Number, class Machine>
+void check_pool(const Machine&, const heads& shape, index_t) {
+  kernel_detail::check_heads(shape);
+  kernel_detail::check_number<Number>(shape);
+}
 
 /// Writes k [token, kv_head, dim] and v [token, kv_head, dim_v], of float, bf16 or f16, at positions first, first + 1, ... in the
 /// cache's own numbers, and sets cache.length to the position after the last. The last axis of both is dense; v is empty where

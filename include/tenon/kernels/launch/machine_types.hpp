@@ -46,6 +46,15 @@ void wrote(const Machine& machine, const void* data, std::size_t bytes) {
 template <class Machine>
 concept host_machine = std::same_as<typename memory_on<Machine>::type, buffer>;
 
+/// Bytes from one place of such memory to another, in order with the kernels.
+template <class Machine>
+void copy_within(const Machine& machine, std::byte* to, const std::byte* from, std::size_t bytes) {
+  if constexpr (requires { machine.copy(to, from, bytes); })
+    machine.copy(to, from, bytes);
+  else
+    __builtin_memcpy(to, from, bytes);
+}
+
 /// Until every kernel that was started has ended and its results can be read.
 template <class Machine>
 void await(const Machine& machine) {
@@ -65,6 +74,12 @@ struct results_on {
 template <class Machine, cache_number Number, heads Shape>
 struct cache_on {
   using type = cache_view<Number>;
+};
+
+/// `Machine` as the layers of a model see it whose caches lie in pages: a cache_view may or may not, a GPU's kernels are others (launch/gpu/cache.hpp).
+template <class Machine>
+struct paging_on {
+  using type = Machine;
 };
 
 /// A cache whose length may change without the launches over it, as `attend` is to be given it: where kernels read the length, of any.

@@ -28,7 +28,7 @@ struct running_mean {
   running_mean() = default;
   running_mean(const Machine&, std::byte* memory, index_t features, index_t length = 0) : sum(reinterpret_cast<double*>(memory)), width(features), segment(length) {}
   /// Takes over what another has seen, into memory of its own.
-  void carry(const running_mean& from) {
+  void carry(const Machine&, const running_mean& from) {
     for (index_t i = 0; i < width; ++i) sum[i] = from.sum[i];
     seen = from.seen;
   }

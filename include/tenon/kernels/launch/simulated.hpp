@@ -102,10 +102,10 @@ class simulated {
     buffer bytes_;
     std::size_t size_ = 0;
   };
-  /// Bytes of the host to memory of the machine, in order with the launches.
+  /// Bytes of the host or of the machine to memory of the machine, in order with the launches.
   void copy(void* to, const void* from, std::size_t bytes) const {
     std::memcpy(to, from, bytes);
-    written(to, bytes);
+    device_->memory().copied(to, from, bytes);
   }
   /// The host has written there.
   void written(const void* data, std::size_t bytes) const { device_->memory().written(data, bytes); }

@@ -51,7 +51,10 @@ struct dynamic_attention<Spec, true> {
     running_mean<Machine> mean;
     heads_tally* tally;  ///< [kv_head], or null
     skipped_work skipped;
-    void carry(const memory& from) { mean.carry(from.mean), skipped = from.skipped; }
+    void carry(const Machine& machine, const memory& from) {
+      mean.carry(machine, from.mean), skipped = from.skipped;
+      if (tally != nullptr) copy_within(machine, reinterpret_cast<std::byte*>(tally), reinterpret_cast<const std::byte*>(from.tally), tally_bytes<Machine>());
+    }
 
     skipped_work skipped_so_far() const {
       skipped_work all = skipped;

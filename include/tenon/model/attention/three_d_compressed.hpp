@@ -41,7 +41,8 @@ struct three_d_attention<Spec, true> {
     std::byte* sums;
     std::size_t bytes;
     index_t seen = 0;
-    void carry(const memory& from) {
+    template <class Machine>
+    void carry(const Machine&, const memory& from) {
       __builtin_memcpy(sums, from.sums, bytes);
       seen = from.seen;
     }

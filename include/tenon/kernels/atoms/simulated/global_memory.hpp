@@ -68,6 +68,15 @@ class global_memory {
     const auto at = reinterpret_cast<std::uintptr_t>(data);
     if (region* r = find(at, bytes); r != nullptr && !r->written.empty()) std::memset(r->written.data() + (at - r->first), 1, bytes);
   }
+  /// The host has copied here: what was not written there is not written here.
+  void copied(const void* to, const void* from, std::size_t bytes) {
+    written(to, bytes);
+    const auto at = reinterpret_cast<std::uintptr_t>(to), of = reinterpret_cast<std::uintptr_t>(from);
+    const region* const source = find(of, bytes);
+    if (source == nullptr || source->written.empty()) return;
+    const std::uint8_t* const known = source->written.data() + (of - source->first);
+    if (region* r = find(at, bytes); r != nullptr && !r->written.empty()) std::memcpy(r->written.data() + (at - r->first), known, bytes);
+  }
 
   /// The region that holds all of [at, at + bytes), or null.
   region* find(std::uintptr_t at, std::size_t bytes) {

@@ -25,8 +25,8 @@ struct device_attention {
   static constexpr int dim = Dim, group = Group;
 };
 /// The same of sequences that each have as many queries as the machine has counted.
-template <class Mask, class Score, int Dim, int Group>
-struct counted_attention : device_attention<Mask, Score, softmax, Dim, Group> {
+template <class Mask, class Score, int Dim, int Group, class Keys = dense_keys>
+struct counted_attention : device_attention<Mask, Score, softmax, Dim, Group, Keys> {
   using counted_rows = void;
 };
 
@@ -129,7 +129,7 @@ void attend(const Machine& machine, view<const float, 3> q, const Cache& cache, 
   attention_arguments<problem> a{};
   a.q = kernel_detail::arrange_rows<natural_order>(machine, rows, reinterpret_cast<bf16*>(scratch)), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
   a.lengths = cache.length_at, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(queries), a.heads = Query, a.kv_heads = Kv;
-  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.head_stride(), a.cache_batch = Kv * a.cache_head, a.pages = cache.pages();
+  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.head_stride(), a.cache_batch = Kv * a.cache_head, a.pages = cache.table();
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 

@@ -132,13 +132,15 @@ std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, 
 }
 
 namespace kernel_detail {
-template <device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score>
-void attend_heads(const Machine& machine, view<const float, 3> q, const device_cache<Query, Kv, Dim>& cache, view<float, 3> out, const head_choice& choice, const Mask& mask,
-                  const Score& score, std::byte* scratch, heads_tally* tally) {
+template <device_machine Machine, cache_of_device Cache, class Mask, class Score>
+void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& cache, view<float, 3> out, const head_choice& choice, const Mask& mask, const Score& score, std::byte* scratch,
+                  heads_tally* tally) {
+  constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim;
   using leaf = typename Machine::leaf;
-  using problem = counted_attention<gathered_rows<Mask>, decltype(over_rows(score, nullptr, nullptr, 0)), Dim, 1>;
+  using problem = counted_attention<gathered_rows<Mask>, decltype(over_rows(score, nullptr, nullptr, 0)), Dim, 1, typename Cache::layout>;
   const index_t tokens = q.extent[0];
   check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
+  check_pages(cache);
   if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != Query || choice.weight.stride[1] != 1)
     throw error("[weight] of attend_heads must be [", tokens, ", ", Query, "], dense in its last axis. Fix: one weight per token and query head.");
   const auto fits = [](const auto& x) { return x.stride[1] == Dim && x.stride[0] % 4 == 0 && reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0; };
@@ -155,7 +157,7 @@ void attend_heads(const Machine& machine, view<const float, 3> q, const device_c
   attention_arguments<problem> a{};
   a.q = parts.q, a.keys = cache.keys(), a.values = cache.values(), a.out = parts.results;
   a.lengths = rows.lengths, a.queries_at = rows.counts, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(rows.most), a.heads = a.kv_heads = 1;
-  a.q_head = a.q_query = a.out_head = a.out_query = Dim, a.q_batch = a.out_batch = rows.most * Dim, a.cache_batch = a.cache_head = cache.capacity * Dim;
+  a.q_head = a.q_query = a.out_head = a.out_query = Dim, a.q_batch = a.out_batch = rows.most * Dim, a.cache_batch = a.cache_head = cache.head_stride(), a.pages = cache.table();
   a.mask = {mask, rows.rows, rows.offset}, a.score = over_rows(score, rows.rows, rows.offset, 0);
   attend_by_rows(machine, a, Kv, cache.length, cache.capacity, fixed_split{}, parts.attention);
   launch(machine, static_cast<int>(tokens), 1,
@@ -168,9 +170,8 @@ template <int DimQK, int DimV, device_machine Machine, cache_of_device Cache, cl
 void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& cache, view<float, 3> out, const head_choice& choice, const Mask& mask, const Score& score, std::byte* scratch,
                   heads_tally* tally, const Weighting& = {}) {
   static_assert((DimQK == 0 || DimQK == Cache::dim) && (DimV == 0 || DimV == Cache::dim), "[attend_heads] was given other head dims than its cache has. Fix: make them equal.");
-  static_assert(std::same_as<typename Cache::layout, dense_keys>, "[cache] of attend_heads lies in pages: on a GPU it is read as one piece. Fix: a device_cache.");
   static_assert(std::same_as<Weighting, softmax>, "[weighting] of attend_heads must be softmax on a GPU: its kernels know no other. Fix: leave it out, or attend.");
-  if constexpr (std::same_as<typename Cache::layout, dense_keys>) kernel_detail::attend_heads(machine, q, cache, out, choice, mask, score, scratch, tally);
+  kernel_detail::attend_heads(machine, q, cache, out, choice, mask, score, scratch, tally);
 }
 
 TENON_KERNELS_END

@@ -15,6 +15,7 @@ TENON_KERNELS_BEGIN
 template <int Query, int Kv, int Dim>
 struct device_cache {
   using layout = dense_keys;
+  using number = bf16;
   static constexpr int query_heads = Query, kv_heads = Kv, dim = Dim;
   std::byte* data = nullptr;
   heads shape{};
@@ -25,45 +26,68 @@ struct device_cache {
   bf16* keys() const { return reinterpret_cast<bf16*>(data); }
   bf16* values() const { return keys() + Kv * head_stride(); }
   index_t head_stride() const { return capacity * Dim; }
-  page_table pages() const { return {}; }
+  page_table table() const { return {}; }
 };
 
 /// The same in pages: `data` is a pool of pages of `page_keys` keys, a multiple of 128, each page_bytes<bf16>(machine, shape, page_keys), as a contiguous
-/// cache of so many. Key k lies in page table[k / page_keys], a table in memory of the machine, of capacity / page_keys pages.
+/// cache of so many. Key k lies in page pages[k / page_keys], a table in memory of the machine, of capacity / page_keys pages.
 template <int Query, int Kv, int Dim>
 struct paged_device_cache {
   using layout = paged_keys;
+  using number = bf16;
   static constexpr int query_heads = Query, kv_heads = Kv, dim = Dim;
   std::byte* data = nullptr;
-  const std::int32_t* table = nullptr;
+  heads shape{};
+  index_t capacity = 0, length = 0;
+  const std::int32_t* pages = nullptr;
   index_t page_keys = 0;
   index_t page_stride = 0;  ///< bytes from a page of the pool to the next; 0: page_bytes
-  index_t capacity = 0, length = 0;
   const std::int32_t* length_at = nullptr;
 
   bf16* keys() const { return reinterpret_cast<bf16*>(data); }
   bf16* values() const { return keys() + Kv * head_stride(); }
   index_t head_stride() const { return page_keys * Dim; }
-  page_table pages() const {
+  page_table table() const {
     const index_t bytes = page_stride != 0 ? page_stride : static_cast<index_t>(round_up(static_cast<std::size_t>(2 * Kv * head_stride()) * sizeof(bf16), 64));
-    return {table, static_cast<int>(page_keys), bytes / static_cast<index_t>(sizeof(bf16))};
+    return {pages, static_cast<int>(page_keys), bytes / static_cast<index_t>(sizeof(bf16))};
   }
 };
+TENON_KERNELS_END
+
+namespace tenon {
+template <int Query, int Kv, int Dim>
+inline constexpr bool may_lie_in_pages<paged_device_cache<Query, Kv, Dim>> = true;
+}  // namespace tenon
+
+TENON_KERNELS_BEGIN
 
 /// What attend and append take on a GPU.
 template <class Cache>
 concept cache_of_device = requires(const Cache& cache) {
   typename Cache::layout;
-  { cache.pages() } -> std::same_as<page_table>;
+  { cache.table() } -> std::same_as<page_table>;
   cache.length_at;
 };
 
+/// A GPU as the layers of a model see it whose keys and values lie in pages.
+template <device_machine Machine>
+struct in_pages : Machine {
+  in_pages(const Machine& machine) : Machine(machine) {}
+};
+template <device_machine Machine>
+struct paging_on<Machine> {
+  using type = in_pages<Machine>;
+};
+
 namespace kernel_detail {
+inline void check_page_keys(index_t page_keys) {
+  if (page_keys <= 0 || page_keys % page_table::granule != 0)
+    throw error("[cache.page_keys] is ", page_keys, ": on a GPU a page holds whole blocks of ", page_table::granule, " keys. Fix: a multiple of it.");
+}
 template <cache_of_device Cache>
 void check_pages(const Cache& cache) {
   if constexpr (std::is_same_v<typename Cache::layout, paged_keys>) {
-    if (cache.page_keys <= 0 || cache.page_keys % page_table::granule != 0)
-      throw error("[cache.page_keys] is ", cache.page_keys, ": on a GPU a page holds whole blocks of ", page_table::granule, " keys. Fix: a multiple of it.");
+    check_page_keys(cache.page_keys);
     if (cache.capacity % cache.page_keys != 0)
       throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
     const index_t of_head = cache.head_stride() * static_cast<index_t>(sizeof(bf16));
@@ -80,6 +104,10 @@ struct cache_on<Machine, Number, Shape> {
                 "[attention.head_dim] must be 64 or 128 on a GPU: its tiles are that wide. Fix: pad the heads of the model.");
   using type = device_cache<Shape.query, Shape.kv, Shape.dim>;
 };
+template <device_machine Machine, cache_number Number, heads Shape>
+struct cache_on<in_pages<Machine>, Number, Shape> : cache_on<Machine, Number, Shape> {
+  using type = paged_device_cache<Shape.query, Shape.kv, Shape.dim>;
+};
 
 template <cache_number Number, device_machine Machine>
 std::size_t cache_bytes(const Machine&, heads shape, index_t capacity) {
@@ -88,6 +116,11 @@ std::size_t cache_bytes(const Machine&, heads shape, index_t capacity) {
 template <cache_number Number, device_machine Machine>
 std::size_t page_bytes(const Machine& machine, heads shape, index_t page_keys) {
   return cache_bytes<Number>(machine, shape, page_keys);
+}
+template <cache_number Number, device_machine Machine>
+void check_pool(const Machine&, const heads& shape, index_t page_keys) {
+  kernel_detail::check_heads(shape);
+  kernel_detail::check_page_keys(page_keys);
 }
 
 /// k and v [token, kv_head, dim], rounded, behind the keys that are there, or each where its slot says. Grid: x = tokens.
@@ -128,7 +161,7 @@ void append_rows(const Machine& machine, const Cache& cache, const view<const fl
   const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
   launch(machine, static_cast<int>(k.extent[0]), 1,
          append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.head_stride(), first, Cache::kv_heads,
-                                             Cache::dim, aligned(k) && aligned(v), slots, cache.pages()});
+                                             Cache::dim, aligned(k) && aligned(v), slots, cache.table()});
 }
 }  // namespace kernel_detail
 

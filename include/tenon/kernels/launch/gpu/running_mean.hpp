@@ -24,6 +24,13 @@ struct running_mean<Machine> {
     for (index_t i = 0; i < stretches; ++i) seen[i] = 0;
     wrote(machine, seen, static_cast<std::size_t>(stretches) * sizeof *seen);
   }
+  /// In order with the kernels of both.
+  void carry(const Machine& machine, const running_mean& from) {
+    const auto copied = [&](auto* to, const auto* of, index_t count) {
+      copy_within(machine, reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(of), static_cast<std::size_t>(count) * sizeof *to);
+    };
+    copied(sum, from.sum, width), copied(seen, from.seen, kernel_detail::tiles(width, stretch));
+  }
   static std::size_t sum_bytes(index_t features) { return round_up(static_cast<std::size_t>(features) * sizeof(double), 64); }
 };
 template <device_machine Machine>

@@ -60,15 +60,16 @@ tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* f
   const auto bytes = [](index_t elements) { return static_cast<std::uint64_t>(elements) * sizeof(bf16); };
   const auto count = [](int n) { return static_cast<std::uint32_t>(n > 0 ? n : 1); };
   index_t of_batch = call.cache_batch;
-  if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)  // a table names the pages: how many there are nobody asks
-    mapped = call.pages.page_keys, batches = std::numeric_limits<int>::max(), of_batch = call.pages.page_stride;
+  int heads = call.kv_heads;
+  if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)  // a table names the pages: how many there are nobody asks. The batch is heads of the one sequence
+    heads *= batches, mapped = call.pages.page_keys, batches = std::numeric_limits<int>::max(), of_batch = call.pages.page_stride;
   // A call of one head or one sequence may leave its stride out; a driver wants to hear of one, a multiple of that before it.
-  const index_t batch = batches > 1 ? of_batch : call.kv_heads > 1 ? call.kv_heads * call.cache_head : index_t{count(mapped)} * Problem::dim;
-  const index_t head = call.kv_heads > 1 ? call.cache_head : batch;
+  const index_t batch = batches > 1 ? of_batch : heads > 1 ? heads * call.cache_head : index_t{count(mapped)} * Problem::dim;
+  const index_t head = heads > 1 ? call.cache_head : batch;
   return {.first = first,
           .element_bytes = sizeof(bf16),
           .axes = 4,
-          .extent = {count(Problem::dim), count(mapped), count(call.kv_heads), count(batches)},
+          .extent = {count(Problem::dim), count(mapped), count(heads), count(batches)},
           .stride = {sizeof(bf16), bytes(Problem::dim), bytes(head), bytes(batch)},
           .box = {64, count(keys), 1, 1}};
 }
@@ -80,7 +81,8 @@ TENON_BOTH TENON_INLINE bool attend_tensor(Words& m, const Tile& tile, const cac
   const auto mean = tile.mean();
   const auto& a = tile.a;
   const index_t of_batch = Words::paged ? a.pages.page_stride : a.cache_batch;
-  const typename Words::source in{&maps.keys, &maps.values, a.keys, a.values, of_batch, a.cache_head, tile.kv_head(), tile.batch, tile.length, maps.mapped, a.pages};
+  const typename Words::source in{&maps.keys, &maps.values, a.keys, a.values, of_batch, a.cache_head, Words::paged ? tile.batch * a.kv_heads + tile.kv_head() : tile.kv_head(), tile.batch, tile.length,
+                                  maps.mapped, a.pages};
   if (m.produces()) {
     m.produce(in, traversal<typename Tile::meaning_type>{mean, tile.rows, from, to, Words::block_keys});
     return false;

@@ -1,0 +1,66 @@
+// A model over pages on other simulated GPUs; and one whose heads are weighed by the mean of the tokens, which a fork takes along.
+#define TENON_TEST_ARCHS tenon::sm90a, tenon::gfx942, tenon::gfx1201
+#include "../paged_model.cpp"
+
+#include <deque>
+#include <random>
+
+#include <tenon/model/attention/dynamic.hpp>
+
+namespace {
+
+struct two_heads : on_gpu<tiny_llama> {
+  static constexpr attention_spec attention{.query_heads = 4, .kv_heads = 2, .head_dim = 64};
+};
+struct weighed : two_heads {
+  static constexpr const char* name = "a model that weighs its heads";
+  static constexpr decoder_spec shape{.width = 64, .blocks = 1, .vocabulary = 288, .tied_head = head::tied, .epsilon = 1e-5f};
+  struct layer : two_heads {
+    static constexpr dynamic_spec dynamic{.threshold = 0.5f};
+  };
+  using blocks = stack<repeat<1, block<64, dynamic_attention<layer>, gated_mlp<layer>>>>;
+};
+
+TEST_CASE("heads that are left out, over pages: the bits of a contiguous cache, and a fork takes sums and counts along") {
+  const temporary_folder folder;
+  const random_model plain({.kind = storage::bf16, .width = 64, .blocks = 1, .query_heads = 4, .kv_heads = 2, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1});
+  std::vector<stored_tensor> tensors = plain.tensors();
+  std::deque<std::vector<float>> made;
+  std::mt19937 random(3);
+  const auto add = [&](const std::string& called, index_t rows, index_t columns) {
+    std::normal_distribution<float> normal(0, 0.5f);
+    auto& values = made.emplace_back(static_cast<std::size_t>(rows * columns));
+    for (float& x : values) x = normal(random);
+    tensors.push_back({.name = "blk.0.attn_head_weights" + called,
+                       .matrix = {.kind = storage::f32, .rows = rows, .columns = columns, .bytes = reinterpret_cast<const std::byte*>(values.data())},
+                       .shape = columns == 1 ? std::vector<index_t>{rows} : std::vector<index_t>{rows, columns}});
+  };
+  add("_up.weight", 128, 64), add("_up.bias", 128, 1), add(".weight", 4, 128), add(".bias", 4, 1);
+  write_gguf(folder / "weighed.gguf", plain.facts(), tensors);
+
+  const auto check = [&]<class Machine>(const Machine& machine) {
+    const auto model = load<decoder<weighed>>(folder / "weighed.gguf", machine);
+    const auto text = tokens_of(140);
+    const std::span<const std::int32_t> all = text;
+    auto pool = pages_of(model, {.page_tokens = 128, .pages = 4});
+    paged_sequence<bf16, Machine> other(pool);
+    other.extend(1);
+    sequence own(model, 140), also(model, 140);
+    sequence first(model, pool);
+    CHECK(read(first, all.first(131)) == read(own, all.first(131)));
+    read(also, all.first(131));
+    auto second = first.fork();
+    CHECK(read(first, all.subspan(131, 3)) == read(own, all.subspan(131, 3)));
+    CHECK(read(second, all.subspan(134, 2)) == read(also, all.subspan(134, 2)));
+    const skipped_work got = second.skipped(), want = also.skipped();
+    CHECK((got.heads == want.heads && got.heads_skipped == want.heads_skipped && got.heads == 4 * 133));
+    CHECK((want.heads_skipped > 3 && want.heads_skipped < want.heads - 3));
+    CAPTURE(machine.report().text());
+    CHECK(machine.report().clean());
+  };
+  check(simulated<sm80>({.schedule = simulation::schedule::reversed}));
+  check(simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 5}));
+  check(simulated<gfx942>({.schedule = simulation::schedule::reversed}));
+}
+
+}  // namespace
