@@ -1,14 +1,13 @@
 // Sequences of one model over pages: the logits of a contiguous cache bit for bit, prompts held once, and nothing lost when pages run out.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <memory>
-#include <string>
 #include <thread>
 
 #include <tenon/runtime/generate.hpp>
 #include <tenon/runtime/paged_memory.hpp>
 
+#include "../support/reading.hpp"
 #include "../support/tiny_checks.hpp"
 
 using namespace tenon_test;
@@ -16,37 +15,15 @@ using tenon::index_t;
 
 namespace {
 
-using tokens = std::vector<std::int32_t>;
-
-template <class Sequence>
-std::vector<float> read(Sequence& sequence, const tokens& text, std::size_t chunk = 1000) {
-  std::vector<float> all;
-  const std::span<const std::int32_t> whole = text;
-  for (std::size_t done = 0; done < text.size(); done += chunk) {
-    const auto logits = sequence.read(whole.subspan(done, std::min(chunk, text.size() - done)));
-    all.insert(all.end(), logits.begin(), logits.end());
-  }
-  return all;
-}
-template <class F>
-std::string fault(F&& f) {
-  try {
-    f();
-  } catch (const tenon::error& e) {
-    return e.what();
-  }
-  return "no fault";
-}
-tokens joined(tokens a, const tokens& b) {
+token_list joined(token_list a, const token_list& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
 }
-tokens part_of(const tokens& all, std::size_t first, std::size_t count) { return {all.begin() + static_cast<std::ptrdiff_t>(first), all.begin() + static_cast<std::ptrdiff_t>(first + count)}; }
 
 template <class Spec>
 void same_bits_in_pages(const char* file) {
   const auto model = tenon::load<tenon::decoder<Spec>>(tiny_file(file), tenon::cpu({.threads = 2}));
-  const tokens text = random_tokens(150);
+  const token_list text = random_tokens(150);
   for (const std::size_t chunk : {std::size_t{150}, std::size_t{11}}) {
     tenon::sequence own(model, 150);
     const auto want = read(own, text, chunk);
@@ -71,7 +48,7 @@ TEST_CASE("pages of any size give the logits of a contiguous cache") {
 
 TEST_CASE("forks hold a prompt once, and each goes its own way") {
   const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), tenon::cpu());
-  const tokens text = random_tokens(120), prompt = part_of(text, 0, 40);
+  const token_list text = random_tokens(120), prompt = part_of(text, 0, 40);
   auto pool = tenon::pages_of(model, {.page_tokens = 16, .pages = 20});
   tenon::sequence first(model, pool);
   read(first, prompt);
@@ -80,12 +57,12 @@ TEST_CASE("forks hold a prompt once, and each goes its own way") {
   auto third = second.fork(32);
   CHECK((second.length() == 40 && third.length() == 32));
   CHECK(pool.free_pages() == 17);  // nothing was copied
-  const auto alone = [&](const tokens& before, const tokens& more) {
+  const auto alone = [&](const token_list& before, const token_list& more) {
     tenon::sequence own(model, 120);
     read(own, before);
     return read(own, more);
   };
-  const tokens a = part_of(text, 40, 30), b = part_of(text, 70, 30), c = part_of(text, 100, 20);
+  const token_list a = part_of(text, 40, 30), b = part_of(text, 70, 30), c = part_of(text, 100, 20);
   CHECK(read(first, a) == alone(prompt, a));
   CHECK(read(second, b) == alone(prompt, b));
   CHECK(read(third, c) == alone(part_of(prompt, 0, 32), c));
@@ -101,14 +78,14 @@ TEST_CASE("forks hold a prompt once, and each goes its own way") {
 
 TEST_CASE("when pages run out nothing is lost") {
   const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), tenon::cpu());
-  const tokens text = random_tokens(200);
+  const token_list text = random_tokens(200);
   auto pool = tenon::pages_of(model, {.page_tokens = 16, .pages = 4});
   tenon::sequence one(model, pool);
   read(one, part_of(text, 0, 40));
   auto two = std::make_unique<decltype(one)>(one.fork());
   CHECK(one.capacity() == 48);  // a page is left, and the shared one is to be copied first
   CHECK(fault([&] { read(one, part_of(text, 40, 9)); }) ==
-        "[pages] of the pool are spent: 2 more of 16 tokens are needed and 1 of 4 are free. Fix: a pool of more pages, or let go of a sequence.");
+        "[pages] of the pool are spent: 2 more of 16 keys are needed and 1 of 4 are free. Fix: a pool of more pages, or let go of a sequence.");
   CHECK((one.length() == 40 && pool.free_pages() == 1));
   two.reset();
   CHECK(one.capacity() == 64);
@@ -117,17 +94,17 @@ TEST_CASE("when pages run out nothing is lost") {
   CHECK(read(one, part_of(text, 40, 20)) == read(own, part_of(text, 40, 20)));
 
   auto answer = tenon::generate(one, part_of(text, 60, 1));
-  tokens written;
+  token_list written;
   for (const std::int32_t token : answer) written.push_back(token);
   CHECK(answer.ended() == tenon::ending::full_cache);
-  tokens wanted;
+  token_list wanted;
   for (const std::int32_t token : tenon::generate(own, part_of(text, 60, 1))) wanted.push_back(token);
   CHECK((written.size() == 4 && written == wanted));
 }
 
 TEST_CASE("forks of one prompt in several threads") {
   const auto model = tenon::load<tenon::decoder<tiny_llama>>(tiny_file("llama.gguf"), tenon::cpu({.threads = 1}));
-  const tokens text = random_tokens(240), prompt = part_of(text, 0, 40);
+  const token_list text = random_tokens(240), prompt = part_of(text, 0, 40);
   auto pool = tenon::pages_of(model, {.page_tokens = 8, .pages = 120});
   tenon::sequence first(model, pool);
   read(first, prompt);
@@ -157,7 +134,8 @@ TEST_CASE("a pool of another model's layers is refused") {
   const auto qwen = tenon::load<tenon::decoder<tiny_qwen2>>(tiny_file("qwen2.gguf"), tenon::cpu());
   auto pool = tenon::pages_of(llama, {.page_tokens = 16, .pages = 4});
   CHECK(fault([&] { tenon::sequence(qwen, pool); }).find("[pool] holds 1 kv heads of 64 and 64, layer 0 of the model has 1 of 128 and 128") == 0);
-  tenon::page_pool<float, tenon::cpu> shallow(llama.machine(), pool.shape(), 16, 4);
+  tenon::page_pool<float, tenon::cpu> shallow(llama.machine(), pool.shape(), 16, 4), wider(llama.machine(), pool.shape(), 16, 4, 2, {{.caches = 1, .tokens_per_key = 4}});
   CHECK(fault([&] { tenon::sequence(llama, shallow); }) == "[pool] holds 1 layers, the model 2. Fix: pages_of(model, ...).");
+  CHECK(fault([&] { tenon::sequence(llama, wider); }) == "[pool] was made for a model whose layers keep keys of other tokens. Fix: pages_of(model, ...).");
   CHECK(fault([&] { tenon::pages_of(llama, {.page_tokens = 0, .pages = 4}); }).find("[page_pool]") == 0);
 }

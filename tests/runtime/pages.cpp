@@ -125,7 +125,7 @@ TEST_CASE("a pool that is spent says so, and nothing changes") {
     }
     return std::string("no fault");
   };
-  const std::string wanted = "[pages] of the pool are spent: 1 more of 16 tokens are needed and 0 of 3 are free. Fix: a pool of more pages, or let go of a sequence.";
+  const std::string wanted = "[pages] of the pool are spent: 1 more of 16 keys are needed and 0 of 3 are free. Fix: a pool of more pages, or let go of a sequence.";
   CHECK(fault([&] { two.cache.extend(1); }) == wanted);  // the copy of the shared page
   CHECK(fault([&] { one.cache.extend(9); }).find("2 more") != std::string::npos);
   one.check(machine, 1), two.check(machine, 1);

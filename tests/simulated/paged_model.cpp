@@ -61,7 +61,7 @@ TEST_CASE("a prompt over two pages, tokens after it, forks within both, and a po
     CHECK(pool.free_pages() == 0);
 
     auto fourth = first.fork();
-    CHECK(fault([&] { read(fourth, all.first(1)); }) == "[pages] of the pool are spent: 1 more of 128 tokens are needed and 0 of 5 are free. Fix: a pool of more pages, or let go of a sequence.");
+    CHECK(fault([&] { read(fourth, all.first(1)); }) == "[pages] of the pool are spent: 1 more of 128 keys are needed and 0 of 5 are free. Fix: a pool of more pages, or let go of a sequence.");
     CHECK(fourth.length() == 131);
     other.truncate(0);
     third = fourth.fork();

@@ -39,8 +39,10 @@ struct skipping : tiny_llama {
 using skipping_in_fp32 = tenon::decoder<skipping<std::remove_const_t<decltype(tenon::full_precision)>>>;
 using skipping_in_bf16 = tenon::decoder<skipping<std::remove_const_t<decltype(tenon::bf16_products)>>>;
 
+enum class block_0 { weighs_heads, is_plain };
+
 /// Random weights of bf16, gates that are hardly ever near their thresholds.
-inline void write_skipping(const std::string& path) {
+inline void write_skipping(const std::string& path, block_0 first = block_0::weighs_heads) {
   const random_model plain({.kind = tenon::storage::bf16, .width = 64, .blocks = 3, .query_heads = 2, .kv_heads = 1, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1});
   std::vector<tenon::stored_tensor> tensors;
   for (const tenon::stored_tensor& t : plain.tensors())
@@ -55,8 +57,10 @@ inline void write_skipping(const std::string& path) {
                        .matrix = {.kind = tenon::storage::f32, .rows = rows, .columns = columns, .bytes = reinterpret_cast<const std::byte*>(values.data())},
                        .shape = columns == 1 ? std::vector<tenon::index_t>{rows} : std::vector<tenon::index_t>{rows, columns}});
   };
-  add("blk.0.attn_head_weights_up.weight", 128, 64, 0.5f), add("blk.0.attn_head_weights_up.bias", 128, 1, 0.5f);
-  add("blk.0.attn_head_weights.weight", 2, 128, 0.5f), add("blk.0.attn_head_weights.bias", 2, 1, 0.1f);
+  if (first == block_0::weighs_heads) {
+    add("blk.0.attn_head_weights_up.weight", 128, 64, 0.5f), add("blk.0.attn_head_weights_up.bias", 128, 1, 0.5f);
+    add("blk.0.attn_head_weights.weight", 2, 128, 0.5f), add("blk.0.attn_head_weights.bias", 2, 1, 0.1f);
+  }
   add("blk.1.attn_key_gate.weight", 1, 64, 1), add("blk.1.attn_key_gate.bias", 1, 1, 0.1f);
   for (const std::string part : {"blk.2.spatial", "blk.2.temporal"})
     add(part + "_q.weight", 128, 64, 0.12f), add(part + "_k.weight", 64, 64, 0.12f), add(part + "_v.weight", 64, 64, 0.12f), add(part + "_output.weight", 64, 128, 0.1f);

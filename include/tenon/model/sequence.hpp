@@ -66,6 +66,7 @@ class sequence {
       to.collect();
       done += part.size();
     }
+    memory_.truncate(length_);
   }
 
   /// On a GPU: `next` draws as `how` says from now on, and the penalty looks at `recent` and at what is drawn. Throws tenon::error for values
@@ -150,6 +151,7 @@ class sequence {
         walk(part, once, last);
     }
     await(model_->machine);
+    memory_.truncate(length_);  // there was room for all that layers may keep: what they did not is given back
   }
 
   // One block of tokens through all layers, then finish(machine, the residual stream). how(machine, reach, f) calls f(machine), or repeats what

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -56,15 +57,23 @@ class page_list<Machine> {
 
 }  // namespace detail
 
+/// How many caches hold keys together, and how many tokens a key of theirs stands for; 0: for one, where not every token has a key.
+struct shelf_kind {
+  index_t caches, tokens_per_key = 1;
+  friend constexpr bool operator==(const shelf_kind&, const shelf_kind&) = default;
+};
+
 /// `pages` pages, each the keys and values of `page_keys` tokens in all `layers`, all of the same heads. All memory is taken here.
 /// A pool outlives its sequences. Each sequence belongs to one thread at a time; those of one pool may be in different threads.
+/// What layers keep of other tokens than each lies in pools beside it, as many pages of as many tokens.
 template <cache_number Number, class Machine>
 class page_pool {
  public:
   /// page_keys: any; a multiple of 128 makes reading as fast as a contiguous cache, one of 16 nearly so; on a GPU a multiple of 128. Throws
   /// tenon::error for sizes that are not positive and when memory is short.
-  page_pool(const Machine& machine, heads shape, index_t page_keys, index_t pages, index_t layers = 1) : machine_(machine), shape_(shape), page_keys_(page_keys), layers_(layers) {
-    if (page_keys <= 0 || pages <= 0 || layers <= 0 || pages > std::int32_t{0x7fffffff})
+  page_pool(const Machine& machine, heads shape, index_t page_keys, index_t pages, index_t layers = 1, const std::vector<shelf_kind>& beside = {})
+      : machine_(machine), shape_(shape), page_keys_(page_keys), layers_(layers), kinds_(beside) {
+    if (page_keys <= 0 || pages <= 0 || layers < 0 || (layers == 0 && beside.empty()) || pages > std::int32_t{0x7fffffff})
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens in ", layers, " layers: each is at least 1. Fix: set all three.");
     if (page_keys > 0x7fffffff / pages)
       throw error("[page_pool] was asked for ", pages, " pages of ", page_keys, " tokens: positions count to 2147483647. Fix: fewer or smaller pages.");
@@ -72,6 +81,10 @@ class page_pool {
     memory_ = allocate(machine, bytes_ * static_cast<std::size_t>(pages) * static_cast<std::size_t>(layers), "the pages of keys and values");
     uses_.resize(static_cast<std::size_t>(pages));
     for (index_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
+    for (const shelf_kind& kind : kinds_) {
+      const index_t tokens = kind.tokens_per_key == 0 ? 1 : kind.tokens_per_key;
+      beside_.push_back(std::make_unique<page_pool>(machine, shape, page_keys / tokens + (page_keys % tokens > 0), pages, kind.caches));
+    }
   }
   page_pool(const page_pool&) = delete;
   page_pool& operator=(const page_pool&) = delete;
@@ -86,6 +99,15 @@ class page_pool {
   }
   /// Bytes of a page in all layers.
   std::size_t page_bytes() const { return bytes_ * static_cast<std::size_t>(layers_); }
+  /// The pools beside this one, and what each holds.
+  page_pool& beside(std::size_t number) { return *beside_[number]; }
+  const std::vector<shelf_kind>& kinds() const { return kinds_; }
+  /// Bytes of the pages that sequences hold, shared ones once, pools beside included.
+  std::size_t bytes_held() const {
+    std::size_t bytes = static_cast<std::size_t>(pages() - free_pages()) * page_bytes();
+    for (const auto& each : beside_) bytes += each->bytes_held();
+    return bytes;
+  }
   /// How many sequences hold a page.
   int uses(std::int32_t page) const {
     const std::lock_guard held(lock_);
@@ -124,6 +146,8 @@ class page_pool {
   typename memory_on<Machine>::type memory_;
   std::vector<int> uses_;
   std::vector<std::int32_t> free_;
+  std::vector<shelf_kind> kinds_;
+  std::vector<std::unique_ptr<page_pool>> beside_;
 };
 
 /// The keys and values of one sequence in pages of a pool. To read tokens: extend(count), then, for each layer, append to
@@ -145,25 +169,26 @@ class paged_sequence {
   /// The pages held, in the order of the tokens.
   const std::vector<std::int32_t>& pages() const { return pages_; }
 
-  /// How many tokens more the pool has pages for, as things stand.
-  index_t room() const {
+  /// How many keys the pool has pages for, as things stand, behind those that are there but for the last `again`, 0 or 1.
+  index_t room(index_t again = 0) const {
     const std::lock_guard held(pool_->lock_);
-    const index_t keys = pool_->page_keys(), rest = static_cast<index_t>(pages_.size()) * keys - length_, free = pool_->free();
+    const index_t keys = pool_->page_keys(), rest = std::ssize(pages_) * keys - length_ + again, free = pool_->free();
     if (rest == 0 || !shares_last()) return rest + free * keys;
     return free == 0 ? 0 : rest + (free - 1) * keys;
   }
-  /// Room for `tokens` more, none of it shared with another sequence; returns the position of the first. Throws tenon::error when
-  /// the pool has too few pages left, and then changes nothing.
-  index_t extend(index_t tokens) {
+  /// Room for `tokens` more, none of it shared with another sequence, as the last `again`, 0 or 1, before them are not; returns the
+  /// position of the first. Throws tenon::error when the pool has too few pages left, and then changes nothing.
+  index_t extend(index_t tokens, index_t again = 0) {
     if (tokens < 0) throw error("[tokens] of extend is ", tokens, ": use truncate to forget. Fix: at least 0.");
     const std::lock_guard held(pool_->lock_);
-    const index_t needed = pages_for(tokens) - static_cast<index_t>(pages_.size()) + (copies(tokens) ? 1 : 0);
+    // Whether what is written next goes in a page that another sequence reads.
+    const bool copies = (again > 0 || (tokens > 0 && length_ % pool_->page_keys() != 0)) && shares_last();
+    const index_t wanted = (length_ + tokens + pool_->page_keys() - 1) / pool_->page_keys(), needed = wanted - std::ssize(pages_) + (copies ? 1 : 0);
     if (needed > pool_->free())
-      throw error("[pages] of the pool are spent: ", needed, " more of ", pool_->page_keys(), " tokens are needed and ", pool_->free(), " of ", pool_->pages(),
+      throw error("[pages] of the pool are spent: ", needed, " more of ", pool_->page_keys(), " keys are needed and ", pool_->free(), " of ", pool_->pages(),
                   " are free. Fix: a pool of more pages, or let go of a sequence.");
-    const auto wanted = static_cast<std::size_t>(pages_for(tokens));
-    pages_.reserve(wanted);
-    if (copies(tokens)) {
+    pages_.reserve(static_cast<std::size_t>(wanted));
+    if (copies) {
       list_.keep(pages_.size() - 1);
       const std::int32_t own = pool_->take();
       try {
@@ -174,7 +199,7 @@ class paged_sequence {
       }
       pool_->release(std::exchange(pages_.back(), own));
     }
-    while (pages_.size() < wanted) pages_.push_back(pool_->take());
+    while (std::ssize(pages_) < wanted) pages_.push_back(pool_->take());
     list_.show(pool_->machine_, pages_);
     length_ += tokens;
     return length_ - tokens;
@@ -215,10 +240,7 @@ class paged_sequence {
   }
 
  private:
-  index_t pages_for(index_t tokens) const { return (length_ + tokens + pool_->page_keys() - 1) / pool_->page_keys(); }
   bool shares_last() const { return !pages_.empty() && pool_->shared(pages_.back()); }
-  // Whether the page in which the next token goes has to be made its own.
-  bool copies(index_t tokens) const { return tokens > 0 && length_ % pool_->page_keys() != 0 && shares_last(); }
 
   page_pool<Number, Machine>* pool_;
   std::vector<std::int32_t> pages_;

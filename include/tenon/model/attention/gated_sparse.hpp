@@ -14,6 +14,7 @@
 #include <tenon/model/attention/skipped.hpp>
 #include <tenon/model/attention/surrogate.hpp>
 #include <tenon/model/attention/training.hpp>
+#include <tenon/model/shelf.hpp>
 
 namespace tenon {
 
@@ -52,6 +53,9 @@ struct gated_sparse_attention<Spec, true> {
       if constexpr (requires { kept.tally; }) all += counted(kept.tally->decided, kept.tally->left_out);
       return all;
     }
+    using shelf_type = shelf<typename cached_attention<Spec>::template state<Machine>, Machine>;
+    void each_shelf(const auto& f) { f(shelf_type{.caches = {&cache, 1}, .tokens_per_key = 0, .kept = &kept}); }
+    void carry(const Machine&, const memory& from) { kept.carry(from.kept, from.cache.length), cache.length = from.cache.length, skipped = from.skipped; }
   };
   template <class Machine>
   using state = memory<Machine>;

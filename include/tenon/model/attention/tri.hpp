@@ -16,6 +16,7 @@
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/training.hpp>
+#include <tenon/model/shelf.hpp>
 
 namespace tenon {
 
@@ -57,6 +58,9 @@ struct tri_attention<Spec, true> {
     cache spatial;
     std::array<cache, host_machine<Machine> ? length : 1> temporal;
     running_mean<Machine> mean;
+    using shelf_type = shelf<cache, Machine>;
+    void each_shelf(const auto& f) { f(shelf_type{.caches = {&spatial, 1}}), f(shelf_type{.caches = temporal, .tokens_per_key = length}); }
+    void carry(const Machine& machine, const memory& from) { mean.carry(machine, from.mean); }
   };
   template <class Machine>
   using state = memory<Machine>;

@@ -1,0 +1,29 @@
+#pragma once
+// What of a layer's state may lie elsewhere than in memory of its own, such as in pages that sequences share
+// (runtime/paged_memory.hpp): caches, told as shelves. A state that is a cache, or whose member `cache` is, with a key for each token,
+// tells nothing: that is found. Any other names `shelf_type` and shows its shelves in each_shelf(f), always in the same order.
+
+#include <span>
+
+#include <tenon/kernels/launch/kept_keys.hpp>
+#include <tenon/policies/cache.hpp>
+
+namespace tenon {
+
+/// Caches of a layer that hold equally many keys.
+template <class Cache, class Machine>
+struct shelf {
+  std::span<Cache> caches;
+  index_t tokens_per_key = 1;  ///< of the last key perhaps fewer; 0: keys of some tokens, those that `kept` lists, in one cache
+  kept_keys<Machine>* kept = nullptr;
+
+  /// How many keys the first `length` tokens have left.
+  index_t keys(index_t length) const {
+    if constexpr (host_machine<Machine>)
+      if (kept != nullptr)
+        return kernel_detail::keys_before(static_cast<int>(length), static_cast<int>(caches[0].length), [&](int i) { return kept->positions[i]; });
+    return (length + tokens_per_key - 1) / tokens_per_key;
+  }
+};
+
+}  // namespace tenon
