@@ -12,6 +12,6 @@ using kernels = tenon_test::linear_kernels<tenon::atoms::sm80::leaf, tenon::word
 }  // namespace
 
 #define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
+  extern "C" __global__ void __launch_bounds__(body::threads, 1) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNELS(TENON_TEST_KERNEL)

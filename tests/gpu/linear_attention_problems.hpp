@@ -2,6 +2,7 @@
 // The kernels of linear attention, and of its gradients, that the tests compile for GPUs and run as PTX.
 
 #include <tenon/kernels/launch/gpu/linear_attention_backward.hpp>
+#include <tenon/kernels/launch/gpu/linear_waves.hpp>
 #include <tenon/policies/mask/positional.hpp>
 #include <tenon/policies/mask/sequences.hpp>
 
@@ -24,10 +25,15 @@ struct linear_kernels {
     using keys = sums<tenon::letters_of_keys<Leaf, problem>>;
     using values = sums<tenon::letters_of_values<Leaf, problem>>;
     using gather = tenon::linear_gather_body<Leaf, Features>;
+    using waves = tenon::linear_waves_body<Leaf, Features>;
+    using parts = tenon::linear_attention_body<Leaf, words<tenon::beside::totals>, problem, tenon::kernel_detail::linear_part<Leaf, problem>>;
+    using merge = tenon::linear_merge_body<Leaf, problem>;
   };
   using causal_64 = of<tenon::causal, tenon::elu_plus_one, 64>;
   using causal_128 = of<tenon::causal, tenon::elu_plus_one, 128>;
   using padded_64 = of<tenon::padding, tenon::relu_features, 64>;
+  using waves_64 = of<tenon::causal, tenon::with_waves<tenon::elu_plus_one>, 64>;
+  using waves_128 = of<tenon::causal, tenon::with_waves<tenon::elu_plus_one>, 128>;
 };
 
 }  // namespace tenon_test
@@ -39,11 +45,18 @@ struct linear_kernels {
   kernel(queries_##problem, kernels::problem::queries)  \
   kernel(keys_##problem, kernels::problem::keys)        \
   kernel(values_##problem, kernels::problem::values)
+#define TENON_TEST_KERNELS_IN_PARTS(kernel, problem)    \
+  kernel(parts_##problem, kernels::problem::parts)      \
+  kernel(merge_##problem, kernels::problem::merge)      \
+  kernel(step_##problem, kernels::problem::step)
 #define TENON_TEST_KERNELS(kernel)                      \
   TENON_TEST_KERNELS_OF(kernel, causal_64)              \
   TENON_TEST_KERNELS_OF(kernel, causal_128)             \
   TENON_TEST_KERNELS_OF(kernel, padded_64)              \
   kernel(step_causal_64, kernels::causal_64::step)      \
   kernel(step_causal_128, kernels::causal_128::step)    \
+  TENON_TEST_KERNELS_IN_PARTS(kernel, waves_64)         \
+  TENON_TEST_KERNELS_IN_PARTS(kernel, waves_128)        \
+  kernel(turn_waves, kernels::waves_64::waves)          \
   kernel(gather_elu, kernels::causal_64::gather)        \
   kernel(gather_relu, kernels::padded_64::gather)

@@ -40,6 +40,17 @@ TEST_CASE("a prompt in pieces, then token by token") {
   });
 }
 
+TEST_CASE("waves, in prompts, in pieces and token by token") {
+  const tenon_test::on_ptx operands(wave_operands(2), "the waves");
+  const auto waves = waves_over(operands.data(), 2);
+  in_every_way([&](const auto& machine) {
+    check_linear<bf16, bf16>(machine, {1, 4, 2, 70, 100}, 64, causal{}, waves);
+    check_linear<f16, float>(machine, {1, 1, 1, 50, 20}, 128, causal{}, waves);
+    check_recurrent<bf16>(machine, 6, 1, 64, {66, 1, 3, 1}, waves);
+    check_recurrent<float>(machine, 1, 1, 128, {3, 1}, waves);
+  });
+}
+
 TEST_CASE("gradients, with the same bits in every way") {
   const std::vector<std::int32_t> of_batch{100, 37};
   const tenon_test::on_ptx lengths(of_batch, "lengths");

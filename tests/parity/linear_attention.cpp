@@ -69,23 +69,23 @@ TEST_CASE("elu + 1, causal, on every machine") {
 TEST_CASE("relu over the keys that padding leaves, random exponentials, waves") {
   const attention_problem p({4, 2, 24, 8}, 90, 90, 2);
   const std::int32_t length = 71;
-  const std::vector<float> cosine = {0.2f, -0.1f, 0.3f, 0.05f, 0.1f, 0.2f, -0.3f, 0.4f}, sine = {0.1f, 0.1f, -0.2f, 0.3f, 0.0f, 0.25f, 0.1f, -0.1f},
-                           constant = {1.5f, 1.0f, 2.0f, 1.25f};
+  const std::vector<float> cosine = {0.2f, -0.1f, 0.3f, 0.05f, 0.1f, 0.2f, -0.3f, 0.4f}, sine = {0.1f, 0.1f, -0.2f, 0.3f, 0.0f, 0.25f, 0.1f, -0.1f};
   check_linear(cpu(), p, full{} & padding{.lengths = &length}, linear{.features = relu_features{}});
   check_linear(cpu(), p, causal{}, linear{.features = random_exponentials{.directions = directions().data(), .size = 40}});
-  check_linear(cpu(), p, causal{}, linear{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = cosine.data(), .sine = sine.data(), .terms = 2, .constant = constant.data()}});
+  check_linear(cpu(), p, causal{}, linear{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = cosine.data(), .sine = sine.data(), .terms = 2, .floor = 0.5f}});
 }
 
 TEST_CASE("waves multiply the weight: the compressed form of 3D attention is exact") {
-  const float cosine[] = {0.2f, -0.1f}, sine[] = {0.1f, 0.3f}, constant[] = {1.0f};
-  const with_waves<elu_plus_one> waves{.inner = {}, .cosine = cosine, .sine = sine, .terms = 2, .constant = constant};
+  const float cosine[] = {0.2f, -0.1f}, sine[] = {0.1f, 0.3f};
+  const with_waves<elu_plus_one> waves{.inner = {}, .cosine = cosine, .sine = sine, .terms = 2};
   const double q[] = {0.3, -1.0}, k[] = {-0.2, 0.7};
   double a[10], b[10], plain = 0, found = 0;
   waves.map(q, 2, {.query = 41, .key = 41}, side::query, a);
   waves.map(k, 2, {.query = 17, .key = 17}, side::key, b);
   for (int n = 0; n < 2; ++n) plain += elu_plus_one::value(q[n]) * elu_plus_one::value(k[n]);
   for (int n = 0; n < 10; ++n) found += a[n] * b[n];
-  double wave = 1;
+  double wave = static_cast<double>(waves.constant(0));
+  CHECK(wave == doctest::Approx(1 + std::sqrt(0.04 + 0.01) + std::sqrt(0.01 + 0.09)).epsilon(1e-6));
   for (int f = 0; f < 2; ++f) wave += static_cast<double>(cosine[f]) * std::cos(std::pow(0.5, f) * 24) + static_cast<double>(sine[f]) * std::sin(std::pow(0.5, f) * 24);
   CHECK(found == doctest::Approx(plain * wave).epsilon(1e-12));
 }
@@ -94,13 +94,12 @@ TEST_CASE("waves learn: over a batch, in the same order on any number of threads
   constexpr int batches = 2, tokens = 70;
   const heads s{4, 2, 8, 8};
   const attention_problem p(s, batches * tokens, batches * tokens, 5);
-  const std::vector<float> constant = {2.0f, 2.5f, 3.0f, 2.0f}, by = attention_problem(s, batches * tokens, batches * tokens, 6).q;
+  const std::vector<float> by = attention_problem(s, batches * tokens, batches * tokens, 6).q;
   std::vector<float> cosine = {0.2f, -0.1f, 0.3f, 0.05f, 0.1f, 0.2f, -0.3f, 0.4f}, sine = {0.1f, 0.1f, -0.2f, 0.3f, 0.0f, 0.25f, 0.1f, -0.1f};
   const auto batch_of = [&](const std::vector<float>& x, int head_count) { return view<const float, 4>(x.data(), batches, tokens, head_count, 8); };
   const auto learned = [&](int threads) {
-    std::vector<float> to(8 + 8 + 4), dq(p.q.size()), dk(p.k.size()), dv(p.v.size());
-    const linear weighting{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = cosine.data(), .sine = sine.data(), .terms = 2, .constant = constant.data(), .ratio = 0.3f,
-                                                                .d_cosine = to.data(), .d_sine = to.data() + 8, .d_constant = to.data() + 16}};
+    std::vector<float> to(8 + 8), dq(p.q.size()), dk(p.k.size()), dv(p.v.size());
+    const linear weighting{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = cosine.data(), .sine = sine.data(), .terms = 2, .ratio = 0.3f, .d_cosine = to.data(), .d_sine = to.data() + 8}};
     const attention_gradients gradients{.q = view<float, 4>(dq.data(), batches, tokens, 4, 8), .k = view<float, 4>(dk.data(), batches, tokens, 2, 8), .v = view<float, 4>(dv.data(), batches, tokens, 2, 8)};
     attend_backward(cpu({.threads = threads}), {.q = batch_of(p.q, 4), .k = batch_of(p.k, 2), .v = batch_of(p.v, 2), .out = {}, .log_sum_exp = {}, .d_out = batch_of(by, 4)}, gradients, causal{}, scaled{}, weighting);
     return to;
@@ -108,9 +107,9 @@ TEST_CASE("waves learn: over a batch, in the same order on any number of threads
   const std::vector<float> found = learned(3);
   CHECK(same_bits(found, learned(1)));
   std::vector<float> at = cosine;
-  at.insert(at.end(), sine.begin(), sine.end()), at.insert(at.end(), constant.begin(), constant.end());
+  at.insert(at.end(), sine.begin(), sine.end());
   const auto loss = [&] {
-    const linear weighting{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = at.data(), .sine = at.data() + 8, .terms = 2, .constant = at.data() + 16, .ratio = 0.3f}};
+    const linear weighting{.features = with_waves<elu_plus_one>{.inner = {}, .cosine = at.data(), .sine = at.data() + 8, .terms = 2, .ratio = 0.3f}};
     double sum = 0;
     for (int b = 0; b < batches; ++b) {
       attention_problem one(s, tokens, tokens, 1);
@@ -183,9 +182,9 @@ TEST_CASE("the reference's gradients are those of its loss") {
     };
     compare(p.q, want.q), compare(p.k, want.k), compare(p.v, want.v);
   };
-  const std::vector<float> cosine = {0.2f, -0.1f}, sine = {0.1f, 0.3f}, constant = {1.0f, 1.5f};
+  const std::vector<float> cosine = {0.2f, -0.1f}, sine = {0.1f, 0.3f};
   check(causal{}, linear{.features = random_exponentials{.directions = directions().data(), .size = 9}});
-  check(full{}, linear{.features = with_waves<random_exponentials>{.inner = {directions().data(), 9}, .cosine = cosine.data(), .sine = sine.data(), .terms = 1, .constant = constant.data()}});
+  check(full{}, linear{.features = with_waves<random_exponentials>{.inner = {directions().data(), 9}, .cosine = cosine.data(), .sine = sine.data(), .terms = 1}});
 }
 
 }  // namespace tenon

@@ -1,7 +1,8 @@
-// An attention layer on GPUs beside the same layer in fp32 on a processor: keys with gates. The others: exhaustive/layers*.cpp.
+// Attention layers on GPUs beside the same layers in fp32 on a processor: keys with gates, compressed 3D attention. The others: exhaustive/layers*.cpp.
 #include "layer_case.hpp"
 
 #include <tenon/model/attention/gated_sparse.hpp>
+#include <tenon/model/attention/three_d.hpp>
 
 namespace {
 
@@ -43,6 +44,29 @@ TEST_CASE("a sequence that was cut back forgets the keys that it had kept") {
     const std::vector<float> again = run.forward(in, width, 5, tokens - 5);
     CHECK(std::equal(again.begin(), again.end(), whole.begin() + 5 * width));
     CHECK(*run.state().cache.length_at == kept);
+  });
+}
+
+template <class Spec>
+using three_d = three_d_attention<Spec>;
+struct compressed : layer_parts {
+  static constexpr encoding_spec encoding{.terms = 2, .first = 0.9f, .ratio = 0.4f};
+  static constexpr auto weighting = linear{.features = elu_plus_one{}};
+};
+
+TEST_CASE("the compressed form of 3D attention: from 0 again in the same state, and no numbers where its sums hold other tokens") {
+  check_layer<three_d, compressed>(11, 13, []<class>(auto&, const auto&) {}, [](const auto&, const auto&) {});
+  constexpr index_t width = 48, tokens = 9;
+  tenon_test::layer_weights<three_d<compressed>> w(14);
+  const std::vector<float> in = tenon_test::random_floats(tokens * width, 15);
+  on_simulated_gpus([&]<class Machine>(const Machine& machine) {
+    device_layer<three_d<in_bf16<compressed>>, Machine> run(machine, w, tokens);
+    const std::vector<float> whole = run.forward(in, width, {tokens});
+    for (const index_t count : {1, 2}) {
+      const std::vector<float> lost = run.forward(in, width, 5, count);
+      CHECK(std::all_of(lost.begin(), lost.end(), [](float x) { return std::isnan(x); }));
+    }
+    CHECK(run.forward(in, width, {tokens}) == whole);
   });
 }
 

@@ -23,6 +23,16 @@ TEST_CASE("a prompt in pieces, then token by token, and pieces again") {
   });
 }
 
+TEST_CASE("waves: weights that know the distance, and may all but vanish, in prompts and from a state") {
+  const std::vector<float> operands = wave_operands(1);
+  const auto waves = waves_over(operands.data(), 1);
+  on_simulated_gpus([&](const auto& machine) {
+    for (const linear_sizes s : {linear_sizes{1, 4, 2, 20, 100}, {1, 1, 1, 70, 40}}) check_linear<bf16, float>(machine, s, 64, causal{}, waves);
+    check_recurrent<bf16>(machine, 5, 1, 64, {66, 1, 2, 1}, waves);
+    CHECK(machine.report().bank_conflicts == 0);
+  });
+}
+
 TEST_CASE("gradients, with the same bits whatever the order of warps") {
   std::vector<float> first;
   on_simulated_gpus([&](const auto& machine) {

@@ -98,14 +98,14 @@ void check_linear(const Machine& machine, linear_sizes s, int dim, const Mask& m
   CHECK(linear_distance<Number, Out>(machine, s, dim, mask, features) <= 4e-3);
 }
 
-/// A sequence of one kv head's group, continued by these numbers of tokens.
-template <class Number, class Machine>
-double recurrent_distance(const Machine& machine, int heads, int kv_heads, int dim, std::initializer_list<int> pieces) {
+/// A sequence of one kv head's group, continued by these numbers of tokens, from a state that holds no numbers at first.
+template <class Number, class Machine, class Features = elu_plus_one>
+double recurrent_distance(const Machine& machine, int heads, int kv_heads, int dim, std::initializer_list<int> pieces, const Features& features = {}) {
   int tokens = 0;
   for (const int piece : pieces) tokens += piece;
   gpu_linear_case<Number> c({1, heads, kv_heads, tokens, tokens}, dim);
-  c.answer(causal{}, elu_plus_one{});
-  const linear<elu_plus_one> weighting{};
+  c.answer(causal{}, features);
+  const linear<Features> weighting{features};
   const tenon::heads shape{heads, kv_heads, dim, dim};
   const auto on = [&](const std::vector<Number>& x) {
     auto memory = allocate(machine, x.size() * sizeof(Number), "an array of a test", memory_use::constants);
@@ -115,8 +115,8 @@ double recurrent_distance(const Machine& machine, int heads, int kv_heads, int d
   const auto q = on(c.q), k = on(c.k), v = on(c.v);
   const auto state = allocate(machine, linear_state_bytes(machine, shape, weighting), "the state"), out = allocate(machine, c.q.size() * sizeof(Number), "out"),
              scratch = allocate(machine, linear_scratch(machine, shape, weighting), "scratch");
-  const std::vector<std::byte> zeros(linear_state_bytes(machine, shape, weighting));
-  machine.copy(state.data(), zeros.data(), zeros.size());
+  const std::vector<float> nothing(linear_state_bytes(machine, shape, weighting) / sizeof(float), std::numeric_limits<float>::quiet_NaN());
+  machine.copy(state.data(), nothing.data(), nothing.size() * sizeof(float));
   const auto rows = [&]<class T>(const auto& memory, int head_count, T*) { return view<T, 3>(reinterpret_cast<T*>(memory.data()), tokens, head_count, dim); };
   const Number* const read = nullptr;
   int first = 0;
@@ -129,9 +129,27 @@ double recurrent_distance(const Machine& machine, int heads, int kv_heads, int d
   const auto* const got = reinterpret_cast<const Number*>(out.data());
   return c.apart(std::vector<Number>(got, got + c.q.size()), c.want);
 }
-template <class Number, class Machine>
-void check_recurrent(const Machine& machine, int heads, int kv_heads, int dim, std::initializer_list<int> pieces) {
-  CHECK(recurrent_distance<Number>(machine, heads, kv_heads, dim, pieces) <= 4e-3);
+template <class Number, class Machine, class Features = elu_plus_one>
+void check_recurrent(const Machine& machine, int heads, int kv_heads, int dim, std::initializer_list<int> pieces, const Features& features = {}) {
+  CHECK(recurrent_distance<Number>(machine, heads, kv_heads, dim, pieces, features) <= 4e-3);
+}
+
+/// Operands of waves for up to 6 heads, of which 3 have a weight near 0 at a distance of 0.
+inline std::vector<float> wave_operands(int terms) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> of(static_cast<std::size_t>(12 * terms));
+  for (float& x : of) x = normal(random);
+  for (int head = 3; head < 6; ++head)
+    for (int f = 0; f < terms; ++f) {
+      float& a = of[static_cast<std::size_t>(head * terms + f)];
+      a = -std::fabs(a), of[static_cast<std::size_t>((6 + head) * terms + f)] = 0;
+    }
+  return of;
+}
+/// with_waves over operands of that kind.
+inline with_waves<elu_plus_one> waves_over(const float* operands, int terms) {
+  return {.inner = {}, .cosine = operands, .sine = operands + 6 * terms, .terms = terms, .floor = 0.25f, .first = 0.9f, .ratio = 0.4f};
 }
 
 /// The greatest distance of dq, dk and dv, which are also written to `bits` if that is there.

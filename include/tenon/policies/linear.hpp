@@ -4,7 +4,7 @@
 //   int count(int dim) const;                                              how many there are of `dim` numbers
 //   template <class T> void map(const T* x, int dim, position p, side, T* to) const;             to [count] = phi(x)
 //   template <class T> void pull(const T* x, int dim, position p, side, T* d, T* dx) const;  dx [dim] += d phi / d x times d
-// GPUs take features that look at one number at a time, which also have
+// GPUs take features that look at one number at a time, and with_waves over these, which also have
 //   template <class T> T value(T x) const;  template <class T> T slope(T x) const;
 // p has the position of the query or key (both members hold it) and its query head; the features of keys do not look at the head.
 // Features with operands of their own that are learned also have
@@ -101,40 +101,49 @@ struct random_exponentials {
   }
 };
 
+/// What the two features of a term are multiplied by: of a key cos(w j) and sin(w j), of a query what goes with each.
+template <class T>
+struct wave {
+  T even, odd;
+};
+
 /// The compressed form of 3D attention: w(i, j) = (phi(q_i) . phi(k_j)) (c + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j))),
-/// w_f = first ratio^f, exactly, with 2 terms + 1 times the features. a and b [head][terms], c [head]. Weights are not negative where c
-/// is at least sum_f sqrt(a_f^2 + b_f^2). All three are learned: d_cosine, d_sine and d_constant, all or none.
+/// w_f = first ratio^f, c = floor + sum_f sqrt(a_f^2 + b_f^2): no weight is negative where floor is not. Exact, with 2 terms + 1 times the
+/// features. a and b [head][terms] are learned: d_cosine and d_sine, both or neither.
 template <class Features>
 struct with_waves {
   Features inner;
   const float *cosine, *sine;
   int terms;
-  const float* constant;
-  float first = 1.0f, ratio = 0.5f;
-  float *d_cosine = nullptr, *d_sine = nullptr, *d_constant = nullptr;
+  float floor = 1.0f, first = 1.0f, ratio = 0.5f;
+  float *d_cosine = nullptr, *d_sine = nullptr;
 
-  TENON_BOTH constexpr int count(int dim) const { return (2 * terms + 1) * inner.count(dim); }
+  TENON_BOTH constexpr int count(int dim) const { return parts() * inner.count(dim); }
   template <class T>
   TENON_BOTH constexpr void map(const T* x, int dim, position p, side of, T* to) const {
     const int size = inner.count(dim);
     inner.map(x, dim, p, of, to);
-    each_term<T>(p, of, [&](int f, T even, T odd) {
-      for (int n = 0; n < size; ++n) to[(1 + 2 * f) * size + n] = to[n] * even, to[(2 + 2 * f) * size + n] = to[n] * odd;
-    });
-    for (int n = 0; of == side::query && n < size; ++n) to[n] *= T(constant[p.head]);
+    for (int f = 0; f < terms; ++f) {
+      const wave<T> by = wave_of<T>(f, p, of);
+      for (int n = 0; n < size; ++n) to[(1 + 2 * f) * size + n] = to[n] * by.even, to[(2 + 2 * f) * size + n] = to[n] * by.odd;
+    }
+    const T c = of == side::query ? T(constant(p.head)) : T(1);
+    for (int n = 0; n < size; ++n) to[n] *= c;
   }
   template <class T>
   TENON_BOTH constexpr void pull(const T* x, int dim, position p, side of, T* d, T* dx) const {
     const int size = inner.count(dim);
-    for (int n = 0; of == side::query && n < size; ++n) d[n] *= T(constant[p.head]);
-    each_term<T>(p, of, [&](int f, T even, T odd) {
-      for (int n = 0; n < size; ++n) d[n] += d[(1 + 2 * f) * size + n] * even + d[(2 + 2 * f) * size + n] * odd;
-    });
+    const T c = of == side::query ? T(constant(p.head)) : T(1);
+    for (int n = 0; n < size; ++n) d[n] *= c;
+    for (int f = 0; f < terms; ++f) {
+      const wave<T> by = wave_of<T>(f, p, of);
+      for (int n = 0; n < size; ++n) d[n] += d[(1 + 2 * f) * size + n] * by.even + d[(2 + 2 * f) * size + n] * by.odd;
+    }
     inner.pull(x, dim, p, of, d, dx);
   }
 
   TENON_BOTH constexpr bool learning() const { return d_cosine != nullptr; }
-  /// Adds the gradients of a, b and c of p's head, given d [count], that of the features of its query x. room [count].
+  /// Adds the gradients of a and b of p's head, given d [count], that of the features of its query x. room [count].
   template <class T>
   TENON_BOTH constexpr void learn(const T* x, int dim, position p, const T* d, T* room) const {
     const int size = inner.count(dim);
@@ -144,30 +153,57 @@ struct with_waves {
       for (int n = 0; n < size; ++n) sum += room[n] * d[part * size + n];
       return sum;
     };
-    d_constant[p.head] += static_cast<float>(along(0));
-    float* const to[] = {d_cosine + static_cast<std::ptrdiff_t>(p.head) * terms, d_sine + static_cast<std::ptrdiff_t>(p.head) * terms};
-    each_term<T>(p, side::key, [&](int f, T c, T s) {
+    const T d_constant = along(0);
+    for (int f = 0; f < terms; ++f) {
+      const wave<T> at = of_key<T>(f, p.query);
       const T even = along(1 + 2 * f), odd = along(2 + 2 * f);
-      to[0][f] += static_cast<float>(even * c + odd * s);
-      to[1][f] += static_cast<float>(even * s - odd * c);
-    });
+      const float a = cosine[operand(f, p.head)], b = sine[operand(f, p.head)], length = __builtin_sqrtf(a * a + b * b), by = length == 0 ? 0.0f : 1 / length;
+      d_cosine[operand(f, p.head)] += static_cast<float>(even * at.even + odd * at.odd + d_constant * T(by * a));
+      d_sine[operand(f, p.head)] += static_cast<float>(even * at.odd - odd * at.even + d_constant * T(by * b));
+    }
+  }
+
+  // As machines take them that keep the parts apart: part 0 is phi, of a query times `constant`; parts 1 + 2 f and 2 + 2 f are phi times the wave of term f.
+  TENON_BOTH TENON_INLINE constexpr int parts() const { return 2 * terms + 1; }
+  template <class T>
+    requires requires(const Features& features, T x) { features.value(x); }
+  TENON_BOTH TENON_INLINE constexpr T value(T x) const {
+    return inner.value(x);
+  }
+  template <class T>
+    requires requires(const Features& features, T x) { features.slope(x); }
+  TENON_BOTH TENON_INLINE constexpr T slope(T x) const {
+    return inner.slope(x);
+  }
+  TENON_BOTH constexpr float constant(int head) const {
+    float c = floor;
+    for (int f = 0; f < terms; ++f) {
+      const float a = cosine[operand(f, head)], b = sine[operand(f, head)];
+      c += __builtin_sqrtf(a * a + b * b);
+    }
+    return c;
+  }
+  /// Of keys at a position. In double, as positions grow while their differences stay small.
+  template <class T>
+  TENON_BOTH constexpr wave<T> of_key(int term, int at) const {
+    float frequency = first;
+    for (int f = 0; f < term; ++f) frequency *= ratio;
+    const double angle = static_cast<double>(frequency) * at;
+    return {T(cos(angle)), T(sin(angle))};
+  }
+  /// Of queries of a head where keys have `key`: cos(w (i - j)) = cos i cos j + sin i sin j, sin(w (i - j)) = sin i cos j - cos i sin j.
+  template <class T>
+  TENON_BOTH TENON_INLINE constexpr wave<T> of_query(int term, int head, wave<T> key) const {
+    const T a = T(cosine[operand(term, head)]), b = T(sine[operand(term, head)]);
+    return {a * key.even + b * key.odd, a * key.odd - b * key.even};
   }
 
  private:
-  // cos(w (i - j)) = cos i cos j + sin i sin j, sin(w (i - j)) = sin i cos j - cos i sin j: what goes with cos j and with sin j. In
-  // double, as i and j grow while their difference stays small.
-  template <class T, class F>
-  TENON_BOTH constexpr void each_term(position p, side of, const F& f) const {
-    float frequency = first;
-    for (int t = 0; t < terms; ++t, frequency *= ratio) {
-      const double angle = static_cast<double>(frequency) * p.query;
-      const T c = T(cos(angle)), s = T(sin(angle));
-      const T a = T(cosine[p.head * terms + t]), b = T(sine[p.head * terms + t]);
-      if (of == side::key)
-        f(t, c, s);
-      else
-        f(t, a * c + b * s, a * s - b * c);
-    }
+  TENON_BOTH TENON_INLINE constexpr std::ptrdiff_t operand(int term, int head) const { return static_cast<std::ptrdiff_t>(head) * terms + term; }
+  template <class T>
+  TENON_BOTH constexpr wave<T> wave_of(int term, position p, side of) const {
+    const wave<T> key = of_key<T>(term, p.query);
+    return of == side::key ? key : of_query(term, p.head, key);
   }
 };
 

@@ -30,6 +30,73 @@ TEST_CASE("random shapes: prompts and gradients") {
   });
 }
 
+TEST_CASE("waves of one term and of five on random shapes, prompts longer than a piece, full and padded masks, heads of 128") {
+  const std::vector<float> one = wave_operands(1), five = wave_operands(5);
+  const std::vector<std::int32_t> lengths{100, 37};
+  std::mt19937 random(18);
+  const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<unsigned>(most)) + 1; };
+  std::vector<linear_sizes> all{{1, 1, 1, 1, 1}, {2, 4, 2, 64, 64}, {1, 6, 1, 20, 150}, {1, 1, 1, 90, 70}};
+  for (int i = 0; i < 6; ++i) {
+    const int kv = up_to(2);
+    all.push_back({up_to(2), kv * up_to(3), kv, up_to(150), up_to(150)});
+  }
+  on_simulated_gpus([&](const auto& machine) {
+    for (const linear_sizes& s : all) {
+      check_linear<bf16, float>(machine, s, 64, causal{}, waves_over(one.data(), 1));
+      check_linear<float, bf16>(machine, s, 64, full{}, waves_over(five.data(), 5));
+    }
+    check_linear<f16, f16>(machine, {2, 4, 2, 40, 100}, 128, padding{lengths.data()}, waves_over(five.data(), 5));
+    check_linear<bf16, bf16>(machine, {1, 2, 1, 70, 130}, 128, causal{} & padding{lengths.data()}, waves_over(five.data(), 5));
+    check_recurrent<bf16>(machine, 2, 2, 64, {300, 1, 20}, waves_over(one.data(), 1));
+    check_recurrent<float>(machine, 6, 1, 128, {33, 1, 1, 2}, waves_over(five.data(), 5));
+    CHECK(machine.report().bank_conflicts == 0);
+  });
+}
+
+TEST_CASE("waves that are none: the weights of the features alone; values of 1e4") {
+  const std::vector<float> none(24), some = wave_operands(2);
+  on_simulated_gpus([&](const auto& machine) {
+    gpu_linear_case<float> c({1, 2, 1, 70, 70}, 64);
+    for (float& x : c.v) x *= 1e4f;
+    for (const float* operands : {none.data(), some.data()}) {
+      auto out = unwritten<float>(c.q.size());
+      const auto waves = waves_over(operands, 2);
+      c.answer(causal{}, waves);
+      attend(machine, c.queries(c.q), c.keys(c.k), c.keys(c.v), c.queries(out), causal{}, scaled{}, linear{.features = waves});
+      CHECK(c.apart(out, c.want) <= 4e-3);
+    }
+    auto floorless = waves_over(none.data(), 2);  // no weight at all
+    floorless.floor = 0;
+    auto out = unwritten<float>(c.q.size());
+    attend(machine, c.queries(c.q), c.keys(c.k), c.keys(c.v), c.queries(out), causal{}, scaled{}, linear{.features = floorless});
+    CHECK(std::all_of(out.begin(), out.end(), [](float x) { return x == 0; }));
+  });
+}
+
+TEST_CASE("a sequence far from its start: the wave of position 1,000,000 is as good as that of 0") {
+  constexpr int tokens = 40, dim = 64;
+  constexpr index_t away = 1000000;
+  const std::vector<float> operands = wave_operands(3);
+  const linear weighting{.features = waves_over(operands.data(), 3)};
+  on_simulated_gpus([&]<class Machine>(const Machine& machine) {
+    gpu_linear_case<float> c({1, 1, 1, tokens, tokens}, dim);
+    c.answer(causal{}, weighting.features);
+    const tenon::heads shape{1, 1, dim, dim};
+    const device_numbers<Machine, float> q(machine, c.q), k(machine, c.k), v(machine, c.v), out(machine, c.q.size());
+    const std::size_t bytes = linear_state_bytes(machine, shape, weighting);
+    std::vector<std::int32_t> empty(bytes / 4);  // of no sum, but told that it holds the tokens before
+    std::fill(empty.end() - 16, empty.end(), std::int32_t{away});
+    const device_numbers<Machine, std::int32_t> state(machine, empty);
+    const auto scratch = allocate(machine, linear_scratch(machine, shape, weighting), "scratch");
+    const auto rows = [&](const auto& of, index_t first, index_t count) { return view<float, 3>(of.data() + first * dim, count, 1, dim); };
+    for (const auto& [first, count] : {std::pair<index_t, index_t>{0, 30}, {30, 1}, {31, 9}})
+      attend_recurrent(machine, rows(q, first, count), rows(k, first, count), rows(v, first, count), rows(out, first, count), weighting, reinterpret_cast<std::byte*>(state.data()), away + first,
+                       scratch.data());
+    await(machine);
+    CHECK(c.apart(out.host(), c.want) <= 4e-3);
+  });
+}
+
 TEST_CASE("relu over the keys that padding leaves; heads of 128, in f16") {
   const std::vector<std::int32_t> lengths{100, 37};
   on_simulated_gpus([&](const auto& machine) {

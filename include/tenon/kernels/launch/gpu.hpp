@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/gpu/attend.hpp>
 #include <tenon/kernels/launch/gpu/attend_across.hpp>
 #include <tenon/kernels/launch/gpu/attend_heads.hpp>
+#include <tenon/kernels/launch/gpu/attend_linear.hpp>
 #include <tenon/kernels/launch/gpu/cache.hpp>
 #include <tenon/kernels/launch/gpu/dot_heads.hpp>
 #include <tenon/kernels/launch/gpu/embed.hpp>

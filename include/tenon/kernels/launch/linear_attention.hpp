@@ -80,7 +80,7 @@ void attend_backward(const Machine& machine, const attention_pass& pass, const a
   }
 }
 
-/// Bytes of the state of one sequence, whatever its length: a matrix [feature][dim_v + 1] for each query head. Zeroed, it has seen nothing.
+/// Bytes of the state of one sequence, whatever its length: a matrix [feature][dim_v + 1] for each query head.
 template <class Machine, class Features>
 std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Features>& weighting) {
   using words = typename Machine::atoms::linear_attention;
@@ -98,7 +98,7 @@ std::size_t linear_scratch(const Machine& machine, heads shape, const linear<Fea
 
 /// Continues a sequence, causally, by tokens that stand at positions first, first + 1, ...: q [token, head, dim], k [token, kv_head, dim],
 /// v [token, kv_head, dim_v], out [token, head, dim_v]. One token is a step of decoding, many are a prompt, or a piece of one.
-/// state: linear_state_bytes, scratch: linear_scratch, both aligned to 64. Sums are taken in pieces of 64 tokens from the first of the
+/// state: linear_state_bytes, scratch: linear_scratch, both aligned to 64; at position 0 a sequence begins, whatever the state holds. Sums are taken in pieces of 64 tokens from the first of the
 /// call, so other calls over the same tokens may differ in the last bits. Throws tenon::error for shapes that do not fit.
 template <class Machine, class Features>
 void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index_t first,
@@ -113,6 +113,7 @@ void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, read
   const full mask;
   const std::size_t floats = call_of{shape, chunk, chunk, mask, weighting.features}.floats(), bytes = linear_state_bytes(machine, shape, weighting) / static_cast<std::size_t>(shape.query);
   const int threads = machine.threads() < shape.query ? machine.threads() : shape.query;
+  if (first == 0) __builtin_memset(state, 0, bytes * static_cast<std::size_t>(shape.query));
   machine.parallel(threads, [&](int thread) {
     for (int head = thread; head < shape.query; head += threads)
       for (index_t done = 0; done < tokens; done += chunk) {

@@ -33,7 +33,7 @@ TENON_BOTH void linear_attention(M& m, const Source& in, const scan_extent& exte
     if (q0 < q1) {
       m.take_queries(in, q0, q1);
       m.recall(q0, q1);                                           // out = a S
-      if (k0 < k1) m.attend(q0, q1, k0, k1, extent.first);        // out += (a b^T) c
+      if (k0 < k1) m.attend(in, q0, q1, k0, k1, extent.first);    // out += (a b^T) c
       m.store(in, q0, q1);
     }
     if (k0 < k1) m.absorb(k0, k1);                                // S += b^T c

@@ -18,8 +18,6 @@ template <class Spec>
   requires detail::weighs_linearly<std::remove_const_t<decltype(Spec::weighting)>>
 struct three_d_attention<Spec, true> {
   static constexpr const char* norm_name = "attn_norm.weight";
-  template <class Machine>
-  static constexpr bool runs_on = host_machine<Machine>;
   using parts_of = attention_projections<Spec>;
   static constexpr encoding_spec own = Spec::encoding;
   static constexpr index_t query_heads = parts_of::spec.query_heads;
@@ -51,7 +49,7 @@ struct three_d_attention<Spec, true> {
   using state = memory;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t) {
-    return linear_state_bytes(machine, parts_of::shape, shape_of_waves());
+    return linear_state_bytes(machine, parts_of::shape, waves({}));
   }
   template <class Machine>
   static memory open_state(const Machine& machine, std::byte* bytes, index_t) {
@@ -59,7 +57,7 @@ struct three_d_attention<Spec, true> {
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
-    const std::size_t usual = parts_of::scratch_bytes(machine, capacity), linear = linear_scratch(machine, parts_of::shape, shape_of_waves());
+    const std::size_t usual = parts_of::scratch_bytes(machine, capacity), linear = linear_scratch(machine, parts_of::shape, waves({}));
     return usual > linear ? usual : linear;
   }
 
@@ -90,47 +88,28 @@ struct three_d_attention<Spec, true> {
     const std::vector<float> d_mixed = training::output_backward(now, w, kept.mixed, out_gradient, to);
     typename training::saved d = training::zeros_like(kept);
     const auto x = training::heads_of(const_cast<saved&>(kept)), dx = training::heads_of(d);
-    constants c(w), d_constant;
     training::attend_backward(now, kept, x.key, x.value, d_mixed, dx.query, dx.key, dx.value, Spec::mask, Spec::score,
-                              waves(w, c, to.cosine.data(), to.sine.data(), d_constant.of_head));
-    for (index_t h = 0; h < query_heads; ++h)  // d c / d a = a / sqrt(a^2 + b^2), 0 where both are 0
-      for (index_t i = h * own.terms; i < (h + 1) * own.terms; ++i) {
-        const float a = w.cosine.data[i], b = w.sine.data[i], length = __builtin_sqrtf(a * a + b * b), by = length == 0 ? 0.0f : d_constant.of_head[h] / length;
-        to.cosine[static_cast<std::size_t>(i)] += by * a;
-        to.sine[static_cast<std::size_t>(i)] += by * b;
-      }
+                              waves(w, to.cosine.data(), to.sine.data()));
     training::turn_backward(now, Spec::position, dx);
     training::project_backward(now, w, kept, d, in_gradient, to);
   }
 
  private:
-  // c of each head.
-  struct constants {
-    float of_head[query_heads] = {};
-    constants() = default;
-    explicit constants(const weights& w) {
-      for (index_t h = 0; h < query_heads; ++h) {
-        of_head[h] = own.floor;
-        for (index_t i = h * own.terms; i < (h + 1) * own.terms; ++i) of_head[h] += __builtin_sqrtf(w.cosine.data[i] * w.cosine.data[i] + w.sine.data[i] * w.sine.data[i]);
-      }
-    }
-  };
-  static auto waves(const weights& w, const constants& c, float* d_cosine = nullptr, float* d_sine = nullptr, float* d_constant = nullptr) {
+  static auto waves(const weights& w, float* d_cosine = nullptr, float* d_sine = nullptr) {
     using features = std::remove_const_t<decltype(Spec::weighting.features)>;
-    return linear{.features = with_waves<features>{.inner = Spec::weighting.features, .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .constant = c.of_head,
-                                                   .first = own.first, .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine, .d_constant = d_constant}};
+    return linear{.features = with_waves<features>{.inner = Spec::weighting.features, .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .floor = own.floor,
+                                                   .first = own.first, .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine}};
   }
-  // For sizes alone.
-  static auto shape_of_waves() { return waves(weights{}, constants{}); }
 
+  // A GPU's kernels know themselves what the sums hold: where they hold other tokens, what comes of them is no number, and shows.
   template <class Machine>
   static void recall(const pass<Machine>& now, const weights& w, memory& state, const typename parts_of::parts& x) {
-    if (now.first != 0 && now.first != state.seen)
-      throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and cannot go back into them. Fix: cut back to 0.");
-    if (now.first == 0) __builtin_memset(state.sums, 0, state.bytes);
-    const constants c(w);
-    attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w, c), state.sums, now.first, now.scratch);
-    state.seen = now.first + now.tokens;
+    if constexpr (host_machine<Machine>) {
+      if (now.first != 0 && now.first != state.seen)
+        throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and cannot go back into them. Fix: cut back to 0.");
+      state.seen = now.first + now.tokens;
+    }
+    attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w), state.sums, now.first, now.scratch);
   }
 };
 

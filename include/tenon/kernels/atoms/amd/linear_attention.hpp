@@ -92,7 +92,9 @@ struct linear_attention_words {
     }
   }
   /// out += (a b^T) c over keys at or before each query, which stands at position first + its row.
-  TENON_BOTH TENON_INLINE void attend(int q0, int, int k0, int, int first) {
+  template <class Source>
+  TENON_BOTH TENON_INLINE void attend(const Source& in, int q0, int, int k0, int, int first) {
+    if (!in.attends()) return;
     if (wave < tiles) {
       const int row = wave * side + Leaf::row_of(tile::lane() % side);  // so that neighbours read and write neighbours
       operand a[Dim / 16];
@@ -106,6 +108,7 @@ struct linear_attention_words {
         TENON_UNROLL for (int e = 0; e < per_tile; ++e) {
           float score = s[n][e];
           if constexpr (Beside == beside::weights) score += weight * beside_of(b_beside_at, own + further(n, e));
+          score = in.pair(last - further(n, e), score);
           s[n][e] = further(n, e) <= last ? score : 0.0f;
         }
       bits128 packed[chunk / 16];
@@ -120,7 +123,7 @@ struct linear_attention_words {
         Leaf::template multiply<Number>(out[i], tile::template take<16>(lane_row<score_tile>(scores_at, i * side) + static_cast<address>(32 * step)), right);
     }
   }
-  /// Rows [q0, q1) of the output; where c has ones beside it, over their totals, and 0 where that is 0.
+  /// Rows [q0, q1) of the output; where c has ones beside it, times what the source makes of their totals.
   template <class Source>
   TENON_BOTH TENON_INLINE void store(const Source& in, int q0, int q1) const {
     const int own = first_row();
@@ -141,10 +144,7 @@ struct linear_attention_words {
         const int row = own + further(i, e);
         if (q0 + row >= q1) continue;
         float by = 1;
-        if constexpr (Beside == beside::totals) {
-          const float total = beside_of(a_beside_at, row);
-          by = total == 0 ? 0.0f : Leaf::reciprocal(total);
-        }
+        if constexpr (Beside == beside::totals) by = in.inverse(beside_of(a_beside_at, row));
         in.store(q0 + row, column(), {out[i][e] * by});
       }
   }

@@ -55,7 +55,7 @@ struct linear_attention_words {
           products::weigh(out + index_t(r) * width, rows + index_t(f) * chunk + r * block, state + index_t(f) * width, width, 0, features - f < block ? features - f : block, c);
   }
   /// out += (a b^T) c over keys at or before each query, which stands at position first + its row.
-  void attend(int q0, int q1, int k0, int k1, int first) const {
+  void attend(const source&, int q0, int q1, int k0, int k1, int first) const {
     bool finite = true;
     for (int i = 0; i < (k1 - k0) * width; ++i) finite &= __builtin_isfinite(values[i]) != 0;
     for (int r = 0; r < q1 - q0; r += group_rows) {

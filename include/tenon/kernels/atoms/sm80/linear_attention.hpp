@@ -86,7 +86,9 @@ struct linear_attention_words {
     }
   }
   /// out += (a b^T) c over keys at or before each query, which stands at position first + its row.
-  TENON_BOTH TENON_INLINE void attend(int q0, int, int k0, int, int first) {
+  template <class Source>
+  TENON_BOTH TENON_INLINE void attend(const Source& in, int q0, int, int k0, int, int first) {
+    if (!in.attends()) return;
     if (warp < chunk / 16) {
       const typename tile::lane_rows a_at(Leaf::shared() + static_cast<address>(16 * warp * tile::row_bytes), lane(), tile::order::rows_first);
       const typename tile::lane_rows b_at(Leaf::shared() + keys_at, lane(), tile::order::chunks_first);
@@ -102,6 +104,7 @@ struct linear_attention_words {
               const float weight = beside_of(a_beside_at, row);
               one += weight * beside_of(b_beside_at, key), other += weight * beside_of(b_beside_at, key + 1);
             }
+            one = in.pair(ahead, one), other = in.pair(ahead - 1, other);
             one = ahead >= 0 ? one : 0.0f, other = ahead >= 1 ? other : 0.0f;
             Leaf::store_shared(Leaf::shared() + scores_at + score_tile::offset(row, key0 / 8 + n) + static_cast<address>(at.column * 2), Leaf::template pack<Number>(one, other));
           }
@@ -120,7 +123,7 @@ struct linear_attention_words {
       }
     }
   }
-  /// Rows [q0, q1) of the output; where c has ones beside it, over their totals, and 0 where that is 0.
+  /// Rows [q0, q1) of the output; where c has ones beside it, times what the source makes of their totals.
   template <class Source>
   TENON_BOTH TENON_INLINE void store(const Source& in, int q0, int q1) const {
     const int row0 = place::at(lane(), 0).row;
@@ -140,10 +143,7 @@ struct linear_attention_words {
         const int row = 16 * i + row0 + 8 * half;
         if (q0 + row >= q1) continue;
         float by = 1;
-        if constexpr (Beside == beside::totals) {
-          const float total = beside_of(a_beside_at, row);
-          by = total == 0 ? 0.0f : Leaf::reciprocal(total);
-        }
+        if constexpr (Beside == beside::totals) by = in.inverse(beside_of(a_beside_at, row));
         TENON_UNROLL for (int j = 0; j < 2; ++j) in.store(q0 + row, 16 * warp + 8 * j + place::at(lane(), 0).column, {out[i][j][2 * half] * by, out[i][j][2 * half + 1] * by});
       }
   }

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include <tenon/core/fault.hpp>
-#include <tenon/kernels/launch/gpu/linear_attention.hpp>
+#include <tenon/kernels/launch/gpu/linear_waves.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/with_arch.hpp>
 #include <tenon/kernels/launch/linear_attention.hpp>
@@ -78,50 +78,112 @@ class device_result {
   typename memory_on<Machine>::type memory_;
 };
 
-template <class Words, device_machine Machine, class Problem>
-void launch_linear(const Machine& machine, const linear_attention_arguments<Problem>& a, int blocks, index_t batch) {
-  launch(machine, blocks, static_cast<int>(batch), linear_attention_body<typename Machine::leaf, Words, Problem>{a}, Words::shared_bytes);
+// The scratch of features in parts, for `rows` neighbouring positions and `queries` queries; none for others.
+struct linear_room {
+  std::size_t waves, of_heads, sums;
+  template <class Features>
+  linear_room(const Features& features, heads shape, index_t rows, index_t queries) : waves(0), of_heads(0), sums(0) {
+    if constexpr (features_in_parts<Features>) {
+      const auto floats = [](index_t count) { return round_up(static_cast<std::size_t>(count) * sizeof(float), 64); };
+      waves = floats(2 * rows * features.terms), of_heads = floats(index_t{shape.query} * linear_waves::pair_weights);
+      sums = floats(features.parts() * queries * shape.query * linear_state_columns(shape.dim));
+    }
+  }
+  std::size_t bytes() const { return waves + of_heads + sums; }
+};
+constexpr index_t linear_piece = 256;  // tokens whose parts lie in scratch at once
+
+// All query heads of `batch` sequences, then the states.
+template <device_machine Machine, class Problem>
+void launch_linear(const Machine& machine, linear_attention_arguments<Problem> a, index_t batch, std::byte* scratch = nullptr) {
+  using leaf = typename Machine::leaf;
+  using words = linear_words<Machine, Problem>;
+  using features = std::remove_cvref_t<decltype(Problem::weighting::features)>;
+  const int heads = a.kv_heads * a.group, sequences = static_cast<int>(batch);
+  const index_t queries = batch * a.queries;
+  if constexpr (features_in_parts<features>) {
+    const index_t first = a.keys < a.queries ? a.keys - a.queries : 0, rows = a.keys - first;  // the first query may stand before key 0
+    const linear_room room(a.weighting.features, {heads, a.kv_heads, Problem::dim, Problem::dim}, rows, queries);
+    auto *const waves = reinterpret_cast<float*>(scratch), *const of_heads = reinterpret_cast<float*>(scratch + room.waves);
+    const auto from = [&](index_t position) { return waves + 2 * (position - first) * a.weighting.features.terms; };
+    a.waves = {from(a.keys - a.queries), from(0), of_heads, reinterpret_cast<float*>(scratch + room.waves + room.of_heads), queries * heads};
+    using turn = linear_waves_body<leaf, features>;
+    const turn turned{a.weighting.features, {a.place.at, a.place.plus + static_cast<int>(first)}, static_cast<int>(rows), heads, waves, of_heads};
+    launch(machine, static_cast<int>(tiles(rows * a.weighting.features.terms + index_t{heads} * linear_waves::pair_weights, turn::threads)), 1, turned);
+  }
+  const auto sum = [&](int blocks) {
+    using letters = std::conditional_t<features_in_parts<features>, linear_part<leaf, Problem>, linear_forward<leaf, Problem>>;
+    using body = linear_attention_body<leaf, words, Problem, letters>;
+    launch(machine, blocks, sequences, body{a}, body::shared_bytes, parts_of(a.weighting.features));
+  };
+  float* const after = a.after;
+  if (a.group != 1) a.after = nullptr;  // all heads of a group read the state before it moves on
+  sum(heads);
+  if constexpr (features_in_parts<features>)
+    if (queries != 0) launch(machine, static_cast<int>(tiles(queries * heads, 16)), 1, linear_merge_body<leaf, Problem>{a, sequences});
+  if (a.after == after) return;
+  a.after = after, a.queries = 0;
+  sum(a.kv_heads);
 }
 
 }  // namespace kernel_detail
 
-/// As on a processor, each in memory of the machine: a matrix [dim][dim + 4] of float for each kv head, whose query heads share it.
+/// As on a processor, each in memory of the machine: for each kv head, whose query heads share it, and each part of the features a matrix [dim][dim + 4]
+/// of float; and how many tokens it holds.
 template <device_machine Machine, class Features>
-std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Features>&) {
-  return static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(shape.dim * linear_state_columns(shape.dim)) * sizeof(float);
+std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Features>& weighting) {
+  const std::size_t parts = static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(parts_of(weighting.features));
+  return parts * static_cast<std::size_t>(shape.dim * linear_state_columns(shape.dim)) * sizeof(float) + round_up(parts * sizeof(std::int32_t), 64);
 }
-/// None.
+/// The sums of the parts of some tokens; where features have no parts, none.
 template <device_machine Machine, class Features>
-std::size_t linear_scratch(const Machine&, heads, const linear<Features>&) {
-  return 0;
+std::size_t linear_scratch(const Machine&, heads shape, const linear<Features>& weighting) {
+  return kernel_detail::linear_room(weighting.features, shape, kernel_detail::linear_piece, kernel_detail::linear_piece).bytes();
 }
 
-/// As on a processor, over memory of the machine: q, k, v and out, each of float, bf16 or f16, rows at multiples of 16 bytes; dim and dim_v both 64
-/// or both 128. One token is a step of a kernel of its own, in float; more are read in chunks, whose features and values are rounded to bf16.
+namespace kernel_detail {
+
 template <device_machine Machine, class Features>
-void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index_t, std::byte*) {
+void attend_recurrent_from(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, linear_place place,
+                           std::byte* scratch) {
   if constexpr (kernel_detail::device_linear_assembles<causal, scaled, Features>()) {
     const index_t tokens = q.extent[0], kv = k.extent[1];
     const bool fits = k.extent[0] == tokens && v.extent[0] == tokens && out.extent[0] == tokens && out.extent[1] == q.extent[1] && out.extent[2] == v.extent[2] && k.extent[2] == q.extent[2] &&
                       v.extent[1] == kv && kv > 0 && q.extent[1] % kv == 0;
     if (!fits) throw error("[q, k, v, out] of attend_recurrent must hold the same ", tokens, " tokens in equal groups of heads. Fix: give the new tokens of one sequence.");
-    kernel_detail::with_linear_dim(machine, q.extent[2], v.extent[2], [&](auto dim) {
+    with_linear_dim(machine, q.extent[2], v.extent[2], [&](auto dim) {
       using problem = device_linear<causal, Features, dim.value>;
       linear_attention_arguments<problem> a{};
-      a.q = kernel_detail::device_rows_of(q), a.k = kernel_detail::device_rows_of(k), a.v = kernel_detail::device_rows_of(v), a.out = kernel_detail::device_rows_of(out);
-      a.queries = a.keys = static_cast<int>(tokens), a.kv_heads = static_cast<int>(kv), a.group = static_cast<int>(q.extent[1] / kv), a.weighting = weighting;
+      const auto q_rows = device_rows_of(q), k_rows = device_rows_of(k), v_rows = device_rows_of(v);
+      const auto out_rows = device_rows_of(out);
+      a.kv_heads = static_cast<int>(kv), a.group = static_cast<int>(q.extent[1] / kv), a.weighting = weighting;
       a.before = reinterpret_cast<const float*>(state), a.after = reinterpret_cast<float*>(state);
+      a.seen = reinterpret_cast<std::int32_t*>(reinterpret_cast<float*>(state) + kv * parts_of(weighting.features) * dim.value * linear_state_columns(dim.value));
       using step = linear_attention_step_body<typename Machine::leaf, problem>;
-      using words = kernel_detail::linear_words<Machine, problem>;
-      if (tokens == 0) return;
-      if (tokens == 1) return kernel_detail::launch(machine, a.kv_heads, 1, step{a}, step::shared_bytes);
-      if (a.group == 1) return kernel_detail::launch_linear<words>(machine, a, a.kv_heads, 1);
-      a.after = nullptr;  // all heads of a group read it first
-      kernel_detail::launch_linear<words>(machine, a, a.kv_heads * a.group, 1);
-      a.after = reinterpret_cast<float*>(state), a.queries = 0;
-      kernel_detail::launch_linear<words>(machine, a, a.kv_heads, 1);
+      const index_t piece = features_in_parts<Features> ? linear_piece : tokens;
+      for (index_t done = 0; done < tokens; done += piece) {
+        a.queries = a.keys = static_cast<int>(tokens - done < piece ? tokens - done : piece);
+        a.place = {place.at, place.plus + static_cast<int>(done)};
+        a.q = q_rows.from(done), a.k = k_rows.from(done), a.v = v_rows.from(done), a.out = out_rows.from(done);
+        if (tokens == 1) return launch(machine, a.kv_heads, 1, step{a}, step::shared_bytes(weighting));
+        launch_linear(machine, a, 1, scratch);
+      }
     });
   }
+}
+
+}  // namespace kernel_detail
+
+/// As on a processor, over memory of the machine: q, k, v and out, each of float, bf16 or f16, rows at multiples of 16 bytes; dim and dim_v both 64
+/// or both 128. One token is a step of a kernel of its own, in float; more are read in chunks, whose features and values are rounded to bf16. `first` is a
+/// number, or lies where kernels read it. Where the state holds other tokens than those before `first`, what comes of it is NaN.
+template <device_machine Machine, class Features>
+void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index_t first, std::byte* scratch) {
+  kernel_detail::attend_recurrent_from(machine, q, k, v, out, weighting, state, {nullptr, static_cast<int>(first)}, scratch);
+}
+template <device_machine Machine, class Features>
+void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, device_place first, std::byte* scratch) {
+  kernel_detail::attend_recurrent_from(machine, q, k, v, out, weighting, state, {first.at, 0}, scratch);
 }
 
 /// As on a processor: shapes as attend's on a GPU, each of float, bf16 or f16. Features, values and the weights inside a chunk are rounded to bf16,
@@ -138,7 +200,10 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
       linear_attention_arguments<problem> a{};
       a.q = on_q.tensor, a.k = on_k.tensor, a.v = on_v.tensor, a.out = on_out.tensor, a.mask = mask, a.weighting = weighting;
       a.queries = static_cast<int>(q.extent[1]), a.keys = static_cast<int>(k.extent[1]), a.kv_heads = static_cast<int>(k.extent[2]), a.group = static_cast<int>(q.extent[2] / k.extent[2]);
-      kernel_detail::launch_linear<kernel_detail::linear_words<Machine, problem>>(machine, a, static_cast<int>(q.extent[2]), q.extent[0]);
+      const index_t longest = q.extent[1] > k.extent[1] ? q.extent[1] : k.extent[1];
+      const kernel_detail::linear_room room(weighting.features, kernel_detail::heads_of(q, k, v), longest, q.extent[0] * q.extent[1]);
+      const auto scratch = allocate(machine, room.bytes(), "the parts of features");
+      kernel_detail::launch_linear(machine, a, q.extent[0], scratch.data());
       await(machine);
       on_out.collect();
     });

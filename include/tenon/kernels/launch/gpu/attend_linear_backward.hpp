@@ -42,7 +42,7 @@ class linear_pass {
     c.queries = queries_, c.keys = keys_, c.kv_heads = kv_heads_, c.group = heads_ / kv_heads_;
     a.d_out = d_out_.tensor, a.forward = out_.data(), a.facts = facts_.data(), a.sums = sums_.data(), a.batch = batch_;
     if (queries_ > 0) {
-      launch_linear<linear_words<Machine, Problem>>(machine_, c, heads_, batch_);
+      launch_linear(machine_, c, batch_);
       launch(machine_, sixteens(rows(queries_)), 1, linear_facts_body<leaf, Problem>{a});
       sum<letters_of_queries<leaf, Problem>>(a);
       gather(q_.tensor, dq_.tensor, queries_, heads_, weighting);

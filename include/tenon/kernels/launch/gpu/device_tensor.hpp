@@ -17,6 +17,8 @@ struct device_tensor {
   TENON_BOTH TENON_INLINE Byte* at(int in_batch, int in_token, int in_head, int column) const {
     return data + (in_batch * batch + in_token * token + in_head * head + column) * (kind == float_kind::f32 ? 4 : 2);
   }
+  /// Without the tokens before `in_token`.
+  device_tensor from(index_t in_token) const { return {data + in_token * token * (kind == float_kind::f32 ? 4 : 2), kind, batch, token, head}; }
 };
 
 namespace kernel_detail {

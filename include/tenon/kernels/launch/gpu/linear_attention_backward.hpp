@@ -30,7 +30,7 @@ namespace kernel_detail {
 
 /// Of a query: t, m, and t d_out.
 template <class Leaf, class Problem>
-struct linear_back {
+struct linear_back : plain_letters {
   const linear_backward_arguments<Problem>& a;
   linear_head<Leaf, Problem> of;
 
