@@ -10,14 +10,6 @@ namespace {
 using namespace tenon;
 using namespace tenon::testing;
 
-TEST_CASE("linear attention: prompts, and gradients") {
-  check_linear<bf16, float>(device{0}, {2, 4, 2, 70, 150}, 64, causal{}, elu_plus_one{});
-  CHECK(linear_backward_distance<bf16, float>(device{0}, {1, 2, 1, 70, 100}, 64, causal{}, elu_plus_one{}) <= 7e-3);
-}
-TEST_CASE("linear attention: a prompt in pieces, then token by token") {
-  with_arch(device{0}, [](const auto& gpu) { check_recurrent<bf16>(gpu, 6, 1, 64, {70, 1, 3, 1}); });
-}
-
 /// What kernels and the host reach.
 template <class T>
 struct unified {
@@ -26,6 +18,22 @@ struct unified {
   T* data() const { return memory.data(); }
   std::size_t size() const { return static_cast<std::size_t>(memory.size()); }
 };
+
+TEST_CASE("linear attention in waves: prompts, in pieces, token by token") {
+  const std::vector<float> operands = wave_operands(2);
+  const unified<float> memory(operands.size(), "the waves");
+  std::copy(operands.begin(), operands.end(), memory.data());
+  const auto waves = waves_over(memory.data(), 2);
+  check_linear<bf16, float>(device{0}, {2, 4, 2, 70, 150}, 64, causal{}, waves);
+  with_arch(device{0}, [&](const auto& gpu) { check_recurrent<bf16>(gpu, 6, 1, 64, {70, 1, 3, 1}, waves); });
+}
+TEST_CASE("linear attention: prompts, and gradients") {
+  check_linear<bf16, float>(device{0}, {2, 4, 2, 70, 150}, 64, causal{}, elu_plus_one{});
+  CHECK(linear_backward_distance<bf16, float>(device{0}, {1, 2, 1, 70, 100}, 64, causal{}, elu_plus_one{}) <= 7e-3);
+}
+TEST_CASE("linear attention: a prompt in pieces, then token by token") {
+  with_arch(device{0}, [](const auto& gpu) { check_recurrent<bf16>(gpu, 6, 1, 64, {70, 1, 3, 1}); });
+}
 
 TEST_CASE("what a score learns: waves by distance, a bias by key, a task by query") {
   const backward_problem p = rounded_problem({2, 1, 64, 64}, 20, 150, 8);

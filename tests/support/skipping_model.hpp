@@ -1,6 +1,6 @@
 #pragma once
-// A small model whose layers skip work, on a processor and on a GPU: the same tokens leave out the same heads and keys, whether a prompt is read at once
-// or token by token, as a recorded step is.
+// A small model whose layers skip work, and one that compresses what it has seen, on a processor and on a GPU: the same tokens leave out the same heads
+// and keys, whether a prompt is read at once or token by token, as a recorded step is.
 
 #include <doctest/doctest.h>
 
@@ -12,6 +12,7 @@
 
 #include <tenon/model/attention/dynamic.hpp>
 #include <tenon/model/attention/gated_sparse.hpp>
+#include <tenon/model/attention/three_d.hpp>
 #include <tenon/model/attention/tri.hpp>
 #include <tenon/model/weights/gguf_writer.hpp>
 
@@ -36,14 +37,30 @@ struct skipping : tiny_llama {
   using one = tenon::repeat<1, tenon::block<64, Attention, tenon::gated_mlp<layer>>>;
   using blocks = tenon::stack<one<tenon::dynamic_attention<layer>>, one<tenon::gated_sparse_attention<layer>>, one<tenon::tri_attention<layer>>>;
 };
-using skipping_in_fp32 = tenon::decoder<skipping<std::remove_const_t<decltype(tenon::full_precision)>>>;
-using skipping_in_bf16 = tenon::decoder<skipping<std::remove_const_t<decltype(tenon::bf16_products)>>>;
+/// With a fourth block.
+template <class Precision>
+struct compressing : skipping<Precision> {
+  static constexpr tenon::decoder_spec shape{.width = 64, .blocks = 4, .vocabulary = 288, .tied_head = tenon::head::tied, .epsilon = 1e-5f};
+  using usual = skipping<Precision>;
+  using layer = typename usual::layer;
+  struct compressed : layer {
+    static constexpr tenon::encoding_spec encoding{.terms = 2};
+    static constexpr auto weighting = tenon::linear{.features = tenon::elu_plus_one{}};
+  };
+  template <class Attention>
+  using one = typename usual::template one<Attention>;
+  using blocks = tenon::stack<one<tenon::dynamic_attention<layer>>, one<tenon::gated_sparse_attention<layer>>, one<tenon::tri_attention<layer>>,
+                               one<tenon::three_d_attention<compressed>>>;
+};
+using skipping_in_fp32 = tenon::decoder<compressing<std::remove_const_t<decltype(tenon::full_precision)>>>;
+using skipping_in_bf16 = tenon::decoder<compressing<std::remove_const_t<decltype(tenon::bf16_products)>>>;
 
 enum class block_0 { weighs_heads, is_plain };
 
 /// Random weights of bf16, gates that are hardly ever near their thresholds.
 inline void write_skipping(const std::string& path, block_0 first = block_0::weighs_heads) {
-  const random_model plain({.kind = tenon::storage::bf16, .width = 64, .blocks = 3, .query_heads = 2, .kv_heads = 1, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1});
+  const tenon::index_t blocks = first == block_0::weighs_heads ? 4 : 3;  // what is compressed cannot be cut back
+  const random_model plain({.kind = tenon::storage::bf16, .width = 64, .blocks = blocks, .query_heads = 2, .kv_heads = 1, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1});
   std::vector<tenon::stored_tensor> tensors;
   for (const tenon::stored_tensor& t : plain.tensors())
     if (!t.name.starts_with("blk.2.attn_") || t.name == "blk.2.attn_norm.weight") tensors.push_back(t);
@@ -65,6 +82,7 @@ inline void write_skipping(const std::string& path, block_0 first = block_0::wei
   for (const std::string part : {"blk.2.spatial", "blk.2.temporal"})
     add(part + "_q.weight", 128, 64, 0.12f), add(part + "_k.weight", 64, 64, 0.12f), add(part + "_v.weight", 64, 64, 0.12f), add(part + "_output.weight", 64, 128, 0.1f);
   add("blk.2.channel.weight", 64, 64, 0.1f), add("blk.2.channel.bias", 64, 1, 0.1f);
+  if (blocks > 3) add("blk.3.attn_position_cos.weight", 4, 1, 0.5f), add("blk.3.attn_position_sin.weight", 4, 1, 0.5f);
   tenon::write_gguf(path, plain.facts(), tensors);
 }
 
