@@ -1,4 +1,4 @@
-// A model over pages on other simulated GPUs; and one whose heads are weighed by the mean of the tokens, which a fork takes along.
+// A model over pages on other simulated GPUs; and one whose heads are weighed by the mean of the tokens, and that compresses them, which a fork takes along.
 #define TENON_TEST_ARCHS tenon::sm90a, tenon::gfx942, tenon::gfx1201
 #include "../paged_model.cpp"
 
@@ -6,6 +6,7 @@
 #include <random>
 
 #include <tenon/model/attention/dynamic.hpp>
+#include <tenon/model/attention/three_d.hpp>
 
 namespace {
 
@@ -14,16 +15,20 @@ struct two_heads : on_gpu<tiny_llama> {
 };
 struct weighed : two_heads {
   static constexpr const char* name = "a model that weighs its heads";
-  static constexpr decoder_spec shape{.width = 64, .blocks = 1, .vocabulary = 288, .tied_head = head::tied, .epsilon = 1e-5f};
+  static constexpr decoder_spec shape{.width = 64, .blocks = 2, .vocabulary = 288, .tied_head = head::tied, .epsilon = 1e-5f};
   struct layer : two_heads {
     static constexpr dynamic_spec dynamic{.threshold = 0.5f};
   };
-  using blocks = stack<repeat<1, block<64, dynamic_attention<layer>, gated_mlp<layer>>>>;
+  struct compressed : two_heads {
+    static constexpr encoding_spec encoding{.terms = 2};
+    static constexpr auto weighting = linear{.features = elu_plus_one{}};
+  };
+  using blocks = stack<repeat<1, block<64, dynamic_attention<layer>, gated_mlp<layer>>>, repeat<1, block<64, three_d_attention<compressed>, gated_mlp<layer>>>>;
 };
 
 TEST_CASE("heads that are left out, over pages: the bits of a contiguous cache, and a fork takes sums and counts along") {
   const temporary_folder folder;
-  const random_model plain({.kind = storage::bf16, .width = 64, .blocks = 1, .query_heads = 4, .kv_heads = 2, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1});
+  const random_model plain({.kind = storage::bf16, .width = 64, .blocks = 2, .query_heads = 4, .kv_heads = 2, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1});
   std::vector<stored_tensor> tensors = plain.tensors();
   std::deque<std::vector<float>> made;
   std::mt19937 random(3);
@@ -31,11 +36,13 @@ TEST_CASE("heads that are left out, over pages: the bits of a contiguous cache, 
     std::normal_distribution<float> normal(0, 0.5f);
     auto& values = made.emplace_back(static_cast<std::size_t>(rows * columns));
     for (float& x : values) x = normal(random);
-    tensors.push_back({.name = "blk.0.attn_head_weights" + called,
+    tensors.push_back({.name = "blk." + called,
                        .matrix = {.kind = storage::f32, .rows = rows, .columns = columns, .bytes = reinterpret_cast<const std::byte*>(values.data())},
                        .shape = columns == 1 ? std::vector<index_t>{rows} : std::vector<index_t>{rows, columns}});
   };
-  add("_up.weight", 128, 64), add("_up.bias", 128, 1), add(".weight", 4, 128), add(".bias", 4, 1);
+  const std::string weights = "0.attn_head_weights", position = "1.attn_position_";
+  add(weights + "_up.weight", 128, 64), add(weights + "_up.bias", 128, 1), add(weights + ".weight", 4, 128), add(weights + ".bias", 4, 1);
+  add(position + "cos.weight", 8, 1), add(position + "sin.weight", 8, 1);
   write_gguf(folder / "weighed.gguf", plain.facts(), tensors);
 
   const auto check = [&]<class Machine>(const Machine& machine) {

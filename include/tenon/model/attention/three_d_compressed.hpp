@@ -40,8 +40,8 @@ struct three_d_attention<Spec, true> {
     std::size_t bytes;
     index_t seen = 0;
     template <class Machine>
-    void carry(const Machine&, const memory& from) {
-      __builtin_memcpy(sums, from.sums, bytes);
+    void carry(const Machine& machine, const memory& from) {
+      copy_within(machine, sums, from.sums, bytes);
       seen = from.seen;
     }
   };

@@ -83,7 +83,9 @@ class linear_pass {
 /// tenon::error for shapes that do not fit.
 template <device_machine Machine, class Mask, class Score, class Features>
 void attend_backward(const Machine& machine, const attention_pass& pass, const attention_gradients& gradients, const Mask& mask, const Score&, const linear<Features>& weighting) {
-  if constexpr (kernel_detail::device_linear_assembles<Mask, Score, Features>()) {
+  constexpr bool whole = !features_in_parts<Features>;
+  static_assert(whole, "[features] with_waves have their gradients on processors: a GPU sums no parts back. Fix: cpu{}, or features without waves.");
+  if constexpr (kernel_detail::device_linear_assembles<Mask, Score, Features>() && whole) {
     kernel_detail::check_pass(pass, false);
     kernel_detail::check_gradients(pass, gradients);
     kernel_detail::with_linear_dim(machine, pass.q.extent[3], pass.v.extent[3], [&](auto dim) {
