@@ -48,34 +48,27 @@ TENON_BOTH TENON_INLINE wave<float> wave_at(const Features& features, const floa
   return bit_cast<wave<float>>(Leaf::load(reinterpret_cast<const bits64*>(waves + 2 * (index_t{row} * features.terms + term_of(part)))));
 }
 
-/// The letters of a part: of keys times what their positions say, and not yet of queries.
+/// The letters of a part: those of the output, of keys times what their positions say, and not yet of queries.
 template <class Leaf, class Problem>
-struct linear_part {
+struct linear_part : linear_forward<Leaf, Problem> {
   static constexpr int shared_bytes = 4 * linear_waves::distances;
   using address = typename Leaf::address;
-  linear_head<Leaf, Problem> of;
+  using base = linear_forward<Leaf, Problem>;
+  using base::of;
   int part;
   address by_distance;  ///< what pairs weigh
 
-  TENON_BOTH TENON_INLINE linear_part(const linear_attention_arguments<Problem>& a, int head, int batch, int number, address shared) : of{a, head, batch}, part(number), by_distance(shared) {
+  TENON_BOTH TENON_INLINE linear_part(const linear_attention_arguments<Problem>& a, int head, int batch, int number, address shared) : base(a, head, batch), part(number), by_distance(shared) {
     const int four = Leaf::thread();
     if (part != 0 || four >= linear_waves::distances / 4) return;
     Leaf::store_shared(by_distance + static_cast<address>(16 * four), Leaf::load(reinterpret_cast<const bits128*>(a.waves.of_heads + head * linear_waves::pair_weights + 4 * four)));
   }
   template <int Count>
-  TENON_BOTH TENON_INLINE void a(int row, int column, float (&to)[Count]) const {
-    of.query(row, column, to);
-  }
-  template <int Count>
   TENON_BOTH TENON_INLINE void b(int row, int column, float (&to)[Count]) const {
-    of.key(row, column, to);
+    base::b(row, column, to);
     if (part == 0) return;
     const float share = key_share(part, wave_at<Leaf>(of.a.weighting.features, of.a.waves.of_keys, row, part));
     TENON_UNROLL for (float& x : to) x *= share;
-  }
-  template <int Count>
-  TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
-    of.value(row, column, to);
   }
   TENON_BOTH TENON_INLINE bool attends() const { return part == 0; }
   TENON_BOTH TENON_INLINE float pair(int ahead, float score) const { return score * Leaf::template load_shared<float>(by_distance + static_cast<address>(4 * (ahead - linear_waves::least_distance))); }
