@@ -20,16 +20,11 @@ struct attention_piece {
   int first_position, group, batch, length;
 };
 
-/// One sequence of a call.
-template <class Words>
-struct attention_sequence {
-  typename Words::source source;  ///< of kv head 0
-  index_t length;
-};
+/// One sequence of a call, its kv head 0.
 template <class Machine, class Number>
-attention_sequence<typename Machine::atoms::attention> sequence_at(const void* caches, int b) {
+typename Machine::atoms::attention::source sequence_at(const void* caches, int b) {
   const auto& cache = static_cast<const cache_view<Number>*>(caches)[b];
-  return {{Machine::atoms::attention::template numbers<Number>(), page_layout_of(cache), cache.data, cache.pages, page_stride_of(cache), 0}, cache.length};
+  return {Machine::atoms::attention::template numbers<Number>(), page_layout_of(cache), cache.data, cache.pages, page_stride_of(cache), cache.length, 0};
 }
 
 /// A mask and a score, and the walks over keys that they mean.
@@ -73,7 +68,7 @@ struct attention_call {
   writable<3> out;             // [query, head, dim_v]
   view<float, 2> log_sum_exp;  // [query, head] or null
   const void* caches;
-  attention_sequence<words> (*sequence_at)(const void* caches, int b);
+  typename words::source (*sequence_at)(const void* caches, int b);
   const index_t* first_query;
   int sequences, first_batch;
   erased_policies<Machine, State> policies;
@@ -167,7 +162,7 @@ struct attention_call {
   void take_tiles(const workplace& place, int first, int last, std::atomic<index_t>& taken) const {
     index_t before = 0, item = taken++;  // `before`: items of the sequences before b
     for (int b = first; b < last; ++b) {
-      attention_sequence<words> sequence = sequence_at(caches, b);
+      typename words::source sequence = sequence_at(caches, b);
       const attention_cut cut(shape, queries_of(b), sequence.length, split);
       const index_t items = index_t{cut.tiles} * shape.kv;
       const auto piece = [&](index_t which) {
@@ -177,11 +172,11 @@ struct attention_call {
       for (index_t next; item - before < items; item = next) {
         next = taken++;
         const attention_piece p = piece(item);
-        sequence.source.head = p.head;
-        hold(place.tile, p, sequence.source);
+        sequence.head = p.head;
+        hold(place.tile, p, sequence);
         ask(place.tile, out, p, shape.dim_v);
         if (next - before < items) ask(place.tile, q, piece(next), shape.dim);
-        policies.walk(policies.object, place.tile, sequence.source, p, 0, p.length, split, place.states, place.next);
+        policies.walk(policies.object, place.tile, sequence, p, 0, p.length, split, place.states, place.next);
         store(place.tile, p, place.states);
       }
       before += items;
@@ -201,17 +196,17 @@ struct attention_call {
     }
   }
   void take_splits(const attention_cut& cut, int b, workplace place, std::atomic<int>& taken) const {
-    attention_sequence<words> sequence = sequence_at(caches, b);
+    typename words::source sequence = sequence_at(caches, b);
     for (int item = taken++, held = -1; item < cut.splits * shape.kv; item = taken++) {
       const attention_piece p = at(cut, b, sequence.length, item / cut.splits, 0);
       const int part = item % cut.splits, from = part * split, to = p.length - from < split ? p.length : from + split;
-      if (held != p.head) hold(place.tile, p, sequence.source);
-      held = sequence.source.head = p.head;
+      if (held != p.head) hold(place.tile, p, sequence);
+      held = sequence.head = p.head;
       float* sums = partial(cut, p.head, part);
       State* states = reinterpret_cast<State*>(sums + cut.sum_floats(cut.most_rows));
       place.tile.o = sums;
       for (std::size_t g = 0; g < cut.groups(); ++g) states[g] = place.states[g];
-      policies.walk(policies.object, place.tile, sequence.source, p, from, to, split, states, place.next);
+      policies.walk(policies.object, place.tile, sequence, p, from, to, split, states, place.next);
     }
   }
   // The partial result of one head over one split: sums, then states.

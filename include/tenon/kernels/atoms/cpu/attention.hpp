@@ -66,7 +66,7 @@ struct attention_words {
   /// The same rows, with other sums.
   attention_words beside() const {
     attention_words other = *this;
-    other.o = spare, other.spare = nullptr, other.coming = {};
+    other.o = spare, other.spare = nullptr, other.coming.clear();
     return other;
   }
 
@@ -77,13 +77,15 @@ struct attention_words {
     for (int key = path.first(), next; key < path.to; key = next) {
       const int end = path.end(key);
       next = path.next(key);
-      lines_ahead ahead = coming;
+      auto block = reader.read(in, key, end, many, coming);
       if (many) {
-        if (next < path.to) reader.ask(in, next, path.end(next), ahead);
-        ahead.share_among(products::tiles(path.rows, dim_v));
+        if (next < path.to) reader.ask(in, next, path.end(next), coming);
+        coming.share_among(products::tiles(path.rows, dim_v));
+      } else {
+        reader.follow(in, next < path.to ? next : path.to, block);
       }
-      coming = {};
-      body(reader.read(in, key, end, many, ahead), end);
+      body(block, end);
+      coming.clear();
     }
   }
 
@@ -132,6 +134,7 @@ struct attention_words {
   TENON_INLINE void multiply(const float* left, const block& keys, span live, int row0, int count, const Meaning& mean) const {
     const int lo = live.lo - keys.key0, hi = live.hi - keys.key0;
     no_tops();
+    keys.ahead.after = keys.after_keys;
     scores(left, keys, count, lo, hi);
     const cover whole = covers(mean, row0, row0 + count, live.lo, live.hi);
     if (Meaning::plain && whole == cover::all) return;
@@ -280,6 +283,7 @@ struct attention_words {
     return out;
   }
   void weigh(float* to, const float* fade, const block& keys, int count, int lo, int hi) const {
+    keys.ahead.after = keys.after_values;
     if (whole_weights(keys)) return keys.value_numbers->weigh(to, s, keys.values, dim_v, 0, dim_v, count, lo, hi, fade, keys.ahead);
     for (int first = 0; first < dim_v; first += keys.scaled) {
       const float* scale = reader.value_scales + first / keys.scaled * block_keys;

@@ -79,6 +79,13 @@ struct attention_products {
     return count;
   }
   static constexpr int least = panel / Leaf::lanes;  // vectors in a panel
+  // Few rows read one panel after the other, a stream that prefetchers follow; bytes are too few for that: then what is asked for is one.
+  template <int Rows, class Storage>
+  static constexpr int score_vectors() {
+    if (sizeof(Storage) == 1) return vectors<Rows>(Rows == 1 ? block_keys : 64);
+    if (Rows <= 4 && Rows < Leaf::rows) return least;
+    return sizeof(Storage) == 4 ? vectors<Rows>(64) : least > Leaf::vectors ? least : Leaf::vectors;
+  }
 
   // Calls f.operator()<Rows>(first) until `count` rows are done; the last call may take rows of padding along.
   template <class F>
@@ -108,10 +115,12 @@ struct attention_products {
 
   template <int Rows, class Storage>
   static void score_rows(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int lo, int hi, const score_end& end, lines_ahead& ahead) {
-    // Few rows read one panel after the other, a stream that prefetchers follow; bytes are too few for that.
-    constexpr int widest = Rows <= few && Rows < Leaf::rows && sizeof(Storage) != 1 ? least : pack<Storage> == 2 ? (least > Leaf::vectors ? least : Leaf::vectors) : vectors<Rows>(64);
+    constexpr int widest = score_vectors<Rows, Storage>();
     int c = lo;
-    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, end, ahead);
+    for (; c + widest * Leaf::lanes <= hi; c += widest * Leaf::lanes) {
+      if (widest > least && !ahead.after.adjacent(c / panel, widest / least)) break;
+      score_tile<Rows, widest, Storage>(out, left, keys, dim, depth, c, end, ahead);
+    }
     if constexpr (widest > least)
       for (; c < hi; c += panel) score_tile<Rows, least, Storage>(out, left, keys, dim, depth, c, end, ahead);
   }
@@ -160,15 +169,6 @@ struct attention_products {
     }
   }
 
-  // For few rows memory is the limit, and its own prefetcher stops at the end of a page: what the next panels hold is asked for early.
-  static constexpr int few = 4;
-  template <class Storage>
-  static constexpr int panels_ahead = sizeof(Storage) == 2 ? 2 : 4;
-  // The address may lie outside of everything, so it is reckoned as a number.
-  TENON_INLINE static void fetch(const void* from, index_t ahead) { __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(ahead))); }
-  // Bytes from a panel to the next, in the same page.
-  TENON_INLINE static index_t stride(const std::byte* const* at) { return static_cast<index_t>(reinterpret_cast<std::uintptr_t>(at[1]) - reinterpret_cast<std::uintptr_t>(at[0])); }
-
   // Micro tiles: Rows x Vectors, columns from c. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors, class Storage>
   TENON_INLINE static void score_tile(float* out, const float* left, const std::byte* const* keys, int dim, int depth, int c, const score_end& end, lines_ahead& ahead) {
@@ -180,14 +180,13 @@ struct attention_products {
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
     left += dim / step * parts * group_rows;
-    constexpr int beside = 2 * Vectors / least;
-    const index_t next = (panels_ahead<Storage> > beside ? panels_ahead<Storage> : beside) * stride(keys);
+    constexpr int beside = Vectors / least, item = sizeof(Storage);  // panels side by side
+    const index_t apart = ahead.after.apart(c / panel, keys[c / panel]);
     for (int d = 0; d < depth; d += step, left += parts * group_rows) {
       vector right[Vectors][parts];
-      if constexpr (Rows <= few)
-        if (d * panel * static_cast<int>(sizeof(Storage)) % 64 == 0)
+      if (apart != 0 && d * panel * item % 64 == 0)
 #pragma GCC unroll 16
-          for (int v = 0; v < Vectors; v += least) fetch(at[v] + d * panel, next);
+        for (int p = 0; p < beside; ++p) lines_ahead::ask(keys[c / panel], apart + (dim + d) * panel * item * beside + p * 64);
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v)
         if constexpr (bytes_in_pairs<Storage>)
@@ -229,17 +228,17 @@ struct attention_products {
       for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(Leaf::fill(fade[r]), sum[r][v]);
-    const index_t next = panels_ahead<Storage> * stride(values);
     weights += lo / step * parts<Storage>;
     for (int first = lo; first < hi; first += panel) {
       const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;
+      const index_t apart = ahead.after.apart(first / panel, values[first / panel]);
       for (int key = first; key < first + panel; key += step, row += step * width, weights += parts<Storage>) {
         vector right[Vectors][parts<Storage>];
-        if constexpr (Rows <= few)
+        if (apart != 0)
 #pragma GCC unroll 16
           for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage)))
 #pragma GCC unroll 2
-            for (int i = 0; i < step / numbers; ++i) fetch(row + i * width + at, next);
+            for (int i = 0; i < step / numbers; ++i) lines_ahead::ask(row + i * width + at, apart);
         widen_row<Storage>(row, width, right);
 #pragma GCC unroll 2
         for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, block_keys>(sum, weights + i, right, i);

@@ -115,6 +115,7 @@ struct cache_source {
   const std::byte* data;
   const std::int32_t* pages;
   index_t page_bytes;
+  index_t length;  ///< keys that are there
   int head;
 
   /// Whether panels of 16 keys, counted from key 0, lie whole in a page.
@@ -137,6 +138,8 @@ struct cache_block {
   const cache_numbers<Leaf>*key_numbers, *value_numbers;
   const std::byte *keys[panels], *values[panels];
   lines_ahead& ahead;
+  lines_ahead::panels after_keys{}, after_values{};  ///< what few rows read after them
+  const std::byte* next_keys[panels];
 };
 
 /// Reads blocks of keys into one thread's memory where they cannot be used as they lie: `own_keys`, panels [dim][16] of floats or
@@ -175,16 +178,28 @@ struct cache_reader {
   void ask(const cache_source<Leaf>& in, int key0, int end, lines_ahead& ahead) const {
     if (!in.has_panels()) return;
     const auto& layout = in.layout;
-    for (index_t key = key0; key < end; key += panel) {
-      index_t within = key;
-      const std::byte* page = in.page_of(within);
-      ahead.add(page + layout.key_panel(in.head, within), layout.key_panel_bytes());
-    }
-    for (index_t key = key0; key < end && layout.dim_v != 0; key += panel) {
-      index_t within = key;
-      const std::byte* page = in.page_of(within);
-      ahead.add(page + layout.value_panel(in.head, within), layout.panel_bytes(layout.dim_v));
-    }
+    const int count = (end - key0 + panel - 1) / panel;
+    const index_t key_bytes = layout.key_panel_bytes(), value_bytes = layout.panel_bytes(layout.dim_v);
+    by_pages(in, key0, count, [&](const std::byte* page, index_t key, int first, int last) { ahead.add(page + layout.key_panel(in.head, key), (last - first) * key_bytes); });
+    if (layout.dim_v == 0) return;
+    by_pages(in, key0, count, [&](const std::byte* page, index_t key, int first, int last) { ahead.add(page + layout.value_panel(in.head, key), (last - first) * value_bytes); });
+  }
+  /// What few rows ask for beside `block`: after its keys its values, after these the keys at `key`, whose scales are asked for here.
+  void follow(const cache_source<Leaf>& in, index_t key, cache_block<Leaf>& block) const {
+    if (!in.has_panels() || in.layout.dim_v == 0) return;
+    const auto& layout = in.layout;
+    block.after_keys = {block.values, layout.panel_bytes(layout.dim_v)};
+    if (key >= in.length) return;
+    constexpr int panels = cache_block<Leaf>::panels;
+    for (int p = 0; p < panels; ++p) block.next_keys[p] = block.values[p];  // after the last key: what is there already
+    const index_t there = (in.length - key + panel - 1) / panel, bytes = layout.key_panel_bytes();
+    by_pages(in, key, there < panels ? static_cast<int>(there) : panels, [&](const std::byte* page, index_t within, int first, int last) {
+      const std::byte* keys = page + layout.key_panel(in.head, within);
+      for (int p = first; p < last; ++p, keys += bytes) block.next_keys[p] = keys;
+      for (index_t i = 0; i < (last - first) * layout.key_scale_bytes(); i += lines_ahead::line) lines_ahead::ask(page + layout.key_scales(in.head, within), i);
+      for (index_t i = 0; i < (last - first) * layout.scale_bytes(layout.dim_v); i += lines_ahead::line) lines_ahead::ask(page + layout.value_scales(in.head, within), i);
+    });
+    block.after_values = {block.next_keys, bytes};
   }
 
  private:
@@ -192,17 +207,25 @@ struct cache_reader {
     numbers.widen(from, to, rows, of);
     return reinterpret_cast<const std::byte*>(to);
   }
-  // Panels [0, count) of a block, page by page.
+  // f(page, key, first, last): panels [first, last) of the `count` from key0 on lie side by side in a page, from its key `key` on.
+  template <class F>
+  TENON_INLINE static void by_pages(const cache_source<Leaf>& in, index_t key0, int count, const F& f) {
+    for (int p = 0, to; p < count; p = to) {
+      index_t key = key0 + p * panel;
+      const std::byte* page = in.page_of(key);
+      const index_t rest = (in.layout.keys - key + panel - 1) / panel;
+      to = rest < count - p ? p + static_cast<int>(rest) : count;
+      f(page, key, p, to);
+    }
+  }
+  // Panels [0, count) of a block.
   void find(const cache_source<Leaf>& in, int count, cache_block<Leaf>& out) const {
     const auto& layout = in.layout;
     const index_t key_bytes = layout.key_panel_bytes(), value_bytes = layout.panel_bytes(layout.dim_v), key_scale_bytes = layout.key_scale_bytes(), value_scale_bytes = layout.scale_bytes(layout.dim_v);
-    for (int p = 0; p < count;) {
-      index_t key = out.key0 + p * panel;
-      const std::byte* page = in.page_of(key);
+    by_pages(in, out.key0, count, [&](const std::byte* page, index_t key, int first, int last) {
       const std::byte *keys = page + layout.key_panel(in.head, key), *values = page + layout.value_panel(in.head, key);
       const std::byte *key_scale = page + layout.key_scales(in.head, key), *value_scale = page + layout.value_scales(in.head, key);
-      const index_t rest = (layout.keys - key + panel - 1) / panel;
-      for (const int to = rest < count - p ? p + static_cast<int>(rest) : count; p < to; ++p, keys += key_bytes, values += value_bytes, key_scale += key_scale_bytes, value_scale += value_scale_bytes) {
+      for (int p = first; p < last; ++p, keys += key_bytes, values += value_bytes, key_scale += key_scale_bytes, value_scale += value_scale_bytes) {
         out.keys[p] = keys, out.values[p] = values;
         if (out.scaled == 0) continue;
         copy_scales(key_scale, dim - layout.rotary, p, in.numbers->step, out.scaled, key_scales);
@@ -210,7 +233,7 @@ struct cache_reader {
           for (int i = 0; i < panel; ++i) key_scales[d / out.scaled * block_keys + p * panel + i] = 1;
         if (layout.dim_v != 0) copy_scales(value_scale, dim_v, p, in.numbers->step, out.scaled, value_scales);
       }
-    }
+    });
   }
   static void copy_scales(const std::byte* from, int width, int p, float step, int scaled, float* to) {
     const float* at = reinterpret_cast<const float*>(from);

@@ -1,9 +1,10 @@
 #pragma once
-// Memory asked for while a product runs, a few lines before each micro tile: what the next block of keys, or the next tile of rows,
-// will read. A processor drops what is asked for beyond its line buffers (some 40 lines on Zen 5), so the whole cannot be asked for
-// at once.
+// Memory asked for while a product runs: what the next product, block of keys or tile of rows will read. A processor drops what is
+// asked for beyond its line buffers (some 40 lines on Zen 5), so the whole cannot be asked for at once: many rows ask for a few lines
+// before each micro tile, few rows for a line with every line that they read.
 
 #include <cstddef>
+#include <cstdint>
 
 #include <tenon/core/view.hpp>
 
@@ -12,6 +13,19 @@ namespace atoms {
 
 struct lines_ahead {
   static constexpr index_t line = 64, most_lines = 24;  ///< before one micro tile
+
+  /// For few rows: the panels that are read after those of a product, one for each of its own; at null: none.
+  struct panels {
+    const std::byte* const* at = nullptr;
+    index_t bytes = 0;  ///< of a panel
+    /// Bytes from a product's panel to the one after; 0: none.
+    TENON_INLINE index_t apart(int panel, const std::byte* own) const { return at == nullptr ? 0 : static_cast<index_t>(reckoned(at[panel]) - reckoned(own)); }
+    /// Whether panels [first, first + count) lie side by side.
+    TENON_INLINE bool adjacent(int first, int count) const { return at == nullptr || static_cast<index_t>(reckoned(at[first + count - 1]) - reckoned(at[first])) == (count - 1) * bytes; }
+  };
+  panels after;
+  /// Asks for the line `offset` bytes from `from`.
+  TENON_INLINE static void ask(const void* from, index_t offset) { __builtin_prefetch(reinterpret_cast<const void*>(reckoned(from) + static_cast<std::uintptr_t>(offset))); }
 
   /// Adds `count` stretches of `bytes`, `stride` apart. What does not fit is left out.
   TENON_INLINE void add(const std::byte* at, index_t bytes, index_t count = 1, index_t stride = 0) {
@@ -23,6 +37,7 @@ struct lines_ahead {
       return;
     all_ += bytes * count;
   }
+  TENON_INLINE void clear() { used_ = now_ = 0, all_ = share_ = done_ = 0; }
   /// Every take asks for one share of what was added.
   TENON_INLINE void share_among(index_t takes) {
     const index_t lines = (all_ / line + takes - 1) / takes;
@@ -42,6 +57,8 @@ struct lines_ahead {
   }
 
  private:
+  // Addresses may lie outside of everything, so they are reckoned as numbers.
+  TENON_INLINE static std::uintptr_t reckoned(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
   static constexpr int most_runs = 18;
   struct run {
     const std::byte* at;
