@@ -77,14 +77,14 @@ struct attention_words {
     for (int key = path.first(), next; key < path.to; key = next) {
       const int end = path.end(key);
       next = path.next(key);
-      auto block = reader.read(in, key, end, many, coming);
+      auto read = reader.read(in, key, end, many, coming);
       if (many) {
         if (next < path.to) reader.ask(in, next, path.end(next), coming);
         coming.share_among(products::tiles(path.rows, dim_v));
       } else {
-        reader.follow(in, next < path.to ? next : path.to, block);
+        reader.follow(in, next < path.to ? next : path.to, read);
       }
-      body(block, end);
+      body(read, end);
       coming.clear();
     }
   }

@@ -139,7 +139,7 @@ struct cache_block {
   const std::byte *keys[panels], *values[panels];
   lines_ahead& ahead;
   lines_ahead::panels after_keys{}, after_values{};  ///< what few rows read after them
-  const std::byte* next_keys[panels];
+  const std::byte* next_keys[panels]{};
 };
 
 /// Reads blocks of keys into one thread's memory where they cannot be used as they lie: `own_keys`, panels [dim][16] of floats or
