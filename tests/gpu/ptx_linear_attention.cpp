@@ -92,6 +92,9 @@ TEST_CASE("every barrier left out, shuffle and matrix load done wrong shows") {
   const auto most = [&](const auto& distance) { return std::max(distance(sizes[0]), distance(sizes[1])); };
   broken_run prompts{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
   CHECK(break_everywhere(prompts, "chunks_causal_64", 4e-3, loads) >= 20);
+  const tenon_test::on_ptx operands(wave_operands(1), "the waves");
+  broken_run waves{whole, [&](const auto& machine) { return linear_distance<bf16, float>(machine, {1, 1, 1, 20, 80}, 64, causal{}, waves_over(operands.data(), 1)); }};
+  CHECK(break_everywhere(waves, "parts_waves_64", 4e-3, barriers) >= 4);
   broken_run gradients{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_backward_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
   for (const char* kernel : {"queries_causal_64", "keys_causal_64", "values_causal_64"}) CHECK(break_everywhere(gradients, kernel, 7e-3, barriers) >= 4);
   CHECK(break_everywhere(gradients, "facts_causal_64", 7e-3, shuffles) == 3);

@@ -45,7 +45,7 @@ struct compressing : skipping<Precision> {
   using layer = typename usual::layer;
   struct compressed : layer {
     static constexpr tenon::encoding_spec encoding{.terms = 2};
-    static constexpr auto weighting = tenon::linear{.features = tenon::elu_plus_one{}};
+    static constexpr auto weighting = tenon::linear<tenon::elu_plus_one>{};
   };
   template <class Attention>
   using one = typename usual::template one<Attention>;

@@ -207,7 +207,7 @@ struct with_waves {
   }
 };
 
-/// Linear attention as a weighting: `linear{.features = elu_plus_one{}}`.
+/// Linear attention as a weighting: `linear{.features = elu_plus_one{}}`; for nvcc, which deduces nothing from named members, `linear<elu_plus_one>{}`.
 template <class Features = elu_plus_one>
 struct linear {
   Features features{};

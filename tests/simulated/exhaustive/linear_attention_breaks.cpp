@@ -74,8 +74,23 @@ TEST_CASE_TEMPLATE("every break of prompts shows", Arch, sm80, gfx942) {
   require_all_caught<Arch>([](const auto& machine) { return linear_distance<bf16, bf16>(machine, {1, 1, 1, 100, 130}, 64, causal{}, elu_plus_one{}); }, everywhere);
 }
 
-TEST_CASE_TEMPLATE("every break of decoding shows", Arch, sm80, gfx942) {
-  const auto run = [](slip wrong) { return caught_by<Arch>(wrong, [](const auto& machine) { return recurrent_distance<bf16>(slipping<Arch>(machine, 0), 6, 1, 64, {1, 1, 1}); }); };
+// Waves of one term.
+const std::vector<float>& wave_values() {
+  static const std::vector<float> of = wave_operands(1);
+  return of;
+}
+
+TEST_CASE_TEMPLATE("every break of prompts in waves shows", Arch, sm80, gfx942) {
+  require_all_caught<Arch>([](const auto& machine) { return linear_distance<bf16, bf16>(machine, {1, 1, 1, 100, 130}, 64, causal{}, waves_over(wave_values().data(), 1)); }, everywhere);
+}
+
+TEST_CASE_TEMPLATE("every break of decoding shows, in waves too", Arch, sm80, gfx942) {
+  const auto run_with = [](slip wrong, const auto& features) {
+    return caught_by<Arch>(wrong, [&](const auto& machine) { return recurrent_distance<bf16>(slipping<Arch>(machine, 0), 6, 1, 64, {1, 1, 1}, features); });
+  };
+  const auto waves = waves_over(wave_values().data(), 1);
+  const auto run = [&](slip wrong) { return run_with(wrong, elu_plus_one{}); };
+  REQUIRE(run_with({}, waves).empty());
   REQUIRE(run({}).empty());
   const break_row slips[] = {
       {"the 1st barrier left out", {drop_barrier, 0}},
@@ -88,6 +103,7 @@ TEST_CASE_TEMPLATE("every break of decoding shows", Arch, sm80, gfx942) {
       {"stores elsewhere in shared memory", {store_shared_elsewhere}},
   };
   require_caught(slips, [&](const break_row& row) { return run(row.wrong); });
+  require_caught(slips, [&](const break_row& row) { return run_with(row.wrong, waves); });
 }
 
 TEST_CASE_TEMPLATE("every break of gradients shows", Arch, sm80, gfx942) {

@@ -96,9 +96,9 @@ struct three_d_attention<Spec, true> {
 
  private:
   static auto waves(const weights& w, float* d_cosine = nullptr, float* d_sine = nullptr) {
-    using features = std::remove_const_t<decltype(Spec::weighting.features)>;
-    return linear{.features = with_waves<features>{.inner = Spec::weighting.features, .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .floor = own.floor,
-                                                   .first = own.first, .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine}};
+    using features = with_waves<std::remove_const_t<decltype(Spec::weighting.features)>>;
+    return linear<features>{.features = {.inner = Spec::weighting.features, .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .floor = own.floor, .first = own.first,
+                                         .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine}};
   }
 
   // A GPU's kernels know themselves what the sums hold: where they hold other tokens, what comes of them is no number, and shows.
