@@ -132,19 +132,88 @@ TEST_CASE("waves learn: over a batch, in the same order on any number of threads
   }
 }
 
-TEST_CASE("decoding continues a prompt from a state of constant size") {
-  const cpu machine;
-  const attention_problem p({4, 2, 16, 24}, 120, 120, 3);
-  const linear weighting{.features = elu_plus_one{}};
-  const buffer state(linear_state_bytes(machine, p.shape, weighting)), scratch(linear_scratch(machine, p.shape, weighting));
-  std::vector<float> result(p.outputs());
-  const view<float, 3> out(result.data(), p.queries, 4, 24);
-  for (index_t first = 0; first < 120;) {
-    const index_t count = first == 0 ? 70 : first < 100 ? 15 : 1;
+namespace {
+
+// A sequence that is continued, and cut back where its state goes that far.
+template <class Machine, class Features>
+struct continued {
+  const Machine& machine;
+  const attention_problem& p;
+  linear<Features> weighting;
+  buffer state{linear_state_bytes(machine, p.shape, weighting)}, scratch{linear_scratch(machine, p.shape, weighting)};
+  std::vector<float> result = std::vector<float>(p.outputs());
+
+  void read(index_t first, index_t count) {
+    const view<float, 3> out(result.data(), p.queries, p.shape.query, p.shape.dim_v);
+    std::memset(scratch.data(), 0xff, scratch.size());
     attend_recurrent(machine, p.query().rows(first, count), p.key().rows(first, count), p.value().rows(first, count), out.rows(first, count), weighting, state.data(), first, scratch.data());
-    first += count;
   }
-  CHECK(distance(result, reference_linear(p, std::vector<float>(p.outputs()), causal{}, weighting).out) <= 2e-6);
+};
+template <class Machine, class Features>
+void bits_of_tokens(const attention_problem& p, const Features& features) {
+  const linear weighting{.features = features};
+  const Machine machine({.threads = 2});
+  continued<Machine, Features> whole{machine, p, weighting};
+  whole.read(0, p.queries);
+  CHECK(distance(whole.result, reference_linear(p, std::vector<float>(p.outputs()), causal{}, weighting).out) <= 2e-6);
+  std::vector<float> at_once(p.outputs());  // without a state
+  const heads& s = p.shape;
+  attend(machine, four<const float>(p.q, p.queries, s.query, s.dim), four<const float>(p.k, p.keys, s.kv, s.dim), four<const float>(p.v, p.keys, s.kv, s.dim_v),
+         four<float>(at_once, p.queries, s.query, s.dim_v), causal{}, scaled{}, weighting);
+  CHECK(same_bits(at_once, whole.result));
+  for (const index_t size : {1, 3, 16, 63, 64, 65, 100}) {
+    CAPTURE(size);
+    const Machine alone({.threads = 1});
+    continued<Machine, Features> parts{alone, p, weighting};
+    for (index_t first = 0; first < p.queries; first += size) parts.read(first, std::min(size, p.queries - first));
+    CHECK(same_bits(parts.result, whole.result));
+  }
+  // Read on with other tokens, cut back, and read again.
+  for (const index_t seen : {50, 64, 100, 127, 150}) {
+    CAPTURE(seen);
+    const index_t earliest = linear_resumes_from(machine, seen), back = earliest + (seen - earliest) / 2;
+    attention_problem other = p;
+    continued<Machine, Features> again{machine, other, weighting};
+    again.read(0, back);
+    for (float& x : other.k) x = -x;
+    again.read(back, seen - back);
+    other.k = p.k;
+    again.read(back, p.queries - back);
+    CHECK(same_bits(again.result, whole.result));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("decoding continues from a state of constant size: a token's bits depend on it and those before it alone") {
+  const attention_problem p({4, 2, 16, 24}, 170, 170, 3);
+  const std::vector<float> waves(12, 0.2f);
+  const with_waves<elu_plus_one> of_waves{.inner = {}, .cosine = waves.data(), .sine = waves.data(), .terms = 3};
+  bits_of_tokens<cpu>(p, elu_plus_one{});
+  bits_of_tokens<cpu>(p, of_waves);
+  bits_of_tokens<cpu_scalar>(p, of_waves);
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+  bits_of_tokens<cpu_avx2>(p, of_waves);
+#endif
+}
+
+TEST_CASE("what is not finite changes no bit of the tokens before it, however many come at a time") {
+  attention_problem p({2, 1, 16, 24}, 100, 100, 3);
+  const linear weighting{.features = elu_plus_one{}};
+  const cpu machine;
+  continued<cpu, elu_plus_one> clean{machine, p, weighting};
+  clean.read(0, 100);
+  for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    attention_problem poisoned = p;
+    poisoned.v[70 * 24] = poison, poisoned.k[71 * 16] = poison;
+    for (const index_t size : {1, 100}) {
+      continued<cpu, elu_plus_one> found{machine, poisoned, weighting};
+      for (index_t first = 0; first < 100; first += size) found.read(first, size);
+      CHECK(std::memcmp(found.result.data(), clean.result.data(), 70 * 2 * 24 * sizeof(float)) == 0);
+      CHECK(!std::isfinite(found.result[70 * 2 * 24]));
+      CHECK(!std::isfinite(found.result[99 * 2 * 24]));
+    }
+  }
 }
 
 TEST_CASE("a query whose features are 0 gives 0; what is not finite stays with those that see it") {

@@ -80,11 +80,18 @@ void attend_backward(const Machine& machine, const attention_pass& pass, const a
   }
 }
 
-/// Bytes of the state of one sequence, whatever its length: a matrix [feature][dim_v + 1] for each query head.
+/// Bytes of the state of one sequence, whatever its length: for each query head a matrix [feature][dim_v + 1], and the features and values of up to
+/// 64 tokens.
 template <class Machine, class Features>
 std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Features>& weighting) {
-  using words = typename Machine::atoms::linear_attention;
+  using words = typename Machine::atoms::growing_chunk;
   return static_cast<std::size_t>(shape.query) * static_cast<std::size_t>(words::state_floats(weighting.features.count(shape.dim), shape.dim_v + 1)) * sizeof(float);
+}
+
+/// The earliest position at which a sequence can go on whose state has seen `seen` tokens: what is in chunks that are whole cannot be taken out.
+template <class Machine>
+index_t linear_resumes_from(const Machine&, index_t seen) {
+  return seen - seen % Machine::atoms::linear_attention::chunk;
 }
 
 /// Bytes of scratch of attend_recurrent, for any number of tokens.
@@ -98,8 +105,9 @@ std::size_t linear_scratch(const Machine& machine, heads shape, const linear<Fea
 
 /// Continues a sequence, causally, by tokens that stand at positions first, first + 1, ...: q [token, head, dim], k [token, kv_head, dim],
 /// v [token, kv_head, dim_v], out [token, head, dim_v]. One token is a step of decoding, many are a prompt, or a piece of one.
-/// state: linear_state_bytes, scratch: linear_scratch, both aligned to 64; at position 0 a sequence begins, whatever the state holds. Sums are taken in pieces of 64 tokens from the first of the
-/// call, so other calls over the same tokens may differ in the last bits. Throws tenon::error for shapes that do not fit.
+/// state: linear_state_bytes, scratch: linear_scratch, both aligned to 64; at position 0 a sequence begins, whatever the state holds. Sums are taken
+/// over chunks that begin at multiples of 64, whatever the calls: a token's bits depend on it and on those before it alone. A call may go back to
+/// linear_resumes_from the end of the last. Throws tenon::error for shapes that do not fit.
 template <class Machine, class Features>
 void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, readable<3> v, writable<3> out, const linear<Features>& weighting, std::byte* state, index_t first,
                       std::byte* scratch) {
@@ -116,12 +124,14 @@ void attend_recurrent(const Machine& machine, readable<3> q, readable<3> k, read
   if (first == 0) __builtin_memset(state, 0, bytes * static_cast<std::size_t>(shape.query));
   machine.parallel(threads, [&](int thread) {
     for (int head = thread; head < shape.query; head += threads)
-      for (index_t done = 0; done < tokens; done += chunk) {
-        const int count = static_cast<int>(tokens - done < chunk ? tokens - done : chunk);
+      for (index_t done = 0, next = 0; done < tokens; done = next) {
+        const int at = static_cast<int>((first + done) % chunk);
+        next = tokens - done < chunk - at ? tokens : done + chunk - at;
+        const int count = static_cast<int>(next - done);
         const call_of call{shape, count, count, mask, weighting.features};
         const auto place = call.at(reinterpret_cast<float*>(scratch) + static_cast<std::size_t>(thread) * floats);
         call.fill(place, q.rows(done, count), k.rows(done, count), v.rows(done, count), head, 0, static_cast<int>(first + done));
-        call.forward(place, true, reinterpret_cast<float*>(state + static_cast<std::size_t>(head) * bytes));
+        call.grow(place, at, reinterpret_cast<float*>(state + static_cast<std::size_t>(head) * bytes));
         call.store(place, out.rows(done, count), head);
       }
   });

@@ -16,6 +16,7 @@ concept learned_features = requires(const Features& f) { f.learning(); };
 template <class Machine, class Mask, class Features>
 struct linear_call {
   using words = typename Machine::atoms::linear_attention;
+  using growing = typename Machine::atoms::growing_chunk;
   heads shape;
   int queries, keys;
   const Mask& mask;
@@ -67,6 +68,11 @@ struct linear_call {
   }
   /// p.out = sums of c, the denominator behind them. `state`: where to continue, or null.
   void forward(const place& p, bool causal, float* state) const { scan(p, {p.a, p.b, p.c, p.out}, count(), width(), {queries, keys, keys - queries, causal}, state); }
+  /// The same for the tokens of `fill` as the next of a sequence, `at` rows into its last chunk. state: growing::state_floats.
+  void grow(const place& p, int at, float* state) const {
+    const growing m(p.tile, state, count(), width());
+    linear_attention_grow(m, typename growing::source{p.a, p.b, p.c, p.out}, at, queries);
+  }
 
   void store(const place& p, const writable<3>& out, int head) const {
     for (int i = 0; i < queries; ++i) {
@@ -115,7 +121,8 @@ struct linear_call {
 
  private:
   static position at(int stands, int head, int batch) { return {.query = stands, .key = stands, .head = head, .batch = batch}; }
-  static float reciprocal(float denominator) { return denominator == 0 ? 0.0f : 1 / denominator; }
+  // NaN of what is not finite: a 0 is a query that sees nothing.
+  static float reciprocal(float denominator) { return denominator == 0 ? 0.0f : 1 / denominator + (denominator - denominator); }
   static void reverse(const float* from, float* to, int rows, int width) {
     for (int i = 0; i < rows; ++i) __builtin_memcpy(to + index_t(i) * width, from + index_t(rows - 1 - i) * width, static_cast<std::size_t>(width) * sizeof(float));
   }

@@ -3,6 +3,8 @@
 //   S = sum of b_j^T c_j over the chunks before,   out = a S + (a b^T, causal inside the chunk) c,   S += b^T c.
 // a, b [token, feature], c, out [token, width]. Linear attention is this with a = phi(q), b = phi(k), c = [v, 1]; its gradients are
 // the same sums with other letters, some of them from the last token to the first.
+// A sequence that is continued keeps S and the rows of its last chunk, cut where chunks of the whole are: how many tokens come at a time
+// shows in no bit of a row.
 // Moves: a, b, c and out once; S stays in the cache. Reference: kernels/reference/linear_attention.hpp.
 
 #include <tenon/core/config.hpp>
@@ -38,6 +40,15 @@ TENON_BOTH void linear_attention(M& m, const Source& in, const scan_extent& exte
     }
     if (k0 < k1) m.absorb(k0, k1);                                // S += b^T c
   }
+}
+
+/// The same for `count` tokens more of a chunk that holds `at` rows: at + count is at most M::chunk.
+template <class M, class Source>
+TENON_BOTH void linear_attention_grow(M& m, const Source& in, int at, int count) {
+  m.take_keys(in, at, count);
+  m.recall(in, count);
+  m.attend(in, at, count);
+  if (at + count == M::chunk) m.absorb();
 }
 
 TENON_KERNELS_END

@@ -3,7 +3,9 @@
 // tokens it has seen, and a token costs the same at any position.
 //   w(i, j) = (phi(q_i) . phi(k_j)) (c + sum_f a_f cos(w_f (i - j)) + b_f sin(w_f (i - j))),  y = Wo (sum_j w v_j) / (sum_j w), j <= i
 //   c = floor + sum_f sqrt(a_f^2 + b_f^2): no weight is ever negative, whatever a and b learn; they are learned per head
-// Exact, as cos and sin of a difference are sums of products: 2 terms + 1 states of phi. Included by three_d.hpp.
+// Exact, as cos and sin of a difference are sums of products: 2 terms + 1 states of phi. On processors sums are cut at multiples of 64 tokens:
+// how many come at a time shows in no bit. Included by three_d.hpp.
+
 
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
@@ -34,7 +36,7 @@ struct three_d_attention<Spec, true> {
 
   static constexpr auto activations = parts_of::plan();
 
-  /// What one sequence remembers: the sums of each head over the tokens seen.
+  /// What one sequence remembers: the sums of each head over the tokens seen, the last up to 64 of them one by one.
   struct memory {
     std::byte* sums;
     std::size_t bytes;
@@ -61,7 +63,7 @@ struct three_d_attention<Spec, true> {
     return usual > linear ? usual : linear;
   }
 
-  /// Throws tenon::error where the sequence was cut back to anywhere but its start: what was summed cannot be taken out again.
+  /// Throws tenon::error where the sequence was cut back to anywhere but its start or its last chunk of 64 tokens: what was summed cannot be taken out again.
   template <class Machine>
   static void forward(const pass<Machine>& now, const weights& w, memory& state, view<const float, 2> in, view<float, 2> stream) {
     const auto x = parts_of::in(activations, now.activations, now.tokens);
@@ -105,8 +107,9 @@ struct three_d_attention<Spec, true> {
   template <class Machine>
   static void recall(const pass<Machine>& now, const weights& w, memory& state, const typename parts_of::parts& x) {
     if constexpr (host_machine<Machine>) {
-      if (now.first != 0 && now.first != state.seen)
-        throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and cannot go back into them. Fix: cut back to 0.");
+      const index_t earliest = linear_resumes_from(now.machine, state.seen);
+      if (now.first != 0 && (now.first < earliest || now.first > state.seen))
+        throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and go back to ", earliest, " alone. Fix: cut back to there, or to 0.");
       state.seen = now.first + now.tokens;
     }
     attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w), state.sums, now.first, now.scratch);

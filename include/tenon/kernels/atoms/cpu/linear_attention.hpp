@@ -95,5 +95,47 @@ struct linear_attention_words {
   }
 };
 
+/// The words of a sequence that is continued by a few tokens at a time: its last chunk grows until it is whole. Every number is the chain of fma
+/// that linear_attention_words take, whichever rows come together.
+template <class Leaf>
+struct growing_chunk_words {
+  using products = dense_products<Leaf>;
+  using whole = linear_attention_words<Leaf>;
+  static constexpr int chunk = whole::chunk;
+
+  int features, width;    ///< padded to 16
+  float *state, *b, *c;   ///< S [feature][width]; of the chunk: b^T [feature][chunk], c [chunk][width]
+  float* scores;          ///< tile: [row][chunk]
+
+  /// Floats of what a sequence remembers: S, then the chunk.
+  static index_t state_floats(index_t feature_count, index_t width) { return whole::state_floats(feature_count, width) + chunk * (whole::padded(feature_count) + whole::padded(width)); }
+  growing_chunk_words(float* memory, float* held, int feature_count, int value_width)
+      : features(static_cast<int>(whole::padded(feature_count))), width(static_cast<int>(whole::padded(value_width))), state(held), b(held + whole::state_floats(features, width)),
+        c(b + chunk * features), scores(memory) {}
+
+  /// a, b [token][features padded], c and out [token][width padded]: of the tokens that come.
+  using source = typename whole::source;
+
+  /// Row `at` of the chunk and those behind it.
+  void take_keys(const source& in, int at, int count) const {
+    for (int f = 0; f < features; ++f)
+      for (int j = 0; j < count; ++j) b[index_t(f) * chunk + at + j] = in.b[index_t(j) * features + f];
+    __builtin_memcpy(c + index_t(at) * width, in.c, static_cast<std::size_t>(count * width) * sizeof(float));
+  }
+  /// out = a S.
+  void recall(const source& in, int count) const {
+    for (int i = 0; i < count * width; ++i) in.out[i] = 0;
+    products::add(in.out, width, {in.a, features, 1}, state, width, count, width, features);
+  }
+  /// out += (a b^T) c over keys of the chunk, each row up to its own.
+  void attend(const source& in, int at, int count) const {
+    for (int i = 0; i < count * chunk; ++i) scores[i] = 0;
+    products::add(scores, chunk, {in.a, features, 1}, b, chunk, count, whole::padded(at + count), features);
+    for (int i = 0; i < count; ++i) products::add(in.out + index_t(i) * width, width, {scores + i * chunk, chunk, 1}, c, width, 1, width, at + i + 1);
+  }
+  /// S += b^T c.
+  void absorb() const { products::add(state, width, {b, chunk, 1}, c, width, features, width, chunk); }
+};
+
 }  // namespace atoms
 TENON_KERNELS_END

@@ -15,6 +15,7 @@ struct cpu_avx2 {
   using attention = avx2_attention;
   using attention_backward = avx2_attention_backward;
   using linear_attention = linear_attention_words<avx2_attention_leaf>;
+  using growing_chunk = growing_chunk_words<avx2_attention_leaf>;
 };
 
 }  // namespace atoms

@@ -15,6 +15,7 @@ struct cpu_avx512 {
   using attention = avx512_attention;
   using attention_backward = avx512_attention_backward;
   using linear_attention = linear_attention_words<avx512_attention_leaf>;
+  using growing_chunk = growing_chunk_words<avx512_attention_leaf>;
 };
 
 }  // namespace atoms

@@ -15,6 +15,7 @@ struct cpu_neon {
   using attention = neon_attention;
   using attention_backward = neon_attention_backward;
   using linear_attention = linear_attention_words<neon_attention_leaf>;
+  using growing_chunk = growing_chunk_words<neon_attention_leaf>;
 };
 
 }  // namespace atoms

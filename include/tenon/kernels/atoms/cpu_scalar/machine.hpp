@@ -15,6 +15,7 @@ struct cpu_scalar {
   using attention = scalar_attention;
   using attention_backward = scalar_attention_backward;
   using linear_attention = linear_attention_words<scalar_attention_leaf>;
+  using growing_chunk = growing_chunk_words<scalar_attention_leaf>;
 };
 
 }  // namespace atoms
