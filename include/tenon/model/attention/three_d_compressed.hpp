@@ -6,7 +6,6 @@
 // Exact, as cos and sin of a difference are sums of products: 2 terms + 1 states of phi. On processors sums are cut at multiples of 64 tokens:
 // how many come at a time shows in no bit. Included by three_d.hpp.
 
-
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/training.hpp>
