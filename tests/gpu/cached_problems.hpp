@@ -27,6 +27,11 @@ struct cached_kernels {
   using d128 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 128, 4>>;
   /// In pages.
   using dpaged = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 64, 3, tenon::paged_keys>>;
+  /// Of 8 bits; of these in pages.
+  using dint8 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 64, 3, tenon::dense_keys, tenon::int8_per_128>>;
+  using de4m3 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 128, 4, tenon::paged_keys, tenon::e4m3_per_128>>;
+  template <class Number>
+  using append = tenon::append_body<Leaf, Number>;
   /// Of some of the keys, each with a number of its own.
   using kept = of<tenon::device_attention<tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{}), tenon::softmax, 64, 2>>;
   /// Of some of the rows, as many as the machine has counted.

@@ -2,7 +2,7 @@
 // What models do row by row, as the kernels that the tests compile for GPUs and run as PTX.
 
 #include <tenon/kernels/launch/gpu/attend_across.hpp>
-#include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/append.hpp>
 #include <tenon/kernels/launch/gpu/dot_heads.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>
 #include <tenon/kernels/launch/gpu/kept_keys.hpp>
@@ -20,7 +20,7 @@ struct row_kernels {
   using rotation = tenon::rotate_body<Leaf>;
   using swish = tenon::open_gate_body<Leaf, tenon::swiglu>;
   using exact_gelu = tenon::open_gate_body<Leaf, tenon::gelu>;
-  using append = tenon::append_body<Leaf>;
+  using append = tenon::append_body<Leaf, tenon::bf16>;
   using keep_keys = tenon::keep_keys_body<Leaf>;
   using choose_heads = tenon::choose_heads_body<Leaf>;
   using dot_heads = tenon::dot_heads_body<Leaf>;

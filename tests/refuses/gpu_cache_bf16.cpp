@@ -1,4 +1,4 @@
-// expect: [precision.cache] must be bf16 on a GPU: its kernels read no other. Fix: precision_policy<bf16>.
+// expect: [precision.cache] must be bf16, int8_per_128 or e4m3_per_128 on a GPU: its kernels read no other. Fix: precision_policy<bf16>.
 #include <tenon/kernels/launch/gpu/cache.hpp>
 
 struct gpu {

@@ -21,7 +21,7 @@ struct block_scaled {
 
   /// The scale of a block whose greatest magnitude is `most`.
   TENON_BOTH static constexpr float scale_of(float most) {
-    if (!(most < std::numeric_limits<float>::infinity())) return std::numeric_limits<float>::quiet_NaN();
+    if (!(most < infinite)) return none;
     return most < 1e-30f ? 1.0f : most / (std::is_same_v<Storage, e4m3> ? 448.0f : 127.0f);
   }
   /// x / scale, rounded to nearest even.
@@ -34,6 +34,9 @@ struct block_scaled {
       return static_cast<Storage>(nearest);
     }
   }
+
+ private:
+  static constexpr float infinite = std::numeric_limits<float>::infinity(), none = std::numeric_limits<float>::quiet_NaN();
 };
 
 /// The caches of SPEC section 1, and the granularity of GGUF's q8_0.

@@ -1,11 +1,11 @@
 #pragma once
 // Everything that a model calls on a GPU: the launch functions of kernels/launch over a device_machine. Include it beside the machine.
 
+#include <tenon/kernels/launch/gpu/append.hpp>
 #include <tenon/kernels/launch/gpu/attend.hpp>
 #include <tenon/kernels/launch/gpu/attend_across.hpp>
 #include <tenon/kernels/launch/gpu/attend_heads.hpp>
 #include <tenon/kernels/launch/gpu/attend_linear.hpp>
-#include <tenon/kernels/launch/gpu/cache.hpp>
 #include <tenon/kernels/launch/gpu/dot_heads.hpp>
 #include <tenon/kernels/launch/gpu/embed.hpp>
 #include <tenon/kernels/launch/gpu/gate.hpp>

@@ -24,4 +24,10 @@ TENON_BOTH TENON_INLINE void unpack_two(std::uint32_t pair, float (&to)[2]) {
   to[0] = static_cast<float>(bit_cast<Number>(static_cast<std::uint16_t>(pair))), to[1] = static_cast<float>(bit_cast<Number>(static_cast<std::uint16_t>(pair >> 16)));
 }
 
+/// Byte i of a word plus 32768: the middle of its fraction.
+template <class Leaf>
+TENON_BOTH TENON_INLINE float byte_above_32768(std::uint32_t word, int i) {
+  return bit_cast<float>(Leaf::permute_bytes(word, 0x47000000u, 0x7604u + static_cast<std::uint32_t>(i) * 0x10u));
+}
+
 }  // namespace tenon

@@ -9,6 +9,11 @@
 
 TENON_KERNELS_BEGIN
 
+/// Numbers before a row: those of other pages, and those before it in its own.
+struct row_place {
+  index_t page, row;
+};
+
 /// One behind the other.
 struct dense_keys {
   template <class Leaf, class Number, int Dim>
@@ -17,7 +22,8 @@ struct dense_keys {
     index_t head;  ///< numbers before the kv head's
     int length;    ///< keys that are there
 
-    TENON_BOTH TENON_INLINE const Number* row(const Number* first, int key, int row, int column) const { return first + (head + index_t{key + row} * Dim + column); }
+    TENON_BOTH TENON_INLINE row_place place(int key, int row) const { return {0, head + index_t{key + row} * Dim}; }
+    TENON_BOTH TENON_INLINE const Number* row(const Number* first, int key, int row, int column) const { return first + (place(key, row).row + column); }
   };
 };
 
@@ -44,10 +50,14 @@ struct paged_keys {
     int length;
     page_table pages;
 
-    TENON_BOTH TENON_INLINE const Number* row(const Number* first, int key, int row, int column) const {
+    TENON_BOTH TENON_INLINE row_place place(int key, int row) const {
       int within = 0;
       const index_t page = pages.page_of<Leaf>(key, within);
-      return first + (page + head + index_t{within + row} * Dim + column);
+      return {page, head + index_t{within + row} * Dim};
+    }
+    TENON_BOTH TENON_INLINE const Number* row(const Number* first, int key, int row, int column) const {
+      const row_place at = place(key, row);
+      return first + (at.page + at.row + column);
     }
   };
 };

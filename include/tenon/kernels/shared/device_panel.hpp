@@ -88,7 +88,7 @@ struct device_panel {
       } else {
         float scale = half<Leaf>(scales, r);
         if constexpr (least && parts > 1) scale *= above_128<Leaf>(steps, r) - 128.0f;
-        if constexpr (six) scale *= above_32768<Leaf>(steps ^ 0x80808080u, r) - 32896.0f;  // signed
+        if constexpr (six) scale *= byte_above_32768<Leaf>(steps ^ 0x80808080u, r) - 32896.0f;  // signed
         if constexpr (least) return {scale, __builtin_fmaf(-base, scale, half<Leaf>(mins, r) * (parts > 1 ? above_128<Leaf>(min_steps, r) - 128.0f : 1.0f))};
         return {scale, scale * -(base + static_cast<float>(Format::offset))};
       }
@@ -101,7 +101,7 @@ struct device_panel {
   TENON_BOTH TENON_INLINE static void numbers(const std::uint32_t (&quanta)[words], [[maybe_unused]] std::uint32_t high, const factors& by, float (&to)[4]) {
     if constexpr (wide) {
       TENON_UNROLL for (int i = 0; i < 4; ++i) {
-        const float above = above_32768<Leaf>(quanta[Half], i);
+        const float above = byte_above_32768<Leaf>(quanta[Half], i);
         to[i] = single ? (above - 32896.0f) * by.scale : __builtin_fmaf(above, by.scale, by.addend);  // a scale of f16 times 32896 is exact
       }
     } else {
@@ -136,11 +136,6 @@ struct device_panel {
   template <class Leaf>
   TENON_BOTH TENON_INLINE static float above_128(std::uint32_t word, int i) {
     return bit_cast<float>(Leaf::permute_bytes(word, 0x43000000u, 0x7054u + static_cast<std::uint32_t>(i) * 0x100u));
-  }
-  /// Byte i of a word plus 32768: the middle of its fraction.
-  template <class Leaf>
-  TENON_BOTH TENON_INLINE static float above_32768(std::uint32_t word, int i) {
-    return bit_cast<float>(Leaf::permute_bytes(word, 0x47000000u, 0x7604u + static_cast<std::uint32_t>(i) * 0x10u));
   }
 };
 

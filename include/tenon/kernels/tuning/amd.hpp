@@ -12,18 +12,21 @@ namespace tenon::tuning::amd {
 inline constexpr int most_registers = 256, shared_bytes = 64 * 1024;  // so that two waves of CDNA share a SIMD
 
 /// A tile of attention: waves of `side` rows (32 on CDNA, 16 on RDNA), and `keys` keys at a time. `chunks` as in atoms/amd/matrices.hpp: where
-/// lanes hold q twice, fewer scores leave room for it.
+/// lanes hold q twice, fewer scores leave room for it; and on RDNA for what is widened.
 struct attention_tile {
   int warps, keys;
 };
-consteval attention_tile attention(int lanes, int chunks, int dim) { return {256 / lanes, chunks == 2 && dim > 64 ? 32 : 64}; }
+consteval attention_tile attention(int lanes, int chunks, int dim, arrival how = arrival::copied) {
+  const bool narrow = chunks == 2 || (lanes == 32 && how == arrival::widened);
+  return {256 / lanes, narrow && dim > 64 ? 32 : 64};
+}
 /// That of a problem: its own `tile`, if it has one: `static constexpr tuning::amd::attention_tile tile{4, 32};`
 template <class Problem>
-consteval attention_tile attention_of(int lanes, int chunks) {
+consteval attention_tile attention_of(int lanes, int chunks, arrival how = arrival::copied) {
   if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
     return Problem::tile;
   else
-    return attention(lanes, chunks, Problem::dim);
+    return attention(lanes, chunks, Problem::dim, how);
 }
 
 /// Registers that a lane needs at least: sums, scores, q, weights, keys or values in flight.

@@ -64,4 +64,7 @@ static_assert(occupancy_of(facts_gfx942, {256, 217, 35 * kib}).blocks == 1 && oc
 /// stands for masks and scores that read memory for each number, and hold its addresses.
 enum class score_weight { scaled, computed, looked_up };
 
+/// How keys and values of a cache reach their tiles: as they are, or widened from 8 bits on their way.
+enum class arrival { copied, widened };
+
 }  // namespace tenon::tuning

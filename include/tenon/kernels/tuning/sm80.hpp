@@ -16,23 +16,26 @@ struct attention_tile {
   int warps, row_tiles, keys;
 };
 
-/// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight; and what a score holds.
-consteval int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled) {
+/// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight; and what a score holds, or 16 numbers that are widened
+/// beside all of it: with fewer ptxas spills some for sm_90a.
+consteval int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
   const int of_score = score == score_weight::looked_up ? 112 : score == score_weight::computed ? 24 : 0;
-  return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + of_score;
+  return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + of_score + (how == arrival::widened ? 40 : 0);
 }
-consteval int shared_bytes_of(attention_tile t, int dim) { return (t.warps * t.row_tiles * 16 + 2 * t.keys) * dim * 2; }
-consteval block_cost cost_of(attention_tile t, int dim, score_weight score = score_weight::scaled) {
-  return {32 * t.warps, registers_of(t, dim, score), shared_bytes_of(t, dim)};
+consteval int shared_bytes_of(attention_tile t, int dim, arrival how = arrival::copied) {
+  return (t.warps * t.row_tiles * 16 + 2 * t.keys) * dim * 2 + (how == arrival::widened ? t.keys * dim : 0);
+}
+consteval block_cost cost_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
+  return {32 * t.warps, registers_of(t, dim, score, how), shared_bytes_of(t, dim, how)};
 }
 
 /// The tile for heads of `dim`: the most rows for each key that is read, then the most keys between two barriers, of what lets two blocks run at
 /// once: one computes while the other waits. One block where two do not fit.
-consteval attention_tile attention(int dim, score_weight score = score_weight::scaled, gpu_facts on = facts_sm80) {
+consteval attention_tile attention(int dim, score_weight score = score_weight::scaled, gpu_facts on = facts_sm80, arrival how = arrival::copied) {
   constexpr attention_tile candidates[] = {{4, 2, 64}, {4, 2, 32}, {4, 1, 64}, {4, 1, 32}};
   for (int blocks = 2; blocks > 0; --blocks)
     for (const attention_tile& t : candidates)
-      if (occupancy_of(on, cost_of(t, dim, score)).blocks >= blocks) return t;
+      if (occupancy_of(on, cost_of(t, dim, score, how)).blocks >= blocks) return t;
   return candidates[3];
 }
 /// The tile for few rows, as decoding has them, with as many keys at a time as that of many, which makes the bits those of the same. One warp may
@@ -40,16 +43,18 @@ consteval attention_tile attention(int dim, score_weight score = score_weight::s
 consteval attention_tile attention_split(attention_tile many) { return {4, 1, many.keys}; }
 /// That of a problem: its own `tile`, if it has one.
 template <class Problem>
-consteval attention_tile attention_of(score_weight score, gpu_facts on = facts_sm80) {
+consteval attention_tile attention_of(score_weight score, gpu_facts on = facts_sm80, arrival how = arrival::copied) {
   if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
     return Problem::tile;
   else
-    return attention(Problem::dim, score, on);
+    return attention(Problem::dim, score, on, how);
 }
 
 static_assert(attention(64).row_tiles == 2 && attention(128).row_tiles == 2 && attention(128).keys == 64);
 static_assert(attention(128, score_weight::computed).row_tiles == 2 && attention(256).row_tiles == 1 && attention(128, score_weight::scaled, facts_sm86).keys == 32);
 static_assert(occupancy_of(facts_sm80, cost_of(attention(128), 128)).blocks == 2 && occupancy_of(facts_sm89, cost_of(attention(128, score_weight::scaled, facts_sm89), 128)).blocks == 2);
+
+static_assert(attention(128, score_weight::scaled, facts_sm80, arrival::widened).row_tiles == 2 && attention(64, score_weight::scaled, facts_sm80, arrival::widened).keys == 64);
 
 /// A walk of attention's gradients: `warps` warps keep row_tiles x 16 rows each, `across` rows of the other side go by at a time.
 struct attention_backward_tile {

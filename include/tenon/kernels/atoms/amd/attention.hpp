@@ -8,11 +8,12 @@
 // keys must be finite (0 x infinity is NaN); keys and values from `length` on are never read.
 
 #include <limits>
+#include <type_traits>
 
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/atoms/amd/lane_tile.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
-#include <tenon/kernels/shared/device_keys.hpp>
+#include <tenon/kernels/shared/device_kept.hpp>
 #include <tenon/kernels/shared/device_number.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
 #include <tenon/kernels/shared/device_scores.hpp>
@@ -21,8 +22,8 @@
 TENON_KERNELS_BEGIN
 namespace atoms::amd {
 
-/// Number: bf16 or f16, of q, keys, values and, rounded, of weights.
-template <class Leaf, int Dim, int Warps, int Keys, class Number = bf16, class Layout = dense_keys>
+/// Number: bf16 or f16, of q, keys, values and, rounded, of weights. Kept: what keys and values lie in memory as.
+template <class Leaf, int Dim, int Warps, int Keys, class Number = bf16, class Layout = dense_keys, class Kept = Number>
 struct attention_words {
   using tile = lane_tile<Leaf, Dim, Number>;
   static constexpr int lanes = Leaf::lanes, side = Leaf::side, per_tile = tile::per_tile, threads = lanes * Warps, group_rows = side, block_rows = Warps * group_rows, block_keys = Keys;
@@ -42,7 +43,9 @@ struct attention_words {
   static_assert(Keys % side == 0 && Dim % 32 == 0 && Keys * chunks % threads == 0 && (wide == 2 || wide == 4));
 
   /// One kv head of a cache: rows of Dim numbers, of which `length` are there.
-  using source = typename Layout::template of<Leaf, Number, Dim>;
+  using source = typename kept_source<Layout, Leaf, Kept, Dim>::type;
+  static constexpr bool scaled = kept_number<Kept>::scaled;
+  using stored = typename kept_number<Kept>::storage;
   /// The keys from key0 on, and what becomes of them in this wave: scores, then weights. `next` is the block after them.
   struct block {
     int key0, next;
@@ -58,8 +61,9 @@ struct attention_words {
   int first_row;  ///< of this wave
   lane_sums o[Dim / side];
   operand q[Dim / 16];
-  bits128 coming_keys[key_steps];  // on their way to shared memory
-  std::uint32_t coming_values[8][wide / 2];
+  std::conditional_t<scaled, bits64, bits128> coming_keys[key_steps];  // on their way to shared memory
+  std::uint32_t coming_values[8][scaled ? 1 : wide / 2];
+  float key_scales[scaled ? key_steps : 1], value_scales[scaled ? 8 : 1];
   source in;
   int to;
   float factor;  ///< of scores that are more than scaled: else it is in the exponent
@@ -106,17 +110,28 @@ struct attention_words {
     const int thread = Leaf::thread();
     TENON_UNROLL for (int i = 0; i < key_steps; ++i) {
       const int key = thread / chunks + i * (threads / chunks);
-      Leaf::store_shared(Leaf::shared() + tile::straight_place(key) + static_cast<address>(thread % chunks * 16), coming_keys[i]);
+      const address at = Leaf::shared() + tile::straight_place(key) + static_cast<address>(thread % chunks * 16);
+      if constexpr (scaled)
+        Leaf::store_shared(at, widen_eight<Leaf, Kept>(coming_keys[i].word[0], coming_keys[i].word[1], key_scales[i]));
+      else
+        Leaf::store_shared(at, coming_keys[i]);
     }
     Leaf::barrier();
     fetch_values(keys.key0);
   }
   TENON_BOTH TENON_INLINE void await_values(const block& keys) {
     const int first = Leaf::thread() % (Dim / wide) * wide, group = Leaf::thread() / (Dim / wide);
+    std::uint32_t pairs[8][2];
+    TENON_UNROLL for (int i = 0; i < 8; ++i) {
+      if constexpr (scaled)
+        widen_four<Leaf, Kept>(coming_values[i][0], value_scales[i], pairs[i]);
+      else
+        TENON_UNROLL for (int w = 0; w < wide / 2; ++w) pairs[i][w] = coming_values[i][w];
+    }
     TENON_UNROLL for (int d = 0; d < wide; ++d) {
       bits128 column;  // of 8 keys
       TENON_UNROLL for (int i = 0; i < 4; ++i) {
-        const std::uint32_t even = coming_values[2 * i][d / 2], odd = coming_values[2 * i + 1][d / 2];
+        const std::uint32_t even = pairs[2 * i][d / 2], odd = pairs[2 * i + 1][d / 2];
         column.word[i] = d % 2 == 0 ? (even & 0xffffu) | odd << 16 : even >> 16 | (odd & 0xffff0000u);
       }
       Leaf::store_shared(Leaf::shared() + values_at + tile::crossed_place(group, first + d), column);
@@ -189,26 +204,37 @@ struct attention_words {
  private:
   TENON_BOTH TENON_INLINE void fetch_keys(int key) {
     const int thread = Leaf::thread(), first = key + thread / chunks;
-    const Number* const from = in.row(in.keys, key, thread / chunks, thread % chunks * 8);
+    using chunk = std::remove_cvref_t<decltype(coming_keys[0])>;
+    const stored* const from = in.row(in.keys, key, thread / chunks, thread % chunks * 8);
     constexpr int apart = threads / chunks;
     if (key + Keys <= in.length)
-      TENON_UNROLL for (int i = 0; i < key_steps; ++i) coming_keys[i] = Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim));
+      TENON_UNROLL for (int i = 0; i < key_steps; ++i) coming_keys[i] = Leaf::load(reinterpret_cast<const chunk*>(from + i * apart * Dim));
     else
-      TENON_UNROLL for (int i = 0; i < key_steps; ++i)
-        coming_keys[i] = first + i * apart < in.length ? Leaf::load(reinterpret_cast<const bits128*>(from + i * apart * Dim)) : bits128{};
+      TENON_UNROLL for (int i = 0; i < key_steps; ++i) coming_keys[i] = first + i * apart < in.length ? Leaf::load(reinterpret_cast<const chunk*>(from + i * apart * Dim)) : chunk{};
+    if constexpr (scaled) {
+      const float* const by = in.scale(in.keys, key, thread / chunks);
+      TENON_UNROLL for (int i = 0; i < key_steps; ++i) key_scales[i] = first + i * apart < in.length ? Leaf::load(by + i * apart) : 0.0f;
+    }
   }
   TENON_BOTH TENON_INLINE void fetch_values(int key) {
     const int thread = Leaf::thread(), first = thread % (Dim / wide) * wide, group = thread / (Dim / wide);
-    const Number* const from = in.row(in.values, key, tile::row_of_group(group, 0), first);
+    const stored* const from = in.row(in.values, key, tile::row_of_group(group, 0), first);
     if (key + Keys <= in.length)
       TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, true);
     else
       TENON_UNROLL for (int i = 0; i < 8; ++i) fetch_value(i, from, key + tile::row_of_group(group, i) < in.length);
+    if constexpr (scaled) {
+      const float* const by = in.scale(in.values, key, tile::row_of_group(group, 0));
+      TENON_UNROLL for (int i = 0; i < 8; ++i) value_scales[i] = key + tile::row_of_group(group, i) < in.length ? Leaf::load(by + tile::row_of_group(0, i)) : 0.0f;
+    }
   }
   // `wide` dims of key i of the 8 that begin at `from`; 0 where it is not there.
-  TENON_BOTH TENON_INLINE void fetch_value(int i, const Number* from, bool there) {
+  TENON_BOTH TENON_INLINE void fetch_value(int i, const stored* from, bool there) {
     from += tile::row_of_group(0, i) * Dim;
-    if constexpr (wide == 4) {
+    if constexpr (scaled) {
+      using some = std::conditional_t<wide == 4, std::uint32_t, std::uint16_t>;
+      coming_values[i][0] = there ? Leaf::load(reinterpret_cast<const some*>(from)) : some{};
+    } else if constexpr (wide == 4) {
       const bits64 four = there ? Leaf::load(reinterpret_cast<const bits64*>(from)) : bits64{};
       coming_values[i][0] = four.word[0], coming_values[i][1] = four.word[1];
     } else {

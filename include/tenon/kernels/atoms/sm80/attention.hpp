@@ -6,13 +6,23 @@
 // A row's bits do not depend on its tile: sums are chains in order of the keys, and a masked key adds an exact zero. Values of masked
 // keys must be finite (0 x infinity is NaN); keys and values from `length` on are never read.
 
+#include <type_traits>
+
 #include <tenon/kernels/atoms/sm80/attention_registers.hpp>
+#include <tenon/kernels/atoms/sm80/kept_rows.hpp>
 #include <tenon/kernels/shared/device_keys.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
 
-template <class Leaf, int Dim, int Warps, int RowTiles, int Keys, class Number = bf16, class Layout = dense_keys>
+/// Keys and values that lie in memory as their tiles have them.
+struct as_they_are {
+  template <class Address>
+  TENON_BOTH TENON_INLINE as_they_are(Address, int) {}
+};
+
+/// Kept: what keys and values lie in memory as.
+template <class Leaf, int Dim, int Warps, int RowTiles, int Keys, class Number = bf16, class Layout = dense_keys, class Kept = Number>
 struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> {
   using registers = attention_registers<Leaf, Dim, RowTiles, Keys, Number>;
   static constexpr int threads = 32 * Warps, group_rows = 16 * RowTiles, block_rows = Warps * group_rows, block_keys = Keys;
@@ -21,14 +31,19 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   using copier = typename tile::template copier<Keys, threads>;
 
   static constexpr address q_bytes = block_rows * tile::row_bytes, block_bytes = Keys * tile::row_bytes;
-  static constexpr int shared_bytes = static_cast<int>(q_bytes + 2 * block_bytes);
+  // Those of 8 bits wait behind the tiles, one block of them.
+  static constexpr bool scaled = kept_number<Kept>::scaled;
+  static constexpr address waiting_at = q_bytes + 2 * block_bytes;
+  static constexpr int shared_bytes = static_cast<int>(waiting_at) + (scaled ? Keys * Dim : 0);
+  using stored = typename kept_number<Kept>::storage;
 
   /// One kv head of a cache: rows of Dim numbers, of which `length` are there.
-  using source = typename Layout::template of<Leaf, Number, Dim>;
+  using source = typename kept_source<Layout, Leaf, Kept, Dim>::type;
 
   typename tile::lane_rows q_at, v_at;
   typename tile::lane_row k_at;
   copier copy;
+  std::conditional_t<scaled, kept_rows<Leaf, Dim, Keys, threads, Kept>, as_they_are> waiting;
   source in;
   int to;
 
@@ -37,7 +52,8 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
         q_at(Leaf::shared() + static_cast<address>(first_row * tile::row_bytes), lane(), tile::order::rows_first),
         v_at(Leaf::shared() + q_bytes + block_bytes, lane(), tile::order::rows_first),
         k_at(Leaf::shared() + q_bytes, lane(), tile::order::chunks_first),
-        copy(Leaf::thread()) {}
+        copy(Leaf::thread()),
+        waiting(Leaf::shared() + waiting_at, Leaf::thread()) {}
 
   TENON_BOTH TENON_INLINE int group_row(int) const { return first_row; }
 
@@ -76,14 +92,12 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
     }
   }
   /// The keys are there, and the values before them are done with: their successors may come.
-  TENON_BOTH TENON_INLINE void await_keys(const block& keys) const {
-    Leaf::template wait<0>();
-    Leaf::barrier();
+  TENON_BOTH TENON_INLINE void await_keys(const block& keys) {
+    arrive(0);
     start(in.values, block_bytes, keys.key0);
   }
-  TENON_BOTH TENON_INLINE void await_values(const block& keys) const {
-    Leaf::template wait<0>();
-    Leaf::barrier();
+  TENON_BOTH TENON_INLINE void await_values(const block& keys) {
+    arrive(block_bytes);
     if (keys.next < to) start(in.keys, 0, keys.next);
   }
 
@@ -108,8 +122,20 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   }
 
  private:
+  // What was started is in its tile, for all threads.
+  TENON_BOTH TENON_INLINE void arrive([[maybe_unused]] address offset) const {
+    Leaf::template wait<0>();
+    if constexpr (scaled) waiting.finish(Leaf::shared() + q_bytes + offset);
+    Leaf::barrier();
+  }
   // Starts the copy of a block of keys or values; zeros from `length` on.
-  TENON_BOTH TENON_INLINE void start(const Number* from, address offset, int key) const {
+  TENON_BOTH TENON_INLINE void start(const stored* from, address offset, int key) {
+    if constexpr (scaled)
+      waiting.start(in, from, key);
+    else
+      start_rows(from, offset, key);
+  }
+  TENON_BOTH TENON_INLINE void start_rows(const Number* from, address offset, int key) const {
     const address first = Leaf::shared() + q_bytes + offset + copy.to;
     const Number* const row = in.row(from, key, copy.row, copy.column);
     if (key + Keys <= in.length) {

@@ -14,9 +14,11 @@
 
 TENON_KERNELS_BEGIN
 
+template <class Leaf, class Problem>
+inline constexpr tuning::amd::attention_tile amd_attention_tile = tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks, problem_arrival<Problem>);
+
 /// The words of a problem, also of few rows over many keys (launch/gpu/attention_split.hpp). `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using amd_attention = atoms::amd::attention_words<Leaf, Problem::dim, tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).warps,
-                                                  tuning::amd::attention_of<Problem>(Leaf::lanes, Leaf::chunks).keys, problem_number<Problem>, problem_keys<Problem>>;
+using amd_attention = atoms::amd::attention_words<Leaf, Problem::dim, amd_attention_tile<Leaf, Problem>.warps, amd_attention_tile<Leaf, Problem>.keys, problem_number<Problem>, problem_keys<Problem>, problem_kept<Problem>>;
 
 TENON_KERNELS_END

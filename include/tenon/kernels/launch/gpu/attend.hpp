@@ -9,24 +9,25 @@
 #include <tenon/kernels/launch/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention_split.hpp>
-#include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/append.hpp>
 #include <tenon/kernels/launch/gpu/products.hpp>
 
 TENON_KERNELS_BEGIN
 
 /// A problem by its parts.
-template <class Mask, class Score, class Weighting, int Dim, int Group, class Keys = dense_keys>
+template <class Mask, class Score, class Weighting, int Dim, int Group, class Keys = dense_keys, class Kept = bf16>
 struct device_attention {
   using mask = Mask;
   using score = Score;
   using weighting = Weighting;
   using keys = Keys;
+  using kept = Kept;
   using out = float;
   static constexpr int dim = Dim, group = Group;
 };
 /// The same of sequences that each have as many queries as the machine has counted.
-template <class Mask, class Score, int Dim, int Group, class Keys = dense_keys>
-struct counted_attention : device_attention<Mask, Score, softmax, Dim, Group, Keys> {
+template <class Mask, class Score, int Dim, int Group, class Keys = dense_keys, class Kept = bf16>
+struct counted_attention : device_attention<Mask, Score, softmax, Dim, Group, Keys, Kept> {
   using counted_rows = void;
 };
 
@@ -52,10 +53,10 @@ struct device_cut {
   }
 };
 
-template <class Machine, int Dim>
-using many_rows = typename words_of<typename Machine::arch>::template attention<typename Machine::leaf, device_attention<void, void, void, Dim, 1>>;
-template <class Machine, int Dim>
-using few_rows = typename words_of<typename Machine::arch>::template attention_split<typename Machine::leaf, device_attention<void, void, void, Dim, 1>>;
+template <class Machine, int Dim, class Kept>
+using many_rows = typename words_of<typename Machine::arch>::template attention<typename Machine::leaf, device_attention<void, void, void, Dim, 1, dense_keys, Kept>>;
+template <class Machine, int Dim, class Kept>
+using few_rows = typename words_of<typename Machine::arch>::template attention_split<typename Machine::leaf, device_attention<void, void, void, Dim, 1, dense_keys, Kept>>;
 
 template <class Words, device_machine Machine, class Problem>
 void attend_split(const Machine& machine, const attention_arguments<Problem>& all, int batches, index_t reach, int split, std::byte* scratch) {
@@ -89,13 +90,20 @@ void attend_by_rows(const Machine& machine, const attention_arguments<Problem>& 
     attend_split<many>(machine, a, batches, reach, split, scratch);
 }
 
-/// Bytes of the partial results of any call with no more queries.
+/// Bytes of the partial results of any call with no more queries, whatever its cache is of.
 template <device_machine Machine>
 std::size_t partial_bytes(const Machine&, int groups, int group, int dim, index_t queries, index_t capacity, int split) {
-  const auto of = [&](int rows) { return device_cut(rows, group, groups, dim, queries, capacity, split).most_bytes(queries); };
-  const std::size_t many = of(dim == 64 ? many_rows<Machine, 64>::block_rows : many_rows<Machine, 128>::block_rows);
-  const std::size_t few = of(dim == 64 ? few_rows<Machine, 64>::block_rows : few_rows<Machine, 128>::block_rows);
-  return round_up(many > few ? many : few, 64);
+  std::size_t most = 0;
+  const auto raise = [&](int rows) {
+    const std::size_t bytes = device_cut(rows, group, groups, dim, queries, capacity, split).most_bytes(queries);
+    most = bytes > most ? bytes : most;
+  };
+  const auto of = [&]<class Kept>(Kept) {
+    raise(dim == 64 ? many_rows<Machine, 64, Kept>::block_rows : many_rows<Machine, 128, Kept>::block_rows);
+    raise(dim == 64 ? few_rows<Machine, 64, Kept>::block_rows : few_rows<Machine, 128, Kept>::block_rows);
+  };
+  of(bf16{}), of(int8_per_128{});
+  return round_up(most, 64);
 }
 
 }  // namespace kernel_detail
@@ -116,7 +124,7 @@ void attend(const Machine& machine, view<const float, 3> q, const Cache& cache, 
             const Weighting& weighting = {}, const Reduction& reduction = {}) {
   constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim;
   static_assert((DimQK == 0 || DimQK == Dim) && (DimV == 0 || DimV == Dim), "[attend] was given other head dims than its cache has. Fix: make them equal.");
-  using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv, typename Cache::layout>;
+  using problem = device_attention<Mask, Score, Weighting, Dim, Query / Kv, typename Cache::layout, typename Cache::number>;
   kernel_detail::check_pages(cache);
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   const index_t queries = q.extent[0];
@@ -129,7 +137,7 @@ void attend(const Machine& machine, view<const float, 3> q, const Cache& cache, 
   attention_arguments<problem> a{};
   a.q = kernel_detail::arrange_rows<natural_order>(machine, rows, reinterpret_cast<bf16*>(scratch)), a.keys = cache.keys(), a.values = cache.values(), a.out = out.data;
   a.lengths = cache.length_at, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(queries), a.heads = Query, a.kv_heads = Kv;
-  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.head_stride(), a.cache_batch = Kv * a.cache_head, a.pages = cache.table();
+  a.q_head = Dim, a.q_query = Query * Dim, a.out_head = out.stride[1], a.out_query = out.stride[0], a.cache_head = cache.head_stride(), a.cache_batch = Kv * a.cache_head, a.pages = cache.table(), a.scales = cache.scales();
   a.mask = mask, a.score = score, a.weighting = weighting;
   scratch += round_up(static_cast<std::size_t>(queries * Query * Dim) * sizeof(bf16), 64);
 

@@ -56,11 +56,12 @@ std::size_t attention_across_scratch(const Machine& machine, const heads& shape,
 
 /// Appends k and v [token, kv_head, dim] to a cache of `length` places, and attends with q [token, head, dim] to what stands at the place of each: out
 /// [token, head, dim]. Rotated, if at all, by the numbers of their segments. Masks and scores see these as positions.
-template <device_machine Machine, int Query, int Kv, int Dim, class Mask, class Score>
-void attend_across(const Machine& machine, view<const float, 3> q, view<const float, 3> k, view<const float, 3> v, device_cache<Query, Kv, Dim>& cache, view<float, 3> out, index_t length,
+template <device_machine Machine, int Query, int Kv, int Dim, cache_number Number, class Mask, class Score>
+void attend_across(const Machine& machine, view<const float, 3> q, view<const float, 3> k, view<const float, 3> v, device_cache<Query, Kv, Dim, Number>& cache, view<float, 3> out, index_t length,
                    const Mask& mask, const Score& score, device_place first, std::byte* scratch) {
+  static_assert(!kept_number<Number>::scaled, "[precision.cache] of attention across segments must be bf16 on a GPU: it reads no scales there. Fix: precision_policy<bf16>.");
   using leaf = typename Machine::leaf;
-  using problem = counted_attention<Mask, Score, Dim, Query / Kv>;
+  using problem = counted_attention<Mask, Score, Dim, Query / Kv, dense_keys, Number>;
   const index_t tokens = q.extent[0], segments = cache.capacity / length;
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   if (q.stride[1] != Dim || out.stride[1] != Dim) throw error("[q, out] of attend_across must have their heads one behind the other. Fix: copy them first.");
@@ -68,7 +69,7 @@ void attend_across(const Machine& machine, view<const float, 3> q, view<const fl
   if (tokens == 0) return;
   kernel_detail::check_append({Query, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
   const kernel_detail::across_parts parts({Query, Kv, Dim, Dim}, tokens, length, scratch);
-  device_cache<Query, Kv, Dim> place = cache;  // the first
+  device_cache<Query, Kv, Dim, Number> place = cache;  // the first
   place.capacity = segments;
   const index_t place_keys = 2 * Kv * segments;
   kernel_detail::launch(machine, 1, 1,

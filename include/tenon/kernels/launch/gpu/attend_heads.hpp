@@ -137,7 +137,7 @@ void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& c
                   heads_tally* tally) {
   constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim;
   using leaf = typename Machine::leaf;
-  using problem = counted_attention<gathered_rows<Mask>, decltype(over_rows(score, nullptr, nullptr, 0)), Dim, 1, typename Cache::layout>;
+  using problem = counted_attention<gathered_rows<Mask>, decltype(over_rows(score, nullptr, nullptr, 0)), Dim, 1, typename Cache::layout, typename Cache::number>;
   const index_t tokens = q.extent[0];
   check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   check_pages(cache);
@@ -157,7 +157,7 @@ void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& c
   attention_arguments<problem> a{};
   a.q = parts.q, a.keys = cache.keys(), a.values = cache.values(), a.out = parts.results;
   a.lengths = rows.lengths, a.queries_at = rows.counts, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(rows.most), a.heads = a.kv_heads = 1;
-  a.q_head = a.q_query = a.out_head = a.out_query = Dim, a.q_batch = a.out_batch = rows.most * Dim, a.cache_batch = a.cache_head = cache.head_stride(), a.pages = cache.table();
+  a.q_head = a.q_query = a.out_head = a.out_query = Dim, a.q_batch = a.out_batch = rows.most * Dim, a.cache_batch = a.cache_head = cache.head_stride(), a.pages = cache.table(), a.scales = cache.scales();
   a.mask = {mask, rows.rows, rows.offset}, a.score = over_rows(score, rows.rows, rows.offset, 0);
   attend_by_rows(machine, a, Kv, cache.length, cache.capacity, fixed_split{}, parts.attention);
   launch(machine, static_cast<int>(tokens), 1,

@@ -7,8 +7,8 @@
 //     static constexpr int dim = 128, group = 1;
 //   };
 //
-// `using number = f16;` in it says what q, keys and values are where that is not bf16; `using keys = paged_keys;` that keys and values lie in pages; `using
-// counted_rows = void;` that each sequence has as many queries as `queries_at` says.
+// `using number = f16;` in it says what q, keys and values are where that is not bf16; `using kept = int8_per_128;` that keys and values are kept in 8 bits, `using
+// keys = paged_keys;` in pages; `using counted_rows = void;` that each sequence has as many queries as `queries_at` says.
 //
 // Grid: x = tiles of rows, y = heads (kv heads where group > 1), z = batch. Order of summation: `sequential`, one chain over the keys.
 
@@ -18,7 +18,7 @@
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
-#include <tenon/kernels/shared/device_keys.hpp>
+#include <tenon/kernels/shared/device_kept.hpp>
 #include <tenon/kernels/shared/device_rows.hpp>
 #include <tenon/kernels/shared/device_scores.hpp>
 #include <tenon/kernels/shared/unroll.hpp>
@@ -34,9 +34,10 @@ struct attention_arguments {
   using weighting_type = typename Problem::weighting;
   using out_type = typename Problem::out;
   using number = problem_number<Problem>;
+  using kept = typename kept_number<problem_kept<Problem>>::storage;
 
-  const number* q;              ///< [batch, query, head, dim]
-  const number *keys, *values;  ///< [batch, kv_head, key, dim]: keys dense, `dim` apart
+  const number* q;            ///< [batch, query, head, dim]
+  const kept *keys, *values;  ///< [batch, kv_head, key, dim]: keys dense, `dim` apart
   out_type* out;                ///< [batch, query, head, dim]
   float* log_sum_exp;           ///< [batch, query, head] dense, natural; or null
   const int* lengths;           ///< [batch]: keys of each sequence; or null: all have `length`
@@ -48,6 +49,7 @@ struct attention_arguments {
   index_t out_batch, out_query, out_head;  ///< strides of out
   index_t cache_batch, cache_head;         ///< strides of keys and values; in pages: within a page
   page_table pages;                        ///< of problems whose keys lie in them: those of the one sequence
+  index_t scales;                          ///< of problems whose keys share some: bytes from the first of the keys, and of the values, to theirs
   mask_type mask;
   score_type score;
   weighting_type weighting;
@@ -98,7 +100,12 @@ struct attention_tile {
   TENON_BOTH TENON_INLINE int kv_head() const { return first_head / (a.heads / a.kv_heads); }
   TENON_BOTH TENON_INLINE typename Words::source source() const {
     const index_t head = batch * a.cache_batch + kv_head() * a.cache_head;
-    if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)
+    constexpr bool paged = std::is_same_v<problem_keys<Problem>, paged_keys>, scaled = kept_number<problem_kept<Problem>>::scaled;
+    if constexpr (paged && scaled)
+      return {{a.keys, a.values, head, length, a.pages}, a.scales};
+    else if constexpr (scaled)
+      return {{a.keys, a.values, head, length}, a.scales};
+    else if constexpr (paged)
       return {a.keys, a.values, head, length, a.pages};
     else
       return {a.keys, a.values, head, length};

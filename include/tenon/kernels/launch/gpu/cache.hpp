@@ -1,21 +1,28 @@
 #pragma once
-// The cache of keys and values on a GPU: [kv_head][key][dim] of bf16, keys then values. Appending to it moves 6 bytes per value.
+// The cache of keys and values on a GPU: [kv_head][key][dim], keys then values; where they are of 8 bits, each followed by its scales [kv_head][key].
 
-#include <tenon/core/number.hpp>
 #include <tenon/kernels/launch/cache.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
-#include <tenon/kernels/shared/device_block.hpp>
-#include <tenon/kernels/shared/device_keys.hpp>
+#include <tenon/kernels/shared/device_kept.hpp>
 
 TENON_KERNELS_BEGIN
 
+namespace kernel_detail {
+/// Of keys or of values, `keys` of them in `kv` heads.
+template <cache_number Number>
+index_t kept_bytes(index_t kv, index_t dim, index_t keys) {
+  return static_cast<index_t>(round_up(static_cast<std::size_t>(kv * keys * cached_row_bytes<Number>(dim)), 64));
+}
+}  // namespace kernel_detail
+
 /// One layer's keys and values of one sequence, in memory of the machine that someone else holds: cache_bytes of it, aligned to 64. Its heads
 /// are constants, because a GPU packs the queries of a group into one tile.
-template <int Query, int Kv, int Dim>
+template <int Query, int Kv, int Dim, cache_number Number = bf16>
 struct device_cache {
   using layout = dense_keys;
-  using number = bf16;
+  using number = Number;
+  using stored = typename kept_number<Number>::storage;
   static constexpr int query_heads = Query, kv_heads = Kv, dim = Dim;
   std::byte* data = nullptr;
   heads shape{};
@@ -23,18 +30,21 @@ struct device_cache {
   index_t length = 0;                       ///< keys that are there, as the host knows it; `append` moves it
   const std::int32_t* length_at = nullptr;  ///< the same where kernels read it: a replayed kernel is not told anew
 
-  bf16* keys() const { return reinterpret_cast<bf16*>(data); }
-  bf16* values() const { return keys() + Kv * head_stride(); }
+  stored* keys() const { return reinterpret_cast<stored*>(data); }
+  stored* values() const { return reinterpret_cast<stored*>(data + kernel_detail::kept_bytes<Number>(Kv, Dim, capacity)); }
   index_t head_stride() const { return capacity * Dim; }
+  /// Bytes from keys to their scales, and from values to theirs.
+  index_t scales() const { return Kv * head_stride() * static_cast<index_t>(sizeof(stored)); }
   page_table table() const { return {}; }
 };
 
-/// The same in pages: `data` is a pool of pages of `page_keys` keys, a multiple of 128, each page_bytes<bf16>(machine, shape, page_keys), as a contiguous
+/// The same in pages: `data` is a pool of pages of `page_keys` keys, a multiple of 128, each page_bytes<Number>(machine, shape, page_keys), as a contiguous
 /// cache of so many. Key k lies in page pages[k / page_keys], a table in memory of the machine, of capacity / page_keys pages.
-template <int Query, int Kv, int Dim>
+template <int Query, int Kv, int Dim, cache_number Number = bf16>
 struct paged_device_cache {
   using layout = paged_keys;
-  using number = bf16;
+  using number = Number;
+  using stored = typename kept_number<Number>::storage;
   static constexpr int query_heads = Query, kv_heads = Kv, dim = Dim;
   std::byte* data = nullptr;
   heads shape{};
@@ -44,19 +54,21 @@ struct paged_device_cache {
   index_t page_stride = 0;  ///< bytes from a page of the pool to the next; 0: page_bytes
   const std::int32_t* length_at = nullptr;
 
-  bf16* keys() const { return reinterpret_cast<bf16*>(data); }
-  bf16* values() const { return keys() + Kv * head_stride(); }
+  stored* keys() const { return reinterpret_cast<stored*>(data); }
+  stored* values() const { return reinterpret_cast<stored*>(data + kernel_detail::kept_bytes<Number>(Kv, Dim, page_keys)); }
   index_t head_stride() const { return page_keys * Dim; }
+  index_t scales() const { return Kv * head_stride() * static_cast<index_t>(sizeof(stored)); }
   page_table table() const {
-    const index_t bytes = page_stride != 0 ? page_stride : static_cast<index_t>(round_up(static_cast<std::size_t>(2 * Kv * head_stride()) * sizeof(bf16), 64));
-    return {pages, static_cast<int>(page_keys), bytes / static_cast<index_t>(sizeof(bf16))};
+    const index_t bytes = page_stride != 0 ? page_stride : 2 * kernel_detail::kept_bytes<Number>(Kv, Dim, page_keys);
+    return {pages, static_cast<int>(page_keys), bytes / static_cast<index_t>(sizeof(stored))};
   }
 };
+
 TENON_KERNELS_END
 
 namespace tenon {
-template <int Query, int Kv, int Dim>
-inline constexpr bool may_lie_in_pages<paged_device_cache<Query, Kv, Dim>> = true;
+template <int Query, int Kv, int Dim, class Number>
+inline constexpr bool may_lie_in_pages<paged_device_cache<Query, Kv, Dim, Number>> = true;
 }  // namespace tenon
 
 TENON_KERNELS_BEGIN
@@ -90,28 +102,34 @@ void check_pages(const Cache& cache) {
     check_page_keys(cache.page_keys);
     if (cache.capacity % cache.page_keys != 0)
       throw error("[cache.capacity] is ", cache.capacity, ": it must be a multiple of page_keys, ", cache.page_keys, ": the table names whole pages. Fix: pages times page_keys.");
-    const index_t of_head = cache.head_stride() * static_cast<index_t>(sizeof(bf16));
-    if (cache.page_stride % of_head != 0)
-      throw error("[cache.page_stride] is ", cache.page_stride, " bytes: pages are whole heads of ", of_head, " apart, as CUDA describes tensors. Fix: a multiple of it.");
+    if constexpr (kept_number<typename Cache::number>::scaled) {
+      if (cache.page_stride % 64 != 0) throw error("[cache.page_stride] is ", cache.page_stride, " bytes: scales lie between rows, which are read 16 bytes at a time. Fix: a multiple of 64.");
+    } else {
+      const index_t of_head = cache.head_stride() * static_cast<index_t>(sizeof(bf16));
+      if (cache.page_stride % of_head != 0)
+        throw error("[cache.page_stride] is ", cache.page_stride, " bytes: pages are whole heads of ", of_head, " apart, as CUDA describes tensors. Fix: a multiple of it.");
+    }
   }
 }
 }  // namespace kernel_detail
 
 template <device_machine Machine, cache_number Number, heads Shape>
 struct cache_on<Machine, Number, Shape> {
-  static_assert(std::same_as<Number, bf16>, "[precision.cache] must be bf16 on a GPU: its kernels read no other. Fix: precision_policy<bf16>.");
+  static constexpr bool read = std::same_as<Number, bf16> || std::same_as<Number, int8_per_128> || std::same_as<Number, e4m3_per_128>;
+  static_assert(read, "[precision.cache] must be bf16, int8_per_128 or e4m3_per_128 on a GPU: its kernels read no other. Fix: precision_policy<bf16>.");
   static_assert(Shape.dim == Shape.dim_v && (Shape.dim == 64 || Shape.dim == 128),
                 "[attention.head_dim] must be 64 or 128 on a GPU: its tiles are that wide. Fix: pad the heads of the model.");
-  using type = device_cache<Shape.query, Shape.kv, Shape.dim>;
+  using number = std::conditional_t<read, Number, bf16>;
+  using type = device_cache<Shape.query, Shape.kv, Shape.dim, number>;
 };
 template <device_machine Machine, cache_number Number, heads Shape>
 struct cache_on<in_pages<Machine>, Number, Shape> : cache_on<Machine, Number, Shape> {
-  using type = paged_device_cache<Shape.query, Shape.kv, Shape.dim>;
+  using type = paged_device_cache<Shape.query, Shape.kv, Shape.dim, typename cache_on<Machine, Number, Shape>::number>;
 };
 
 template <cache_number Number, device_machine Machine>
 std::size_t cache_bytes(const Machine&, heads shape, index_t capacity) {
-  return round_up(static_cast<std::size_t>(shape.kv * capacity * (shape.dim + shape.dim_v)) * sizeof(bf16), 64);
+  return static_cast<std::size_t>(kernel_detail::kept_bytes<Number>(shape.kv, shape.dim, capacity) + kernel_detail::kept_bytes<Number>(shape.kv, shape.dim_v, capacity));
 }
 template <cache_number Number, device_machine Machine>
 std::size_t page_bytes(const Machine& machine, heads shape, index_t page_keys) {
@@ -121,58 +139,6 @@ template <cache_number Number, device_machine Machine>
 void check_pool(const Machine&, const heads& shape, index_t page_keys) {
   kernel_detail::check_heads(shape);
   kernel_detail::check_page_keys(page_keys);
-}
-
-/// k and v [token, kv_head, dim], rounded, behind the keys that are there, or each where its slot says. Grid: x = tokens.
-template <class Leaf>
-struct append_body {
-  static constexpr int threads = 128;
-  const float *k, *v;
-  index_t k_token, k_head, v_token, v_head;  ///< strides
-  bf16 *keys, *values;
-  index_t cache_head;
-  const std::int32_t* first;  ///< position of token 0, in memory
-  int heads, dim;
-  bool wide;                            ///< whether rows of k and v are aligned to 16 bytes
-  const std::int32_t* slots = nullptr;  ///< [token]: -1 is left out; null: one behind the other
-  page_table pages = {};                ///< without a table: one
-
-  TENON_BOTH TENON_INLINE void operator()() const {
-    const int per_head = dim / 4, items = heads * per_head;
-    const index_t token = Leaf::block_x();
-    int key = slots != nullptr ? Leaf::load(slots + token) : Leaf::load(first) + static_cast<int>(token);
-    if (key < 0) return;
-    const index_t page = pages.table == nullptr ? 0 : pages.page_of<Leaf>(key, key);
-    for (int i = Leaf::thread(); i < 2 * items; i += threads) {
-      const bool of_keys = i < items;
-      const int item = of_keys ? i : i - items, head = item / per_head, at = item % per_head * 4;
-      float four[4];
-      load_four<Leaf>(of_keys ? k + token * k_token + head * k_head + at : v + token * v_token + head * v_head + at, wide, 4, four);
-      bf16* const to = (of_keys ? keys : values) + page + head * cache_head + index_t{key} * dim + at;
-      Leaf::store(reinterpret_cast<bits64*>(to), bits64{{Leaf::pack_bf16(four[0], four[1]), Leaf::pack_bf16(four[2], four[3])}});
-    }
-  }
-};
-
-namespace kernel_detail {
-/// The launch alone, into `cache`, which may be the first of several that `slots` reach.
-template <device_machine Machine, cache_of_device Cache>
-void append_rows(const Machine& machine, const Cache& cache, const view<const float, 3>& k, const view<const float, 3>& v, const std::int32_t* first, const std::int32_t* slots) {
-  const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
-  launch(machine, static_cast<int>(k.extent[0]), 1,
-         append_body<typename Machine::leaf>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.head_stride(), first, Cache::kv_heads,
-                                             Cache::dim, aligned(k) && aligned(v), slots, cache.table()});
-}
-}  // namespace kernel_detail
-
-/// As on a processor, over memory of the machine: k and v [token, kv_head, dim] at positions first, first + 1, ..., or where `slots` [token] says.
-template <device_machine Machine, cache_of_device Cache>
-void append(const Machine& machine, Cache& cache, view<const float, 3> k, view<const float, 3> v, device_place first, const std::int32_t* slots = nullptr) {
-  constexpr int Kv = Cache::kv_heads, Dim = Cache::dim;
-  kernel_detail::check_append({Cache::query_heads, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
-  kernel_detail::check_pages(cache);
-  cache.length = first.first + k.extent[0], cache.length_at = first.at + 1;
-  if (k.extent[0] != 0) kernel_detail::append_rows(machine, cache, k, v, first.at, slots);
 }
 
 TENON_KERNELS_END

@@ -2,7 +2,7 @@
 // A cache of some of a sequence's keys on a GPU, which alone knows how many it keeps: their number lies where kernels read it. Called as on a
 // processor (launch/kept_keys.hpp): one block decides, and `append` stores.
 
-#include <tenon/kernels/launch/gpu/cache.hpp>
+#include <tenon/kernels/launch/gpu/append.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/kept_keys.hpp>
 #include <tenon/kernels/shared/device_block.hpp>
@@ -78,8 +78,8 @@ struct keep_keys_body {
 };
 
 /// As on a processor, but that nobody knows yet how many were left out: `tally` says.
-template <device_machine Machine, int Query, int Kv, int Dim>
-void append_kept(const Machine& machine, device_cache<Query, Kv, Dim>& cache, const kept_keys<Machine>& list, view<const float, 2> gate, float threshold, view<const float, 3> k,
+template <device_machine Machine, int Query, int Kv, int Dim, cache_number Number>
+void append_kept(const Machine& machine, device_cache<Query, Kv, Dim, Number>& cache, const kept_keys<Machine>& list, view<const float, 2> gate, float threshold, view<const float, 3> k,
                  view<const float, 3> v, device_place first) {
   using body = keep_keys_body<typename Machine::leaf>;
   const index_t tokens = k.extent[0];
@@ -93,8 +93,8 @@ void append_kept(const Machine& machine, device_cache<Query, Kv, Dim>& cache, co
   cache.length_at = &list.tally->length;
 }
 
-template <device_machine Machine, int Query, int Kv, int Dim>
-read_later query_shift(const device_cache<Query, Kv, Dim>&, const kept_keys<Machine>& list, device_place, index_t) {
+template <device_machine Machine, int Query, int Kv, int Dim, cache_number Number>
+read_later query_shift(const device_cache<Query, Kv, Dim, Number>&, const kept_keys<Machine>& list, device_place, index_t) {
   read_later shift{};
   shift.at = &list.tally->shift;  // nvcc hands an initialiser of one member over without its braces
   return shift;

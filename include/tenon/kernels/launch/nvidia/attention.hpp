@@ -20,18 +20,18 @@ inline constexpr tuning::sm80::attention_tile nvidia_attention_tile =
     tuning::sm80::attention_of<Problem>(reads_for_each_score<typename Problem::mask> ? tuning::score_weight::looked_up
                                         : plain_score<typename Problem::score> ? tuning::score_weight::scaled
                                                                                : tuning::score_weight::computed,
-                                        Arch::facts);
+                                        Arch::facts, problem_arrival<Problem>);
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem, class Arch = sm80>
 using nvidia_attention = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_attention_tile<Problem, Arch>.warps, nvidia_attention_tile<Problem, Arch>.row_tiles,
-                                                      nvidia_attention_tile<Problem, Arch>.keys, problem_number<Problem>, problem_keys<Problem>>;
+                                                      nvidia_attention_tile<Problem, Arch>.keys, problem_number<Problem>, problem_keys<Problem>, problem_kept<Problem>>;
 
 /// The words of few rows over many keys: attention_split_kernel and attention_merge_kernel.
 template <class Problem, class Arch = sm80>
 inline constexpr tuning::sm80::attention_tile nvidia_split_tile = tuning::sm80::attention_split(nvidia_attention_tile<Problem, Arch>);
 template <class Leaf, class Problem, class Arch = sm80>
 using nvidia_attention_split = atoms::sm80::attention_words<Leaf, Problem::dim, nvidia_split_tile<Problem, Arch>.warps, nvidia_split_tile<Problem, Arch>.row_tiles,
-                                                            nvidia_split_tile<Problem, Arch>.keys, problem_number<Problem>, problem_keys<Problem>>;
+                                                            nvidia_split_tile<Problem, Arch>.keys, problem_number<Problem>, problem_keys<Problem>, problem_kept<Problem>>;
 
 TENON_KERNELS_END

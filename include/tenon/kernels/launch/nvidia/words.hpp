@@ -37,13 +37,27 @@ struct words_of<sm80> : nvidia_words<sm80> {};
 template <>
 struct words_of<sm86> : nvidia_words<sm86> {};
 
-/// What it has no words of its own for, gradients and linear attention, are those of sm_80.
+namespace kernel_detail {
+/// The copy engine brings rows as they lie; those of 8 bits go through registers, as on sm_80.
+template <class Leaf, class Problem, tuning::arrival = problem_arrival<Problem>>
+struct attention_on_sm90a {
+  using many = sm90a_attention<Leaf, Problem>;
+  using few = sm90a_attention_split<Leaf, Problem>;
+};
+template <class Leaf, class Problem>
+struct attention_on_sm90a<Leaf, Problem, tuning::arrival::widened> {
+  using many = nvidia_attention<Leaf, Problem>;
+  using few = nvidia_attention_split<Leaf, Problem>;
+};
+}  // namespace kernel_detail
+
+/// What it has no words of its own for, gradients, linear attention and caches of 8 bits, are those of sm_80.
 template <>
 struct words_of<sm90a> : nvidia_words<sm80> {
   template <class Leaf, class Problem>
-  using attention = sm90a_attention<Leaf, Problem>;
+  using attention = typename kernel_detail::attention_on_sm90a<Leaf, Problem>::many;
   template <class Leaf, class Problem>
-  using attention_split = sm90a_attention_split<Leaf, Problem>;
+  using attention_split = typename kernel_detail::attention_on_sm90a<Leaf, Problem>::few;
   template <class Leaf>
   using matmul = sm90a_matmul<Leaf>;
   template <class Leaf>
