@@ -21,6 +21,11 @@ struct in_bf16 : Spec {
   static constexpr auto precision = bf16_products;
 };
 
+template <class Spec>
+struct in_int8_cache : Spec {
+  static constexpr precision_policy<int8_per_128> precision{.floats = compute::bf16, .bf16s = compute::bf16, .integers = compute::int8x2};
+};
+
 /// One sequence over a layer, with the weights of another machine's, in memory of a GPU.
 template <class Layer, class Machine>
 class device_layer {
@@ -75,9 +80,9 @@ class device_layer {
   typename Layer::template state<Machine> state_;
 };
 
-/// Layer<Spec> of a processor in fp32, with weights that are bf16, and Layer of the same spec in bf16 on each simulated GPU: the results of `tokens` tokens, at once and in parts, near
-/// each other. before(layer, run): what is done to both before.
-template <template <class> class Layer, class Spec, class Before, class After>
+/// Layer<Spec> of a processor in fp32, with weights that are bf16, and Layer of the same spec, in bf16 or as On has it, on each simulated GPU: the results of `tokens`
+/// tokens, at once and in parts, near each other. before(layer, run): what is done to both before.
+template <template <class> class Layer, class Spec, template <class> class On = in_bf16, class Before, class After>
 void check_layer(index_t tokens, unsigned seed, const Before& before, const After& after) {
   constexpr index_t width = Spec::shape.width;
   tenon_test::layer_weights<Layer<Spec>> w(seed);
@@ -89,14 +94,15 @@ void check_layer(index_t tokens, unsigned seed, const Before& before, const Afte
   const std::vector<float> at_once = host.forward(in, width, {tokens});
   const tenon_test::doubles want(at_once.begin(), at_once.end());
   on_simulated_gpus([&]<class Machine>(const Machine& machine) {
-    using layer = Layer<in_bf16<Spec>>;
+    using layer = Layer<On<Spec>>;
+    constexpr double bound = std::same_as<On<Spec>, in_bf16<Spec>> ? 1e-2 : 2e-2;
     for (const std::vector<index_t>& sizes : {std::vector<index_t>{tokens}, {7, 1}}) {
       device_layer<layer, Machine> run(machine, w, tokens);
       before.template operator()<layer>(run, run.weights());
       const double away = apart(run.forward(in, width, sizes), want);
       CAPTURE(tokens);
       CAPTURE(sizes.size());
-      CHECK(away <= 1e-2);
+      CHECK(away <= bound);
       after(host.state(), run.state());
     }
   });

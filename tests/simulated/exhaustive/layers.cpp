@@ -45,6 +45,10 @@ TEST_CASE("gates that drop some of the keys, or all") {
   check_layer<gated_sparse, key_gated<100>>(3, 10, []<class>(auto&, const auto&) {}, counted);
 }
 
+TEST_CASE("keys that are kept, in a cache of int8") {
+  check_layer<gated_sparse, key_gated<40>, in_int8_cache>(23, 9, []<class>(auto&, const auto&) {}, [](const auto&, const auto&) {});
+}
+
 struct encoded : layer_parts {
   static constexpr encoding_spec encoding{.terms = 3};
   static constexpr auto weighting = softmax{};

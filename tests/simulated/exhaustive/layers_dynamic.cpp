@@ -40,6 +40,8 @@ TEST_CASE("heads below the threshold are left out, by the mean of the tokens see
   check_layer<dynamic, all_of_them>(9, 3, nothing_before, counted_alike);
 }
 
+TEST_CASE("over a cache of int8") { check_layer<dynamic, by_token, in_int8_cache>(33, 17, nothing_before, counted_alike); }
+
 TEST_CASE("one decision for a block") {
   constexpr index_t width = 48, tokens = 19;
   tenon_test::layer_weights<dynamic<by_block>> w(4);

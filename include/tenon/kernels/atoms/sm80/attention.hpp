@@ -122,7 +122,7 @@ struct attention_words : attention_registers<Leaf, Dim, RowTiles, Keys, Number> 
   }
 
  private:
-  // What was started is in its tile, for all threads.
+  // What was started is in its tile, for all threads. Those of 8 bits get there now: whoever read the tile has been at a barrier since.
   TENON_BOTH TENON_INLINE void arrive([[maybe_unused]] address offset) const {
     Leaf::template wait<0>();
     if constexpr (scaled) waiting.finish(Leaf::shared() + q_bytes + offset);
