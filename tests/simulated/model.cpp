@@ -2,6 +2,8 @@
 // processor takes. Other machines and models: exhaustive/models.cpp.
 #include "model_case.hpp"
 
+#include <tenon/runtime/paged_memory.hpp>
+
 namespace {
 
 using namespace tenon;
@@ -54,6 +56,19 @@ TEST_CASE("a prompt at once and in chunks: the same bits; what is generated is w
     logits = reading.read(std::span(&context.back(), 1));
   }
   CHECK(drawn.size() == 2);
+  CHECK(model.machine().report().clean());
+
+  // Over pages, and in a fork whose first token copies the page that both hold: exhaustive/paged_model.cpp has the rest.
+  auto pool = pages_of(model, {.page_tokens = 128, .pages = 3});
+  sequence first(model, pool);
+  const auto last = [](std::span<const float> row) { return std::vector<float>(row.begin(), row.end()); };
+  CHECK(last(first.read(tokens)) == std::vector<float>(whole.end() - 288, whole.end()));
+  auto second = first.fork();
+  const auto went_on = last(second.read(std::span(context).subspan(3, 1)));
+  CHECK(pool.free_pages() == 1);
+  reading.truncate(3);
+  CHECK(last(reading.read(std::span(context).subspan(3, 1))) == went_on);
+  CHECK(last(first.read(std::span(context).subspan(3, 1))) == went_on);
   CHECK(model.machine().report().clean());
 }
 
