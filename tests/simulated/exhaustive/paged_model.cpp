@@ -1,5 +1,5 @@
 // A model over pages on simulated GPUs: the logits of a contiguous cache bit for bit, wherever the pages lie; forks go their own ways, and the page in which
-// they part is copied in memory of the machine. And one whose heads are weighed by the mean of the tokens, which a fork takes along.
+// they part is copied in memory of the machine. And one that weighs its heads by the mean of the tokens and compresses others, which a fork takes along.
 #define TENON_TEST_ARCHS tenon::sm80, tenon::sm90a, tenon::gfx942, tenon::gfx1201
 #include "../device_case.hpp"
 #include "../model_case.hpp"
@@ -8,6 +8,7 @@
 #include <random>
 
 #include <tenon/model/attention/dynamic.hpp>
+#include <tenon/model/attention/three_d.hpp>
 #include <tenon/runtime/paged_memory.hpp>
 
 namespace {
