@@ -394,6 +394,8 @@ struct attention_words {
       for (int c = first; c < dim_v && c < first + step; c += Leaf::lanes) Leaf::store(to + c, Leaf::fma(w, Leaf::load(value + c), Leaf::load(to + c)));
     }
   }
+  // As the instruction of narrow_row has it, to which what is subnormal is 0.
+  static bf16 narrowed(float weight) { return bf16(weight < std::numeric_limits<float>::min() ? 0.0f : weight); }
   // The values of keys `key` and key + 1, of which those that are not seen count as zeros of weight zero.
   void add_pair(float* to, const block& keys, int r, int key, bool first_seen, bool second_seen) const {
     if constexpr (Leaf::bf16_pairs) {
@@ -403,7 +405,7 @@ struct attention_words {
         bf16 weights[2];
         for (int i = 0; i < 2; ++i) {
           const float w = s[r * block_keys + key + i];
-          weights[i] = whole_weights(keys) ? reinterpret_cast<const bf16*>(s + r * block_keys)[key + i] : bf16(w * reader.value_scales[first / step * block_keys + key + i]);
+          weights[i] = whole_weights(keys) ? reinterpret_cast<const bf16*>(s + r * block_keys)[key + i] : narrowed(w * reader.value_scales[first / step * block_keys + key + i]);
           if (!(i == 0 ? first_seen : second_seen)) weights[i] = bf16(0.0f);
         }
         float both;
