@@ -28,6 +28,8 @@ struct linear_kernels {
     using waves = tenon::linear_waves_body<Leaf, Features>;
     using parts = tenon::linear_attention_body<Leaf, words<tenon::beside::totals>, problem, tenon::kernel_detail::linear_part<Leaf, problem>>;
     using merge = tenon::linear_merge_body<Leaf, problem>;
+    using learn = tenon::linear_learn_body<Leaf, problem>;
+    using apart = sums<tenon::letters_of_queries<Leaf, problem, tenon::parts_are::apart>>;
   };
   using causal_64 = of<tenon::causal, tenon::elu_plus_one, 64>;
   using causal_128 = of<tenon::causal, tenon::elu_plus_one, 128>;
@@ -48,7 +50,13 @@ struct linear_kernels {
 #define TENON_TEST_KERNELS_IN_PARTS(kernel, problem)    \
   kernel(parts_##problem, kernels::problem::parts)      \
   kernel(merge_##problem, kernels::problem::merge)      \
-  kernel(step_##problem, kernels::problem::step)
+  kernel(step_##problem, kernels::problem::step)        \
+  kernel(facts_##problem, kernels::problem::facts)      \
+  kernel(queries_##problem, kernels::problem::queries)  \
+  kernel(apart_##problem, kernels::problem::apart)      \
+  kernel(learn_##problem, kernels::problem::learn)      \
+  kernel(keys_##problem, kernels::problem::keys)        \
+  kernel(values_##problem, kernels::problem::values)
 #define TENON_TEST_KERNELS(kernel)                      \
   TENON_TEST_KERNELS_OF(kernel, causal_64)              \
   TENON_TEST_KERNELS_OF(kernel, causal_128)             \
@@ -58,5 +66,6 @@ struct linear_kernels {
   TENON_TEST_KERNELS_IN_PARTS(kernel, waves_64)         \
   TENON_TEST_KERNELS_IN_PARTS(kernel, waves_128)        \
   kernel(turn_waves, kernels::waves_64::waves)          \
+  kernel(gather_waves, kernels::waves_64::gather)       \
   kernel(gather_elu, kernels::causal_64::gather)        \
   kernel(gather_relu, kernels::padded_64::gather)

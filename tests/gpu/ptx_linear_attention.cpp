@@ -67,6 +67,25 @@ TEST_CASE("gradients, with the same bits in every way") {
   });
 }
 
+template <class T>
+struct array : tenon_test::on_ptx<T> {
+  array(std::size_t n, const char* called) : tenon_test::on_ptx<T>(std::vector<T>(n), called) {}
+};
+
+TEST_CASE("gradients of waves, and what they learn, with the same bits in every way") {
+  std::vector<float> first[2];
+  in_every_way([&](const auto& machine) {
+    std::vector<float> now[2];
+    const learned_distance off = waves_learned<array>(machine, {1, 2, 1, 40, 70}, 64, 1, &now[0]), wide = waves_learned<array>(machine, {1, 1, 1, 9, 20}, 128, 2, &now[1]);
+    CHECK(std::max(off.gradients, wide.gradients) <= 7e-3);
+    CHECK(std::max(off.operands, wide.operands) <= 7e-3);
+    for (int i = 0; i < 2; ++i) {
+      if (first[i].empty()) first[i] = now[i];
+      CHECK(first[i] == now[i]);
+    }
+  });
+}
+
 /// f(machine) is the distance of a result in which a broken kernel takes part.
 template <class F>
 struct broken_run {
@@ -93,8 +112,14 @@ TEST_CASE("every barrier left out, shuffle and matrix load done wrong shows") {
   broken_run prompts{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
   CHECK(break_everywhere(prompts, "chunks_causal_64", 4e-3, loads) >= 20);
   const tenon_test::on_ptx operands(wave_operands(1), "the waves");
-  broken_run waves{whole, [&](const auto& machine) { return linear_distance<bf16, float>(machine, {1, 1, 1, 20, 80}, 64, causal{}, waves_over(operands.data(), 1)); }};
-  CHECK(break_everywhere(waves, "parts_waves_64", 4e-3, barriers) >= 4);
+  broken_run waves{whole, [&](const auto& machine) { return linear_distance<bf16, float>(machine, {1, 1, 1, 70, 80}, 64, causal{}, waves_over(operands.data(), 1)); }};
+  CHECK(break_everywhere(waves, "parts_waves_64", 4e-3, loads) >= 20);
+  broken_run learned{whole, [&](const auto& machine) {
+                       const learned_distance off = waves_learned<array>(machine, {1, 1, 1, 8, 20}, 64, 1);
+                       return std::max(off.gradients, off.operands);
+                     }};
+  CHECK(break_everywhere(learned, "learn_waves_64", 7e-3, barriers) == 3);
+  CHECK(break_everywhere(learned, "learn_waves_64", 7e-3, shuffles) == 15);
   broken_run gradients{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_backward_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
   for (const char* kernel : {"queries_causal_64", "keys_causal_64", "values_causal_64"}) CHECK(break_everywhere(gradients, kernel, 7e-3, barriers) >= 4);
   CHECK(break_everywhere(gradients, "facts_causal_64", 7e-3, shuffles) == 3);

@@ -168,4 +168,43 @@ double linear_backward_distance(const Machine& machine, linear_sizes s, int dim,
   return std::max({of_q, of_k, of_v});
 }
 
+/// The same where waves of `terms` terms learn, and how far that is off finite differences of the reference. Operands and their gradients lie in
+/// Array<float>(count, name).
+struct learned_distance {
+  double gradients, operands;
+};
+template <template <class> class Array, class Machine>
+learned_distance waves_learned(const Machine& machine, linear_sizes s, int dim, int terms, std::vector<float>* bits = nullptr) {
+  const std::vector<float> drawn = wave_operands(terms);
+  Array<float> values(drawn.size(), "the waves"), found(drawn.size(), "what they learn");
+  std::copy(drawn.begin(), drawn.end(), values.data());
+  std::fill(found.data(), found.data() + drawn.size(), 0.5f);  // it is added to
+  auto waves = waves_over(values.data(), terms);
+  waves.d_cosine = found.data(), waves.d_sine = found.data() + 6 * terms;
+  learned_distance off{linear_backward_distance<bf16, float>(machine, s, dim, causal{}, waves, bits), 0};
+  gpu_linear_case<bf16> c(s, dim);
+  const auto loss = [&] {
+    c.answer(causal{}, waves_over(values.data(), terms));
+    double sum = 0;
+    for (std::size_t i = 0; i < c.want.size(); ++i) sum += c.want[i] * static_cast<double>(static_cast<float>(c.d_out[i]));
+    return sum;
+  };
+  std::vector<float> got;
+  std::vector<double> want;
+  for (const int side : {0, 6 * terms})
+    for (int i = side; i < side + s.heads * terms; ++i) {
+      float& x = values.data()[i];
+      const float kept = x, above = kept + 1.0f / 256, below = kept - 1.0f / 256;
+      x = above;
+      const double up = loss();
+      x = below;
+      want.push_back((up - loss()) / (static_cast<double>(above) - static_cast<double>(below)));
+      x = kept;
+      got.push_back(found.data()[i] - 0.5f);
+    }
+  off.operands = c.apart(got, want);
+  if (bits != nullptr) bits->insert(bits->end(), got.begin(), got.end());
+  return off;
+}
+
 }  // namespace tenon::testing

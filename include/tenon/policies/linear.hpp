@@ -157,9 +157,7 @@ struct with_waves {
     for (int f = 0; f < terms; ++f) {
       const wave<T> at = of_key<T>(f, p.query);
       const T even = along(1 + 2 * f), odd = along(2 + 2 * f);
-      const float a = cosine[operand(f, p.head)], b = sine[operand(f, p.head)], length = __builtin_sqrtf(a * a + b * b), by = length == 0 ? 0.0f : 1 / length;
-      d_cosine[operand(f, p.head)] += static_cast<float>(even * at.even + odd * at.odd + d_constant * T(by * a));
-      d_sine[operand(f, p.head)] += static_cast<float>(even * at.odd - odd * at.even + d_constant * T(by * b));
+      add_learned(f, p.head, wave<T>{even * at.even + odd * at.odd, even * at.odd - odd * at.even}, d_constant);
     }
   }
 
@@ -196,6 +194,13 @@ struct with_waves {
   TENON_BOTH TENON_INLINE constexpr wave<T> of_query(int term, int head, wave<T> key) const {
     const T a = T(cosine[operand(term, head)]), b = T(sine[operand(term, head)]);
     return {a * key.even + b * key.odd, a * key.odd - b * key.even};
+  }
+  /// Adds the gradients of a and b of a term, given those in its wave alone and that of the constant, which they are part of.
+  template <class T>
+  TENON_BOTH constexpr void add_learned(int term, int head, wave<T> own, T d_constant) const {
+    const float a = cosine[operand(term, head)], b = sine[operand(term, head)], length = __builtin_sqrtf(a * a + b * b), by = length == 0 ? 0.0f : 1 / length;
+    d_cosine[operand(term, head)] += static_cast<float>(own.even + d_constant * T(by * a));
+    d_sine[operand(term, head)] += static_cast<float>(own.odd + d_constant * T(by * b));
   }
 
  private:

@@ -102,7 +102,8 @@ struct three_d_attention<Spec, true> {
                                          .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine}};
   }
 
-  // A GPU's kernels know themselves what the sums hold: where they hold other tokens, what comes of them is no number, and shows.
+  // A GPU's kernels know themselves what the sums hold: where they hold other tokens, what comes of them is no number, and shows. They keep no token
+  // by itself, so a sequence is cut back to 0 there.
   template <class Machine>
   static void recall(const pass<Machine>& now, const weights& w, memory& state, const typename parts_of::parts& x) {
     if constexpr (host_machine<Machine>) {

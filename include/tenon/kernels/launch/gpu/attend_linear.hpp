@@ -93,34 +93,38 @@ struct linear_room {
 };
 constexpr index_t linear_piece = 256;  // tokens whose parts lie in scratch at once
 
-// All query heads of `batch` sequences, then the states.
+// Writes what stands beside the features of `batch` sequences into scratch, and says where, if they are in parts.
 template <device_machine Machine, class Problem>
-void launch_linear(const Machine& machine, linear_attention_arguments<Problem> a, index_t batch, std::byte* scratch = nullptr) {
-  using leaf = typename Machine::leaf;
-  using words = linear_words<Machine, Problem>;
+void turn_waves(const Machine& machine, linear_attention_arguments<Problem>& a, index_t batch, std::byte* scratch) {
   using features = std::remove_cvref_t<decltype(Problem::weighting::features)>;
-  const int heads = a.kv_heads * a.group, sequences = static_cast<int>(batch);
-  const index_t queries = batch * a.queries;
   if constexpr (features_in_parts<features>) {
-    const index_t first = a.keys < a.queries ? a.keys - a.queries : 0, rows = a.keys - first;  // the first query may stand before key 0
+    const int heads = a.kv_heads * a.group;
+    const index_t first = a.keys < a.queries ? a.keys - a.queries : 0, rows = a.keys - first, queries = batch * a.queries;  // the first query may stand before key 0
     const linear_room room(a.weighting.features, {heads, a.kv_heads, Problem::dim, Problem::dim}, rows, queries);
     auto *const waves = reinterpret_cast<float*>(scratch), *const of_heads = reinterpret_cast<float*>(scratch + room.waves);
     const auto from = [&](index_t position) { return waves + 2 * (position - first) * a.weighting.features.terms; };
     a.waves = {from(a.keys - a.queries), from(0), of_heads, reinterpret_cast<float*>(scratch + room.waves + room.of_heads), queries * heads};
-    using turn = linear_waves_body<leaf, features>;
+    using turn = linear_waves_body<typename Machine::leaf, features>;
     const turn turned{a.weighting.features, {a.place.at, a.place.plus + static_cast<int>(first)}, static_cast<int>(rows), heads, waves, of_heads};
     launch(machine, static_cast<int>(tiles(rows * a.weighting.features.terms + index_t{heads} * linear_waves::pair_weights, turn::threads)), 1, turned);
   }
+}
+
+// All query heads of `batch` sequences, then the states. After turn_waves.
+template <device_machine Machine, class Problem>
+void launch_linear(const Machine& machine, linear_attention_arguments<Problem> a, index_t batch) {
+  using leaf = typename Machine::leaf;
+  using words = linear_words<Machine, Problem>;
+  constexpr bool in_parts = linear_head<leaf, Problem>::in_parts;
+  const int heads = a.kv_heads * a.group, sequences = static_cast<int>(batch);
   const auto sum = [&](int blocks) {
-    using letters = std::conditional_t<features_in_parts<features>, linear_part<leaf, Problem>, linear_forward<leaf, Problem>>;
-    using body = linear_attention_body<leaf, words, Problem, letters>;
+    using body = linear_attention_body<leaf, words, Problem, std::conditional_t<in_parts, linear_part<leaf, Problem>, linear_forward<leaf, Problem>>>;
     launch(machine, blocks, sequences, body{a}, body::shared_bytes, parts_of(a.weighting.features));
   };
   float* const after = a.after;
   if (a.group != 1) a.after = nullptr;  // all heads of a group read the state before it moves on
   sum(heads);
-  if constexpr (features_in_parts<features>)
-    if (queries != 0) launch(machine, static_cast<int>(tiles(queries * heads, 16)), 1, linear_merge_body<leaf, Problem>{a, sequences});
+  if constexpr (in_parts) launch(machine, static_cast<int>(tiles(batch * a.queries * heads, 16)), 1, linear_merge_body<leaf, Problem>{a, sequences});
   if (a.after == after) return;
   a.after = after, a.queries = 0;
   sum(a.kv_heads);
@@ -166,7 +170,8 @@ void attend_recurrent_from(const Machine& machine, readable<3> q, readable<3> k,
         a.place = {place.at, place.plus + static_cast<int>(done)};
         a.q = q_rows.from(done), a.k = k_rows.from(done), a.v = v_rows.from(done), a.out = out_rows.from(done);
         if (tokens == 1) return launch(machine, a.kv_heads, 1, step{a}, step::shared_bytes(weighting));
-        launch_linear(machine, a, 1, scratch);
+        turn_waves(machine, a, 1, scratch);
+        launch_linear(machine, a, 1);
       }
     });
   }
@@ -203,7 +208,8 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
       const index_t longest = q.extent[1] > k.extent[1] ? q.extent[1] : k.extent[1];
       const kernel_detail::linear_room room(weighting.features, kernel_detail::heads_of(q, k, v), longest, q.extent[0] * q.extent[1]);
       const auto scratch = allocate(machine, room.bytes(), "the parts of features");
-      kernel_detail::launch_linear(machine, a, q.extent[0], scratch.data());
+      kernel_detail::turn_waves(machine, a, q.extent[0], scratch.data());
+      kernel_detail::launch_linear(machine, a, q.extent[0]);
       await(machine);
       on_out.collect();
     });

@@ -15,7 +15,7 @@ class linear_pass {
   using leaf = typename Machine::leaf;
   using features = std::remove_cvref_t<decltype(Problem::weighting::features)>;
 
-  linear_pass(const Machine& machine, const attention_pass& pass, const attention_gradients& to)
+  linear_pass(const Machine& machine, const attention_pass& pass, const attention_gradients& to, const typename Problem::weighting& weighting)
       : machine_(machine),
         q_(machine, pass.q, "q"),
         k_(machine, pass.k, "keys"),
@@ -32,7 +32,8 @@ class linear_pass {
         out_(machine, rows(queries_) * Problem::dim, "out", memory_use::results),
         totals_(machine, rows(queries_), "totals", memory_use::results),
         facts_(machine, 2 * rows(queries_), "facts", memory_use::results),
-        sums_(machine, rows(queries_ > keys_ ? queries_ : keys_) * Problem::dim, "the sums of a gradient", memory_use::results) {}
+        sums_(machine, rows(longest()) * Problem::dim * parts_of(weighting.features), "the sums of a gradient", memory_use::results),
+        scratch_(allocate(machine, linear_room(weighting.features, {heads_, kv_heads_, Problem::dim, Problem::dim}, longest(), index_t{batch_} * queries_).bytes(), "the parts of features")) {}
 
   void run(const typename Problem::mask& mask, const typename Problem::weighting& weighting) {
     linear_backward_arguments<Problem> a{};
@@ -41,31 +42,43 @@ class linear_pass {
     c.out = {reinterpret_cast<std::byte*>(out_.data()), float_kind::f32, index_t{queries_} * heads_ * Problem::dim, index_t{heads_} * Problem::dim, Problem::dim};
     c.queries = queries_, c.keys = keys_, c.kv_heads = kv_heads_, c.group = heads_ / kv_heads_;
     a.d_out = d_out_.tensor, a.forward = out_.data(), a.facts = facts_.data(), a.sums = sums_.data(), a.batch = batch_;
+    turn_waves(machine_, c, batch_, scratch_.data());
     if (queries_ > 0) {
       launch_linear(machine_, c, batch_);
       launch(machine_, sixteens(rows(queries_)), 1, linear_facts_body<leaf, Problem>{a});
-      sum<letters_of_queries<leaf, Problem>>(a);
-      gather(q_.tensor, dq_.tensor, queries_, heads_, weighting);
+      sum_queries(a);
+      gather(q_.tensor, dq_.tensor, queries_, heads_, c, side::query);
     }
     if (keys_ == 0) return;
     sum<letters_of_keys<leaf, Problem>>(a);
-    gather(k_.tensor, dk_.tensor, keys_, kv_heads_, weighting);
+    gather(k_.tensor, dk_.tensor, keys_, kv_heads_, c, side::key);
     sum<letters_of_values<leaf, Problem>>(a);
-    gather({}, dv_.tensor, keys_, kv_heads_, weighting);
+    gather({}, dv_.tensor, keys_, kv_heads_, c, side::key);
   }
   /// After `await`.
   void collect() const { dq_.collect(), dk_.collect(), dv_.collect(); }
 
  private:
   index_t rows(int tokens) const { return index_t{batch_} * tokens * heads_; }
+  int longest() const { return queries_ > keys_ ? queries_ : keys_; }
   static int sixteens(index_t count) { return static_cast<int>(tiles(count, 16)); }
   template <class Letters>
   void sum(const linear_backward_arguments<Problem>& a) const {
     using words = linear_words<Machine, Problem, Letters::asks>;
-    launch(machine_, heads_, batch_, linear_gradient_body<leaf, words, Letters, Problem>{a}, words::shared_bytes);
+    using body = linear_gradient_body<leaf, words, Letters, Problem>;
+    launch(machine_, heads_, batch_, body{a}, body::shared_bytes, parts_of(a.call.weighting.features));
   }
-  void gather(const device_tensor<const std::byte>& x, const device_tensor<std::byte>& to, int tokens, int heads, const typename Problem::weighting& weighting) const {
-    const linear_gather_arguments<features> a{sums_.data(), x, to, batch_, tokens, heads, heads_ / heads, Problem::dim, weighting.features};
+  void sum_queries(const linear_backward_arguments<Problem>& a) const {
+    if constexpr (features_in_parts<features>)
+      if (a.call.weighting.features.learning()) {
+        using learn = linear_learn_body<leaf, Problem>;
+        sum<letters_of_queries<leaf, Problem, parts_are::apart>>(a);
+        return launch(machine_, heads_, a.call.weighting.features.terms, learn{a}, learn::shared_bytes);
+      }
+    sum<letters_of_queries<leaf, Problem>>(a);
+  }
+  void gather(const device_tensor<const std::byte>& x, const device_tensor<std::byte>& to, int tokens, int heads, const linear_attention_arguments<Problem>& call, side of) const {
+    const linear_gather_arguments<features> a{sums_.data(), x, to, batch_, tokens, heads, heads_ / heads, Problem::dim, call.weighting.features, of, call.waves};
     launch(machine_, sixteens(index_t{batch_} * tokens * heads), 1, linear_gather_body<leaf, features>{a});
   }
 
@@ -74,6 +87,7 @@ class linear_pass {
   device_result<Machine> dq_, dk_, dv_;
   int batch_, queries_, heads_, keys_, kv_heads_;
   device_values<float, Machine> out_, totals_, facts_, sums_;
+  typename memory_on<Machine>::type scratch_;
 };
 
 }  // namespace kernel_detail
@@ -83,15 +97,13 @@ class linear_pass {
 /// tenon::error for shapes that do not fit.
 template <device_machine Machine, class Mask, class Score, class Features>
 void attend_backward(const Machine& machine, const attention_pass& pass, const attention_gradients& gradients, const Mask& mask, const Score&, const linear<Features>& weighting) {
-  constexpr bool whole = !features_in_parts<Features>;
-  static_assert(whole, "[features] with_waves have their gradients on processors: a GPU sums no parts back. Fix: cpu{}, or features without waves.");
-  if constexpr (kernel_detail::device_linear_assembles<Mask, Score, Features>() && whole) {
+  if constexpr (kernel_detail::device_linear_assembles<Mask, Score, Features>()) {
     kernel_detail::check_pass(pass, false);
     kernel_detail::check_gradients(pass, gradients);
     kernel_detail::with_linear_dim(machine, pass.q.extent[3], pass.v.extent[3], [&](auto dim) {
       using problem = device_linear<Mask, Features, dim.value>;
       if (pass.q.extent[0] * pass.k.extent[2] * pass.q.extent[2] == 0) return;
-      kernel_detail::linear_pass<Machine, problem> all(machine, pass, gradients);
+      kernel_detail::linear_pass<Machine, problem> all(machine, pass, gradients, weighting);
       all.run(mask, weighting);
       await(machine);
       all.collect();

@@ -99,6 +99,7 @@ TENON_BOTH TENON_INLINE constexpr float query_share(const Features& features, in
 template <class Leaf, class Problem>
 struct linear_head {
   using number = device_number<Leaf>;
+  static constexpr bool in_parts = features_in_parts<std::remove_cvref_t<decltype(Problem::weighting::features)>>;
   const linear_attention_arguments<Problem>& a;
   int head, batch;
 
@@ -139,7 +140,6 @@ struct linear_head {
 /// The letters of the output itself.
 template <class Leaf, class Problem>
 struct linear_forward : plain_letters {
-  static constexpr int shared_bytes = 0;
   linear_head<Leaf, Problem> of;
 
   TENON_BOTH TENON_INLINE linear_forward(const linear_attention_arguments<Problem>& a, int head, int batch, int = 0, typename Leaf::address = 0) : of{a, head, batch} {}
@@ -247,7 +247,7 @@ struct linear_attention_step_body {
   }
 
  private:
-  static constexpr bool in_parts = features_in_parts<std::remove_cvref_t<decltype(Problem::weighting::features)>>;
+  static constexpr bool in_parts = head_type::in_parts;
 
   // Feature `feature` of the key, and of the queries behind it; the terms of waves lie behind these.
   TENON_BOTH TENON_INLINE static address place(int row, int feature) { return Leaf::shared() + static_cast<address>(4 * (row * dim + feature)); }

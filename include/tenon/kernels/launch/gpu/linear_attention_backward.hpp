@@ -6,12 +6,15 @@
 // the last two from the last token to the first. m is one number more to a row than a tile is wide: it stands beside (shared/linear_letters.hpp).
 //
 //   linear_facts_body               grid batch queries heads / 16              t and m of each row
-//   linear_gradient_body<Letters>   grid query heads, batch                    the sums of one gradient, of each query head
+//   linear_gradient_body<Letters>   grid query heads, batch, parts             the sums of one gradient, of each query head
 //   linear_gather_body              grid batch tokens heads / 16               a gradient: the sums of a group's heads in order, through the features
+//   linear_learn_body               grid query heads, terms                    what waves learn
 //
+// Parts of features (linear_waves.hpp) are summed as in the output: those of what a row is multiplied with at once, its own when they are gathered.
 // attend_backward (launch/gpu/attend_linear_backward.hpp) starts them. No atomics: a gradient's bits depend on neither the grid nor its order.
 
-#include <tenon/kernels/launch/gpu/linear_attention.hpp>
+#include <tenon/kernels/launch/gpu/linear_waves.hpp>
+#include <tenon/kernels/shared/device_block.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -22,7 +25,7 @@ struct linear_backward_arguments {
   device_tensor<const std::byte> d_out;
   const float* forward;  ///< [batch, query, head, dim] dense: what the forward kernel wrote
   float* facts;          ///< [batch, query, head][2]: t and m
-  float* sums;           ///< [batch, query or key, head, dim] dense, of query heads: what a linear_gradient_body writes
+  float* sums;           ///< [part][batch, query or key, head, dim] dense, of query heads: what a linear_gradient_body writes
   int batch;
 };
 
@@ -30,11 +33,24 @@ namespace kernel_detail {
 
 /// Of a query: t, m, and t d_out.
 template <class Leaf, class Problem>
-struct linear_back : plain_letters {
+struct linear_back : std::conditional_t<linear_head<Leaf, Problem>::in_parts, pairs_of_part<Leaf>, plain_letters> {
+  static constexpr bool in_parts = linear_head<Leaf, Problem>::in_parts;
+  using pairs = std::conditional_t<in_parts, pairs_of_part<Leaf>, plain_letters>;
+  using pairs::part;
   const linear_backward_arguments<Problem>& a;
   linear_head<Leaf, Problem> of;
 
-  TENON_BOTH TENON_INLINE linear_back(const linear_backward_arguments<Problem>& arguments, int head, int batch) : a(arguments), of{arguments.call, head, batch} {}
+  TENON_BOTH TENON_INLINE linear_back(const linear_backward_arguments<Problem>& arguments, int head, int batch, int number, typename Leaf::address shared)
+      : pairs(arguments.call.waves, head, number, shared), a(arguments), of{arguments.call, head, batch} {}
+  template <int Count>
+  TENON_BOTH TENON_INLINE void scale_as_key(int row, float (&to)[Count]) const {
+    if constexpr (in_parts)
+      if (part != 0) scale(to, share_of_key<Leaf>(a.call.weighting.features, a.call.waves.of_keys, row, part));
+  }
+  template <int Count>
+  TENON_BOTH TENON_INLINE void scale_as_query(int row, float (&to)[Count]) const {
+    if constexpr (in_parts) scale(to, share_of_query<Leaf>(a.call.weighting.features, a.call.waves.of_queries, a.call.waves.of_heads, row, of.head, part));
+  }
   TENON_BOTH TENON_INLINE float t(int query) const { return Leaf::load(a.facts + 2 * of.row_of_heads(query)); }
   TENON_BOTH TENON_INLINE float m(int query) const { return Leaf::load(a.facts + 2 * of.row_of_heads(query) + 1); }
   template <int Count>
@@ -49,19 +65,24 @@ struct linear_back : plain_letters {
   }
   template <int Count>
   TENON_BOTH TENON_INLINE void store_sum(int tokens, int row, int column, const float (&value)[Count]) const {
-    const index_t at = ((index_t{of.batch} * tokens + row) * (a.call.kv_heads * a.call.group) + of.head) * Problem::dim + column;
+    const index_t at = (((index_t{part} * a.batch + of.batch) * tokens + row) * (a.call.kv_heads * a.call.group) + of.head) * Problem::dim + column;
     store_numbers<Leaf>(reinterpret_cast<std::byte*>(a.sums + at), float_kind::f32, value);
   }
 };
 
 }  // namespace kernel_detail
 
+/// Whether parts of features are one inside a chunk, or apart everywhere, as what learns from each of them needs.
+enum class parts_are : unsigned char { joined, apart };
+
 /// The letters of d phi(q), of queries in order.
-template <class Leaf, class Problem>
+template <class Leaf, class Problem, parts_are Parts = parts_are::joined>
 struct letters_of_queries : kernel_detail::linear_back<Leaf, Problem> {
   static constexpr beside asks = beside::weights;
   using base = kernel_detail::linear_back<Leaf, Problem>;
   using base::base, base::of;
+  TENON_BOTH TENON_INLINE bool attends() const { return Parts == parts_are::apart || base::attends(); }
+  TENON_BOTH TENON_INLINE float pair(int ahead, float score) const { return Parts == parts_are::apart ? score : base::pair(ahead, score); }
   TENON_BOTH TENON_INLINE scan_extent extent() const { return {of.a.queries, of.a.keys, of.a.keys - of.a.queries, causal_and_free<typename Problem::mask>}; }
   template <int Count>
   TENON_BOTH TENON_INLINE void a(int row, int column, float (&to)[Count]) const {
@@ -74,6 +95,7 @@ struct letters_of_queries : kernel_detail::linear_back<Leaf, Problem> {
   template <int Count>
   TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
     of.key(row, column, to);
+    this->scale_as_key(row, to);
   }
   TENON_BOTH TENON_INLINE float a_weight(int row) const { return this->m(row); }
   TENON_BOTH TENON_INLINE float b_weight(int) const { return 1; }  // of a hidden key c is 0
@@ -118,6 +140,7 @@ struct letters_of_keys : kernel_detail::linear_reversed<Leaf, Problem> {
   template <int Count>
   TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
     of.query(this->query(row), column, to);
+    this->scale_as_query(this->query(row), to);
   }
   TENON_BOTH TENON_INLINE float a_weight(int row) const { return of.keeps(this->key(row)) ? 1.0f : 0.0f; }
   TENON_BOTH TENON_INLINE float b_weight(int row) const { return this->t(this->query(row)) * this->m(this->query(row)); }
@@ -136,6 +159,7 @@ struct letters_of_values : kernel_detail::linear_reversed<Leaf, Problem> {
   template <int Count>
   TENON_BOTH TENON_INLINE void b(int row, int column, float (&to)[Count]) const {
     of.query(this->query(row), column, to);
+    this->scale_as_query(this->query(row), to);
   }
   template <int Count>
   TENON_BOTH TENON_INLINE void c(int row, int column, float (&to)[Count]) const {
@@ -147,10 +171,10 @@ struct letters_of_values : kernel_detail::linear_reversed<Leaf, Problem> {
 template <class Leaf, class Words, class Letters, class Problem>
 struct linear_gradient_body {
   linear_backward_arguments<Problem> a;
-  static constexpr int threads = Words::threads;
+  static constexpr int threads = Words::threads, shared_bytes = Words::shared_bytes + Letters::shared_bytes;
 
   TENON_BOTH void operator()() const {
-    const Letters in(a, Leaf::block_x(), Leaf::block_y());
+    const Letters in(a, Leaf::block_x(), Leaf::block_y(), Leaf::block_z(), Leaf::shared() + static_cast<typename Leaf::address>(Words::shared_bytes));
     Words m;
     linear_attention(m, in, in.extent());
   }
@@ -184,14 +208,16 @@ struct linear_facts_body {
 };
 
 /// What `linear_gather_body` is given: the gradient of x [batch, token, head, dim] is the sum over `group` neighbouring heads of `sums`, times the slopes
-/// of the features at x, where x is there.
+/// of the features at x, where x is there. Parts are multiplied by what the row's own position says.
 template <class Features>
 struct linear_gather_arguments {
-  const float* sums;                    ///< [batch, token, head group, dim] dense
+  const float* sums;                    ///< [part][batch, token, head group, dim] dense
   device_tensor<const std::byte> x;     ///< data null: the sums themselves
   device_tensor<std::byte> to;
   int batch, tokens, heads, group, dim;
   Features features;
+  side of;                              ///< whose gradient it is; that of values is the keys'
+  linear_waves waves;
 };
 
 /// 16 rows of a gradient: eight lanes of 128 take one row.
@@ -205,12 +231,16 @@ struct linear_gather_body {
     const index_t row = index_t{Leaf::block_x()} * 16 + Leaf::thread() / 8;
     if (row >= index_t{a.batch} * a.tokens * a.heads) return;
     const int head = static_cast<int>(row % a.heads), token = static_cast<int>(row / a.heads % a.tokens), batch = static_cast<int>(row / a.heads / a.tokens);
+    const index_t rows = index_t{a.batch} * a.tokens * a.heads;
     for (int column = Leaf::thread() % 8 * 2; column < a.dim; column += 16) {
       float sum[2] = {};
-      for (int h = 0; h < a.group; ++h) {
-        float one[2];
-        kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.sums + (row * a.group + h) * a.dim + column), float_kind::f32, one);
-        TENON_UNROLL for (int e = 0; e < 2; ++e) sum[e] += one[e];
+      for (int part = 0; part < parts_of(a.features); ++part) {
+        const float share = share_of(part, token, head);
+        for (int h = 0; h < a.group; ++h) {
+          float one[2];
+          kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.sums + ((part * rows + row) * a.group + h) * a.dim + column), float_kind::f32, one);
+          TENON_UNROLL for (int e = 0; e < 2; ++e) sum[e] += share * one[e];
+        }
       }
       if (a.x.data != nullptr) {
         float x[2];
@@ -219,6 +249,50 @@ struct linear_gather_body {
       }
       kernel_detail::store_numbers<Leaf>(a.to.at(batch, token, head, column), a.to.kind, sum);
     }
+  }
+
+ private:
+  TENON_BOTH TENON_INLINE float share_of(int part, int token, int head) const {
+    if constexpr (!features_in_parts<Features>)
+      return 1;
+    else if (a.of == side::key)
+      return kernel_detail::share_of_key<Leaf>(a.features, a.waves.of_keys, token, part);
+    else
+      return kernel_detail::share_of_query<Leaf>(a.features, a.waves.of_queries, a.waves.of_heads, token, head, part);
+  }
+};
+
+/// What a term of a head's waves learns, from what its queries' features hear of each part where these are apart: with c and s the wave of a query, e and o
+/// what the term's parts say, z what part 0 does, d a = sum (e c + o s) + z a / |(a, b)|, d b = sum (e s - o c) + z b / |(a, b)|. In one order.
+template <class Leaf, class Problem>
+struct linear_learn_body {
+  linear_backward_arguments<Problem> a;
+  static constexpr int threads = 128, shared_bytes = 3 * reduction_bytes<Leaf, threads>, dim = Problem::dim;
+
+  TENON_BOTH void operator()() const {
+    const auto& features = a.call.weighting.features;
+    const int head = Leaf::block_x(), term = Leaf::block_y(), heads = a.call.kv_heads * a.call.group, queries = a.call.queries;
+    float cosine = 0, sine = 0, constant = 0;
+    for (index_t row = Leaf::thread(); row < index_t{a.batch} * queries; row += threads) {
+      const int batch = static_cast<int>(row / queries), query = static_cast<int>(row % queries);
+      const kernel_detail::linear_head<Leaf, Problem> of{a.call, head, batch};
+      float said[3] = {};  // by part 0 and by the term's two
+      for (int column = 0; column < dim; column += 8) {
+        float x[8];
+        of.query(query, column, x);
+        TENON_UNROLL for (int i = 0; i < 3; ++i) {
+          const int part = i == 0 ? 0 : 2 * term + i;
+          float d[8];
+          kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.sums + ((part * index_t{a.batch} * queries + row) * heads + head) * dim + column), float_kind::f32, d);
+          TENON_UNROLL for (int e = 0; e < 8; ++e) said[i] += x[e] * d[e];
+        }
+      }
+      const wave<float> at = kernel_detail::wave_at<Leaf>(features, a.call.waves.of_queries, query, 2 * term + 1);
+      cosine += said[1] * at.even + said[2] * at.odd, sine += said[1] * at.odd - said[2] * at.even, constant += said[0];
+    }
+    const auto all = [](float mine, int place) TENON_LAMBDA { return reduce_block<Leaf, threads>(mine, [](float one, float other) TENON_LAMBDA { return one + other; }, place); };
+    cosine = all(cosine, 0), sine = all(sine, shared_bytes / 3), constant = all(constant, shared_bytes / 3 * 2);
+    if (Leaf::thread() == 0) features.add_learned(term, head, wave<float>{cosine, sine}, constant);
   }
 };
 
