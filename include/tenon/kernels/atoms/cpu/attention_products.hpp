@@ -180,13 +180,13 @@ struct attention_products {
 #pragma GCC unroll 16
     for (int v = 0; v < Vectors; ++v) at[v] = reinterpret_cast<const Storage*>(keys[(c + v * Leaf::lanes) / panel]) + dim * panel + numbers * ((c + v * Leaf::lanes) % panel);
     left += dim / step * parts * group_rows;
-    constexpr int beside = Vectors / least, item = sizeof(Storage);  // panels side by side
-    const index_t apart = ahead.after.apart(c / panel, keys[c / panel]);
+    constexpr int beside = Vectors / least, item = sizeof(Storage);  // beside: panels read side by side
+    const std::byte* line = ahead.after.line(c / panel, dim * panel * item * beside);
     for (int d = 0; d < depth; d += step, left += parts * group_rows) {
       vector right[Vectors][parts];
-      if (apart != 0 && d * panel * item % 64 == 0)
+      if (line != nullptr && d * panel * item % 64 == 0)
 #pragma GCC unroll 16
-        for (int p = 0; p < beside; ++p) lines_ahead::ask(keys[c / panel], apart + (dim + d) * panel * item * beside + p * 64);
+        for (int p = 0; p < beside; ++p) line = lines_ahead::ask(line);
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v)
         if constexpr (bytes_in_pairs<Storage>)
@@ -220,7 +220,7 @@ struct attention_products {
   template <int Rows, int Vectors, class Storage>
   TENON_INLINE static void weigh_tile(float* out, const float* weights, const std::byte* const* values, int width, int c, int lo, int hi, const float* fade, lines_ahead& ahead) {
     ahead.take();
-    constexpr int numbers = pack<Storage>, step = taken<Storage>;
+    constexpr int numbers = pack<Storage>, step = taken<Storage>, item = sizeof(Storage), bytes = Vectors * Leaf::lanes * item;  // bytes: of a key's values
     vector sum[Rows][Vectors];
     take<Rows, Vectors>(sum, out + c, width);
     if (fade != nullptr)
@@ -229,16 +229,16 @@ struct attention_products {
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(Leaf::fill(fade[r]), sum[r][v]);
     weights += lo / step * parts<Storage>;
+    const bool adjacent = ahead.after.adjacent(lo / panel, (hi - lo) / panel);
+    const std::byte* line = ahead.after.line(lo / panel, c * (hi - lo) * item);
     for (int first = lo; first < hi; first += panel) {
       const Storage* row = reinterpret_cast<const Storage*>(values[first / panel]) + numbers * c;
-      const index_t apart = ahead.after.apart(first / panel, values[first / panel]);
+      if (!adjacent) line = ahead.after.line(first / panel, c * panel * item);
       for (int key = first; key < first + panel; key += step, row += step * width, weights += parts<Storage>) {
         vector right[Vectors][parts<Storage>];
-        if (apart != 0)
+        if (line != nullptr && (key - first) * bytes % 64 == 0)
 #pragma GCC unroll 16
-          for (int at = 0; at < numbers * Vectors * Leaf::lanes; at += 64 / static_cast<int>(sizeof(Storage)))
-#pragma GCC unroll 2
-            for (int i = 0; i < step / numbers; ++i) lines_ahead::ask(row + i * width + at, apart);
+          for (int i = 0; i < step * bytes; i += 64) line = lines_ahead::ask(line);
         widen_row<Storage>(row, width, right);
 #pragma GCC unroll 2
         for (int i = 0; i < parts<Storage>; ++i) add_products<Storage, Rows, Vectors, block_keys>(sum, weights + i, right, i);

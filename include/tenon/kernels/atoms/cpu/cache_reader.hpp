@@ -196,8 +196,8 @@ struct cache_reader {
     by_pages(in, key, there < panels ? static_cast<int>(there) : panels, [&](const std::byte* page, index_t within, int first, int last) {
       const std::byte* keys = page + layout.key_panel(in.head, within);
       for (int p = first; p < last; ++p, keys += bytes) block.next_keys[p] = keys;
-      for (index_t i = 0; i < (last - first) * layout.key_scale_bytes(); i += lines_ahead::line) lines_ahead::ask(page + layout.key_scales(in.head, within), i);
-      for (index_t i = 0; i < (last - first) * layout.scale_bytes(layout.dim_v); i += lines_ahead::line) lines_ahead::ask(page + layout.value_scales(in.head, within), i);
+      lines_ahead::ask(page + layout.key_scales(in.head, within), (last - first) * layout.key_scale_bytes());
+      lines_ahead::ask(page + layout.value_scales(in.head, within), (last - first) * layout.scale_bytes(layout.dim_v));
     });
     block.after_values = {block.next_keys, bytes};
   }

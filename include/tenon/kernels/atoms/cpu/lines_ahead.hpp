@@ -18,14 +18,21 @@ struct lines_ahead {
   struct panels {
     const std::byte* const* at = nullptr;
     index_t bytes = 0;  ///< of a panel
-    /// Bytes from a product's panel to the one after; 0: none.
-    TENON_INLINE index_t apart(int panel, const std::byte* own) const { return at == nullptr ? 0 : static_cast<index_t>(reckoned(at[panel]) - reckoned(own)); }
+    /// The line `offset` bytes into a panel, or null.
+    TENON_INLINE const std::byte* line(int panel, index_t offset) const { return at == nullptr ? nullptr : moved(at[panel], offset); }
     /// Whether panels [first, first + count) lie side by side.
     TENON_INLINE bool adjacent(int first, int count) const { return at == nullptr || static_cast<index_t>(reckoned(at[first + count - 1]) - reckoned(at[first])) == (count - 1) * bytes; }
   };
   panels after;
-  /// Asks for the line `offset` bytes from `from`.
-  TENON_INLINE static void ask(const void* from, index_t offset) { __builtin_prefetch(reinterpret_cast<const void*>(reckoned(from) + static_cast<std::uintptr_t>(offset))); }
+  /// Asks for a line; returns the next.
+  TENON_INLINE static const std::byte* ask(const std::byte* at) {
+    __builtin_prefetch(at);
+    return moved(at, line);
+  }
+  /// Asks for all lines of `bytes`.
+  TENON_INLINE static void ask(const std::byte* at, index_t bytes) {
+    for (index_t i = 0; i < bytes; i += line) at = ask(at);
+  }
 
   /// Adds `count` stretches of `bytes`, `stride` apart. What does not fit is left out.
   TENON_INLINE void add(const std::byte* at, index_t bytes, index_t count = 1, index_t stride = 0) {
@@ -59,6 +66,7 @@ struct lines_ahead {
  private:
   // Addresses may lie outside of everything, so they are reckoned as numbers.
   TENON_INLINE static std::uintptr_t reckoned(const void* at) { return reinterpret_cast<std::uintptr_t>(at); }
+  TENON_INLINE static const std::byte* moved(const std::byte* at, index_t by) { return reinterpret_cast<const std::byte*>(reckoned(at) + static_cast<std::uintptr_t>(by)); }
   static constexpr int most_runs = 18;
   struct run {
     const std::byte* at;
