@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <optional>
+#include <random>
+#include <utility>
 
 #include <tenon/model/grouped_attention.hpp>
 #include <tenon/runtime/paged_memory.hpp>
@@ -31,7 +33,7 @@ struct loaded {
   std::optional<tenon::model<keeping, tenon::cpu>> model;
   loaded() {
     write_skipping(folder / "keeping.gguf", block_0::is_plain);
-    model.emplace(tenon::load<keeping>(folder / "keeping.gguf", tenon::cpu({.threads = 2})));
+    model.emplace(tenon::load<keeping>(folder / "keeping.gguf", tenon::cpu({.threads = 1})));
   }
 };
 bool same(const tenon::skipped_work& a, const tenon::skipped_work& b) { return a.keys == b.keys && a.keys_skipped == b.keys_skipped && a.cache_bytes_saved == b.cache_bytes_saved; }
@@ -114,6 +116,43 @@ TEST_CASE("cut back, forked from the middle: read on as if what is gone had neve
     CHECK(fault([&] { read(whole, more); }) == refused);
     whole.truncate(32), longer.truncate(32);
     CHECK(read(whole, more, 7) == read(longer, more, 7));
+  }
+}
+
+TEST_CASE("random reads, forks and cuts: each says what a sequence of its own says that reads the same at once") {
+  const loaded with;
+  for (const index_t page : {1, 7, 16}) {
+    CAPTURE(page);
+    std::mt19937 random(static_cast<unsigned>(page));
+    const auto below = [&](std::size_t most) { return static_cast<std::size_t>(random() % most); };
+    auto pool = tenon::pages_of(*with.model, {.page_tokens = page, .pages = 400 / page + 10});
+    using sequence = decltype(tenon::sequence(*with.model, pool));
+    std::vector<std::pair<sequence, token_list>> all;
+    all.emplace_back(sequence(*with.model, pool), token_list{});
+    for (int step = 0; step < 40; ++step) {
+      CAPTURE(step);
+      auto& [one, text] = all[below(all.size())];
+      const std::size_t start = below(text.size() / 4 + 1) * 4;  // of a segment
+      const auto what = random() % 6;
+      if (what == 0 && all.size() < 5) {
+        auto fork = one.fork();
+        token_list same_text = text;
+        all.emplace_back(std::move(fork), std::move(same_text));
+      } else if (what == 1) {
+        one.truncate(static_cast<index_t>(start)), text.resize(start);
+      } else if (what == 2 && all.size() > 1) {
+        one = all[below(all.size())].first.fork(0), text.clear();
+      } else if (text.size() < 70) {
+        token_list more(1 + below(9));
+        for (auto& token : more) token = static_cast<std::int32_t>(below(288));
+        const std::vector<float> got = read(one, more);
+        text.insert(text.end(), more.begin(), more.end());
+        tenon::sequence own(*with.model, 80);
+        CHECK(got == read(own, text));
+      }
+    }
+    all.clear();
+    CHECK(pool.bytes_held() == 0);
   }
 }
 
