@@ -2,6 +2,8 @@
 // chunks, threads or batch-mates.
 #include "../support/cache_layouts.hpp"
 
+#include <tuple>
+
 namespace tenon {
 namespace {
 
@@ -36,6 +38,37 @@ TEST_CASE("pages of any size change no bit") {
   bits_of_rows<f16>(latent_problem(20, 72, 64, 60, 700, 79));
   bits_of_rows<int8_per_32>(latent_problem(3, 72, 40, 60, 700, 80));
   bits_of_rows<latent_and_rotary<e4m3_per_128>>(latent_problem(5, 152, 128, 60, 700, 81));
+}
+
+TEST_CASE("bits of a row under other orders of summation: sequential, and splits of another length") {
+  const attention_problem p({6, 2, 24, 40}, 130, 1100, 82, 3.0f);
+  const auto check = [&](const auto& reduction) {
+    const auto run = [&](int threads, page_layout how, index_t chunk) { return attend_laid_out<float>(cpu({.threads = threads}), p, how, chunk, causal{}, scaled{}, softmax{}, reduction); };
+    const std::vector<float> whole = run(1, {}, p.queries);
+    for (const auto& [threads, page, chunk] : {std::tuple(2, 0, 130), std::tuple(2, 16, 37), std::tuple(1, 100, 37), std::tuple(3, 128, 1)})
+      CHECK(same_bits(whole, run(threads, {page, 5}, chunk)));
+    return whole;
+  };
+  const std::vector<float> in_order = check(sequential{}), in_parts = check(fixed_split{.length = 128});
+  CHECK(!same_bits(in_order, in_parts));
+}
+
+TEST_CASE("every head dim from 8 to 576, of values another, and every group from 1 to 16") {
+  const cpu machine;
+  const auto check = [&]<class Number>(Number, const attention_problem& p) {
+    CAPTURE(p.shape.query);
+    CAPTURE(p.shape.dim);
+    CAPTURE(p.shape.dim_v);
+    CHECK(distance(attend_laid_out<Number>(machine, p, {}, p.queries, causal{}), reference_attend(as_cached<Number>(p), causal{})) <= bound_of<Number>(machine));
+  };
+  for (int dim = 8; dim <= 576; dim += 8) {
+    const attention_problem p({2, 1, dim, 8 + dim * 5 % 576}, 9, 40, static_cast<unsigned>(dim));
+    check(float{}, p), check(bf16{}, p);
+  }
+  for (int group = 1; group <= 16; ++group) {
+    const attention_problem p({2 * group, 2, 24, 40}, 9, 40, static_cast<unsigned>(group));
+    check(float{}, p), check(bf16{}, p);
+  }
 }
 
 TEST_CASE("latent: values are the first dims of the keys, held once") {
