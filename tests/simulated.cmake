@@ -23,7 +23,7 @@ foreach(source IN LISTS sources)
     # g++ does not see that the factors of older sums are set wherever they are read.
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
   endif()
-  target_compile_definitions(${target} PRIVATE TENON_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/data")
+  target_compile_definitions(${target} PRIVATE TENON_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/data" $<$<BOOL:${TENON_EXHAUSTIVE}>:TENON_EXHAUSTIVE>)
   add_test(NAME ${name} COMMAND ${target})
   set_tests_properties(${name} PROPERTIES LABELS simulated TIMEOUT ${timeout})
 endforeach()

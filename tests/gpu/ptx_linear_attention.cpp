@@ -14,7 +14,7 @@ namespace {
 
 using namespace tenon;
 using namespace tenon::testing;
-using tenon_test::ptx_machine;
+using tenon_test::broken_run, tenon_test::ptx_machine;
 
 /// Calls f(machine) for every way of scheduling warps.
 template <class F>
@@ -85,21 +85,6 @@ TEST_CASE("gradients of waves, and what they learn, with the same bits in every 
     }
   });
 }
-
-/// f(machine) is the distance of a result in which a broken kernel takes part.
-template <class F>
-struct broken_run {
-  ptx::Module& whole;
-  F f;
-  double off = 0;
-  void spoil() {}
-  ptx::Report launch(ptx::Module& broken, const std::string& kernel, const ptx::Options& way) {
-    const tenon_test::broken_ptx_machine machine(whole, broken, kernel, way);
-    off = f(machine);
-    return machine.report;
-  }
-  double distance() const { return off; }
-};
 
 TEST_CASE("every barrier left out, shuffle and matrix load done wrong shows") {
   ptx::Module whole = ptx::load(TENON_TEST_PTX);

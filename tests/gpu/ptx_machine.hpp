@@ -23,16 +23,17 @@ struct ptx_leaf : absent_leaf {
 template <class Body>
 inline constexpr const char* ptx_name = nullptr;
 
-/// Runs each launch in one of the ways of ptx_ways(); every launch must end without a fault.
-class ptx_machine {
+/// Runs each launch in one of the ways of ptx_ways(); every launch must end without a fault. Arch: whose kernels the module holds.
+template <class Arch>
+class ptx_machine_of {
  public:
-  using arch = tenon::sm80;
+  using arch = Arch;
   using leaf = ptx_leaf;
   struct extent {
     int x = 1, y = 1, z = 1;
   };
 
-  ptx_machine(ptx::Module& module, const ptx::Options& way) : module_(&module), way_(way) {}
+  ptx_machine_of(ptx::Module& module, const ptx::Options& way) : module_(&module), way_(way) {}
   template <class Body>
   void launch(extent grid, extent block, std::size_t shared_bytes, const Body& body) const {
     REQUIRE_MESSAGE(ptx_name<Body> != nullptr, "a body that the module has no kernel of");
@@ -43,18 +44,21 @@ class ptx_machine {
   /// Memory of the executor, guarded on both sides.
   class device_memory {
    public:
-    device_memory(const ptx_machine&, std::size_t bytes, const char* what, tenon::memory_use) : bytes_(std::make_unique<ptx::Buffer<std::byte>>(bytes, what)) {}
+    device_memory(const ptx_machine_of&, std::size_t bytes, const char* what, tenon::memory_use) : bytes_(std::make_unique<ptx::Buffer<std::byte>>(bytes, what)) {}
     std::byte* data() const { return bytes_->data(); }
 
    private:
     std::unique_ptr<ptx::Buffer<std::byte>> bytes_;
   };
   void copy(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
+  tenon::tensor_map encode(const tenon::tensor_shape& of) const { return tenon_test::encode(of); }
 
  private:
   ptx::Module* module_;
   ptx::Options way_;
 };
+
+using ptx_machine = ptx_machine_of<tenon::sm80>;
 
 /// The same, but for one kernel, which another module has, broken: its faults are no failures, and are kept.
 class broken_ptx_machine : public ptx_machine {
@@ -75,6 +79,21 @@ class broken_ptx_machine : public ptx_machine {
   std::string kernel_;
   ptx::Options way_;
   mutable bool ran_ = false;
+};
+
+/// f(machine) is the distance of a result in which a broken kernel takes part.
+template <class F>
+struct broken_run {
+  ptx::Module& whole;
+  F f;
+  double off = 0;
+  void spoil() {}
+  ptx::Report launch(ptx::Module& broken, const std::string& kernel, const ptx::Options& way) {
+    const broken_ptx_machine machine(whole, broken, kernel, way);
+    off = f(machine);
+    return machine.report;
+  }
+  double distance() const { return off; }
 };
 
 /// Memory of the executor that holds these numbers.

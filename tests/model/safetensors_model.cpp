@@ -4,8 +4,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -13,6 +11,7 @@
 #include <tenon/model/weights/open.hpp>
 
 #include "../support/distance.hpp"
+#include "../support/narrow_model.hpp"
 #include "../support/random_model.hpp"
 #include "../support/small_spec.hpp"
 #include "../support/temporary_folder.hpp"
@@ -41,44 +40,6 @@ std::vector<float> logits(const std::string& path) {
   return out;
 }
 
-// The matrices of the blocks as F8_E4M3 with one scale per 128 x 128, or as I8 with one scale per row; and what they then mean, as F32.
-struct narrow_model {
-  narrow_model(const random_model& model, tenon::storage kind) {
-    for (const tenon::stored_tensor& t : model.tensors()) {
-      narrow.push_back(t), wide.push_back(t);
-      if (t.shape.size() != 2 || !t.name.starts_with("blk.")) continue;
-      const bool tiles = kind == tenon::storage::e4m3;
-      const tenon::index_t rows = t.matrix.rows, columns = t.matrix.columns;
-      std::vector<float> row(static_cast<std::size_t>(columns));
-      std::vector<float>& scales = floats.emplace_back();
-      std::vector<std::byte>& quanta = bytes.emplace_back();
-      float largest = 0;
-      for (tenon::index_t r = 0; r < rows; ++r) {
-        t.matrix.decode_row(r, row.data());
-        if (!tiles) largest = 0;
-        for (const float x : row) largest = std::max(largest, std::abs(x));
-        if (!tiles) scales.push_back(largest / 127);
-      }
-      if (tiles) scales.push_back(largest / 448);
-      for (tenon::index_t r = 0; r < rows; ++r) {
-        t.matrix.decode_row(r, row.data());
-        for (const float x : row) {
-          const float q = x / scales[tiles ? 0 : static_cast<std::size_t>(r)];
-          quanta.push_back(tiles ? static_cast<std::byte>(tenon::e4m3(q).bits) : static_cast<std::byte>(static_cast<std::int8_t>(std::round(q))));
-        }
-      }
-      tenon::stored_matrix& m = narrow.back().matrix;
-      m = {.kind = kind, .rows = rows, .columns = columns, .bytes = quanta.data(), .scales = scales.data(), .scale_rows = tiles ? 128 : 1, .scale_columns = tiles ? 128 : columns};
-      std::vector<float>& meaning = floats.emplace_back(static_cast<std::size_t>(rows * columns));
-      for (tenon::index_t r = 0; r < rows; ++r) m.decode_row(r, meaning.data() + r * columns);
-      wide.back().matrix.bytes = reinterpret_cast<const std::byte*>(meaning.data());
-    }
-  }
-  std::deque<std::vector<float>> floats;
-  std::deque<std::vector<std::byte>> bytes;
-  std::vector<tenon::stored_tensor> narrow, wide;
-};
-
 TEST_CASE_TEMPLATE("GGUF, one safetensors file and two shards give the same bits", Spec, llama_spec, qwen2_spec) {
   const tenon_test::temporary_folder folder;
   for (const tenon::storage kind : {tenon::storage::f32, tenon::storage::bf16}) {
@@ -100,7 +61,7 @@ TEST_CASE("block fp8 and int8 weights give the logits of the floats they stand f
   model.write_folder(folder / "wide");
   for (const tenon::storage kind : {tenon::storage::e4m3, tenon::storage::i8}) {
     CAPTURE(name(kind));
-    const narrow_model changed(model, kind);
+    const tenon_test::narrow_model changed(model, kind);
     tenon::write_safetensors(folder / "narrow/model.safetensors", changed.narrow);
     tenon::write_safetensors(folder / "wide/model.safetensors", changed.wide);
     const auto narrow = tenon::open_weights(folder / "narrow");

@@ -9,6 +9,8 @@
 
 #include <tenon/kernels/launch/simulated_gpus.hpp>
 
+#include "orders.hpp"
+
 // The architectures that a file of tests is run on: another file may include it for others.
 #if !defined(TENON_TEST_ARCHS)
 #define TENON_TEST_ARCHS tenon::sm80, tenon::gfx942
@@ -16,12 +18,12 @@
 
 namespace tenon::testing {
 
-/// Calls f(machine) on each of these architectures, each with two schedules, eager and lazy; f must leave no fault in the report.
+/// Calls f(machine) on each of these architectures, in each of the orders of orders.hpp; f must leave no fault in the report.
 template <class F>
 void on_simulated_gpus(F&& f) {
   const auto with = [&]<class Arch>() {
-    for (const auto& [schedule, copies] : {std::pair{simulation::schedule::reversed, simulation::copies::lazy}, {simulation::schedule::random, simulation::copies::eager}}) {
-      const simulated<Arch> machine({.schedule = schedule, .seed = 11, .copies = copies});
+    for (const order& o : orders) {
+      const simulated<Arch> machine({.schedule = o.schedule, .seed = 11, .copies = o.copies});
       f(machine);
       CAPTURE(machine.report().text());
       CHECK(machine.report().clean());

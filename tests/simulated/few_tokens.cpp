@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/gpu/few_tokens.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
+#include "orders.hpp"
 #include "stored_case.hpp"
 
 namespace {
@@ -34,8 +35,8 @@ void every_storage() {
         stored_case c(kind, tokens, rows, depth, random);
         const auto want = c.want(false);
         std::vector<float> first;
-        for (const auto order : {simulation::schedule::round_robin, simulation::schedule::reversed}) {
-          const simulated<Arch> machine({.schedule = order});
+        for (const order& o : orders) {
+          const simulated<Arch> machine({.schedule = o.schedule, .copies = o.copies});
           run<Arch, Format, 1>(machine, c);
           CHECK(matmul_cases::relative_l2(c.out, want) < 1e-6);
           if (first.empty()) first = c.out;

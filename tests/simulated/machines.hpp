@@ -6,6 +6,7 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "mutating_leaf.hpp"
+#include "orders.hpp"
 
 namespace tenon::testing {
 
@@ -40,13 +41,6 @@ struct kernels_of<sm75> : kernels_of<sm80> {
   template <class Leaf, class>
   using matmul = sm75_matmul<Leaf>;
 };
-
-/// Two ways in which warps and copies may follow one another.
-struct order {
-  simulation::schedule schedule;
-  simulation::copies copies;
-};
-inline constexpr order orders[] = {{simulation::schedule::reversed, simulation::copies::lazy}, {simulation::schedule::random, simulation::copies::eager}};
 
 /// Relative L2 that numbers of `Number` and results of `Out` may be apart from double.
 template <class Number, class Out>

@@ -31,8 +31,8 @@ inline std::vector<std::int32_t> tokens_of(std::size_t count, std::int32_t vocab
 
 /// A prompt read at once and then tokens one by one, as a conversation has them, on `Machine`: near what fp32 gives, and without a fault.
 template <class Spec, class Machine>
-void check_model(const Machine& machine, const std::string& file, std::span<const std::int32_t> tokens, std::size_t prompt, std::span<const float> exact) {
-  const auto model = load<decoder<on_gpu<Spec>>>(file, machine);
+void check_logits(const Machine& machine, weights_file file, std::span<const std::int32_t> tokens, std::size_t prompt, std::span<const float> exact, double bound) {
+  const auto model = load<decoder<Spec>>(std::move(file), machine);
   const auto vocabulary = static_cast<std::size_t>(Spec::shape.vocabulary);
   sequence conversation(model, static_cast<index_t>(tokens.size()));
   std::vector<float> got(tokens.size() * vocabulary);
@@ -43,9 +43,14 @@ void check_model(const Machine& machine, const std::string& file, std::span<cons
   }
   const double away = tenon_test::relative_l2(got, exact);
   MESSAGE(Machine::leaf::name << ": relative L2 of the logits " << away);
-  CHECK(away <= 1e-2);
+  CHECK(away <= bound);
   CAPTURE(machine.report().text());
   CHECK(machine.report().clean());
+}
+/// The same of a GGUF file, with the products of every GPU.
+template <class Spec, class Machine>
+void check_model(const Machine& machine, const std::string& file, std::span<const std::int32_t> tokens, std::size_t prompt, std::span<const float> exact) {
+  check_logits<on_gpu<Spec>>(machine, weights_file::open(file), tokens, prompt, exact, 1e-2);
 }
 
 }  // namespace tenon::testing

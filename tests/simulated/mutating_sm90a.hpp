@@ -70,10 +70,10 @@ struct mutating_sm90a : mutating_leaf<simulated<sm90a>::leaf> {
   static void await_products(Sums& sums, Left& left, site where = site::current()) {
     if (!nth(mutation::drop_product_wait)) base::await_products<Pending>(sums, left, where);
   }
-  template <int Tiles>
+  template <class Number = bf16, int Tiles>
   static void multiply(held<float> (&d)[Tiles][4], std::uint64_t a, std::uint64_t b, bool more, site where = site::current()) {
     if (nth(mutation::drop_product)) return;
-    base::multiply(d, a + (is(mutation::shift_left) ? 1 : 0), right(b), more || is(mutation::add_to_first), where);
+    base::template multiply<Number>(d, a + (is(mutation::shift_left) ? 1 : 0), right(b), more || is(mutation::add_to_first), where);
   }
   template <int Tiles>
   static void multiply_rows(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {

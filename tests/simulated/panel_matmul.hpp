@@ -8,6 +8,7 @@
 #include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
 #include <tenon/kernels/launch/simulated.hpp>
 
+#include "orders.hpp"
 #include "stored_case.hpp"
 
 namespace tenon::testing {
@@ -42,7 +43,7 @@ void run_panels(const Machine& machine, stored_case& c) {
   run_panels<Leaf, Words>(machine, c, Words::shared_bytes, [](auto&) {});
 }
 
-/// Every storage, with every check, in two orders, copies late and early: right, and the same bits.
+/// Every storage, with every check, in every order: right, and the same bits.
 template <class Arch, template <class, class, int> class Words>
 void every_panel() {
   using leaf = typename simulated<Arch>::leaf;
@@ -55,8 +56,8 @@ void every_panel() {
       stored_case c(kind, 5, 150, block == 256 ? 256 : block == 32 ? 288 : 83, random);
       const auto want = c.want(true);
       std::vector<float> first;
-      for (const auto order : {simulation::schedule::round_robin, simulation::schedule::random}) {
-        const simulated<Arch> machine({.schedule = order, .seed = 7, .copies = order == simulation::schedule::random ? simulation::copies::eager : simulation::copies::lazy});
+      for (const order& o : orders) {
+        const simulated<Arch> machine({.schedule = o.schedule, .seed = 7, .copies = o.copies});
         run_panels<leaf, words>(machine, c);
         CHECK(matmul_cases::relative_l2(c.out, want) < (kind == storage::q4_1 || kind == storage::q4_k ? 2e-5 : 1e-6));  // some minima round the other way
         if (first.empty()) first = c.out;

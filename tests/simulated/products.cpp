@@ -1,11 +1,12 @@
 // Products as models call them on a GPU, executed on both architectures: several of one x, in every storage, biases, onto what is there, gated;
-// few tokens, which take operands as they are, and more, which round them to bf16.
+// few tokens, which take operands as they are, and more, which round them to bf16, or to numbers of 8 bits.
 #include "device_case.hpp"
 
 #include <tenon/kernels/launch/gpu/embed.hpp>
 #include <tenon/kernels/reference/gate.hpp>
 
 #include "../parity/matmul_cases.hpp"
+#include "products_numbers.hpp"
 
 namespace {
 
@@ -146,6 +147,69 @@ TEST_CASE("shapes that do not fit are refused") {
   CHECK_THROWS_WITH_AS(matmul(machine, in, wrong, nullptr), doctest::Contains("[matmul] out is [1, 9]"), error);
   const device_numbers<simulated<sm80>, std::byte> scratch(machine, matmul_scratch(machine, 1, 16));
   CHECK_THROWS_WITH_AS(matmul(machine, in, apart_from_16, scratch.data()), doctest::Contains("multiple of 16 bytes"), error);
+}
+
+TEST_CASE("numbers of 8 bits: weights stored as i8, and where the machine multiplies e4m3 as that or as floats; with a scale per row, finer ones, none") {
+  on_simulated_gpus([]<class Machine>(const Machine& machine) {
+    check_products_of_8_bits<std::int8_t>(machine), check_gates_of_8_bits<std::int8_t>(machine);
+    if constexpr (multiplies_e4m3<Machine>) check_products_of_8_bits<e4m3>(machine), check_gates_of_8_bits<e4m3>(machine);
+  });
+}
+
+TEST_CASE("a token has the same bits in every call of many; zeros, infinities and NaN stay with their token") {
+  on_simulated_gpus([](const auto& machine) {
+    using machine_type = std::remove_cvref_t<decltype(machine)>;
+    constexpr index_t depth = 150, rows = 20, most = 140;
+    const stored_weights<machine_type> w(machine, storage::i8, compute::int8, rows, depth, depth, 1), v(machine, storage::f32, multiplies_e4m3<machine_type> ? compute::e4m3 : compute::bf16, rows, depth, 0, 1);
+    auto x = noise(most * depth, 3);
+    const auto spoil = [&](index_t token, float value) { x[static_cast<std::size_t>(token * depth + 7)] = value; };
+    std::fill(x.begin() + depth, x.begin() + 2 * depth, 0.0f);
+    spoil(2, std::numeric_limits<float>::quiet_NaN()), spoil(3, -std::numeric_limits<float>::infinity());
+    const device_numbers on_x(machine, x);
+    const device_numbers<machine_type, std::byte> scratch(machine, matmul_scratch(machine, most, depth));
+    for (const packed_matrix& packed : {w.packed, v.packed}) {
+      const auto call = [&](index_t first, index_t tokens) {
+        const device_numbers<machine_type, float> out(machine, static_cast<std::size_t>(tokens * rows));
+        const product one[] = {{.weights = packed, .out = view<float, 2>(out.data(), tokens, rows)}};
+        matmul(machine, view<const float, 2>(on_x.data() + first * depth, tokens, depth), one, scratch.data());
+        return out.host();
+      };
+      const auto all = call(0, most), last = call(most - 9, 9);
+      CHECK(std::equal(last.begin(), last.end(), all.end() - 9 * rows));
+      for (index_t t = 0; t < 5; ++t)
+        for (index_t r = 0; r < rows; ++r) {
+          const float value = all[static_cast<std::size_t>(t * rows + r)];
+          CHECK((t == 1 ? value == 0 : std::isfinite(value) == (t != 2 && t != 3)));
+        }
+    }
+  });
+}
+
+TEST_CASE("a head of 8 bits has a table of its own") {
+  on_simulated_gpus([](const auto& machine) {
+    using machine_type = std::remove_cvref_t<decltype(machine)>;
+    const stored_weights<machine_type> head(machine, storage::i8, compute::int8, 12, 100, 100, 1);
+    const auto table = allocate(machine, lookup_bytes(machine, head.stored, &head.packed), "a table", memory_use::constants);
+    const device_numbers tokens(machine, std::vector<std::int32_t>{3, 11});
+    const device_numbers<machine_type, float> out(machine, 200);
+    embed(machine, lookup_table(machine, head.stored, &head.packed, table.data()), tokens.data(), view<float, 2>(out.data(), 2, 100));
+    std::vector<float> rows(200);
+    head.stored.decode_row(3, rows.data()), head.stored.decode_row(11, rows.data() + 100);
+    CHECK(apart(out.host(), doubles(rows)) < 2e-6);
+  });
+}
+
+TEST_CASE("e4m3 is refused where there is no instruction, and arithmetic that a call was not compiled for") {
+  const auto numbers = noise(64);
+  const stored_matrix stored{.rows = 4, .columns = 16, .bytes = reinterpret_cast<const std::byte*>(numbers.data())};
+  alignas(64) std::byte memory[1024];
+  CHECK_THROWS_WITH_AS(pack(simulated<sm80>(), stored, compute::e4m3, memory),
+                       "[compute] is e4m3, for which sm_80 has no instruction. Fix: compute::bf16, or a GPU that multiplies e4m3: sm_89 or newer, gfx942 or gfx1201.", error);
+  CHECK_THROWS_WITH_AS(pack(cpu(), stored, compute::e4m3, memory), "[compute] is e4m3, for which processors have no instruction. Fix: compute::bf16, or a GPU that multiplies e4m3.", error);
+  const packed_matrix other{storage::i8, compute::int8, 4, 16, memory, packed_as::rows_of_8_bits};
+  float out[16];
+  const product one[] = {{.weights = other, .out = view<float, 2>(out, 1, 4)}};
+  CHECK_THROWS_WITH_AS(matmul<set_of(form::plain)>(simulated<sm80>(), view<const float, 2>(numbers.data(), 1, 16), one, nullptr), doctest::Contains("compiled without the arithmetic"), error);
 }
 
 }  // namespace

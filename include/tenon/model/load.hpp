@@ -69,12 +69,21 @@ inline const stored_matrix& expect_tensor(const weights_file& file, const std::s
   return found;
 }
 
+/// Whether a machine has instructions for all products that a precision may ask for.
+template <class Machine, precision_like Precision>
+consteval bool multiplies_all(const Precision& precision) {
+  for (const storage kind : every_storage)
+    if (precision.products(kind) == compute::e4m3 && !multiplies_e4m3<Machine>) return false;
+  return true;
+}
+
 }  // namespace detail
 
 /// Loads a decoder from an open file. Throws tenon::error, naming the tensor, what was expected and what was found, when the
 /// file is of another model; also for a tensor that the spec knows nothing of, because ignoring it would change the answers.
 template <class Decoder, class Machine>
 model<Decoder, Machine> load(weights_file file, const Machine& machine) {
+  static_assert(detail::multiplies_all<Machine>(Decoder::spec::precision), "[precision] asks for products of e4m3, and the machine has no instruction. Fix: as_stored, or sm_89, sm_90a, gfx942, gfx1201.");
   using parts = typename model<Decoder, Machine>::parts;
   if (const auto differences = fit<Decoder>(file); !differences.empty())
     throw error(detail::shown(file.path()), " does not fit the spec: ", differences.front(), " Fix: the spec that belongs to this file.");

@@ -89,6 +89,10 @@ Cache of_any_length(Cache cache) {
   return cache;
 }
 
+/// Whether a machine multiplies numbers of e4m3: of GPUs their words say so (launch/gpu/products.hpp).
+template <class Machine>
+inline constexpr bool multiplies_e4m3 = false;
+
 /// What kernels are told about the tokens of one block.
 template <class Machine>
 struct place_on {

@@ -101,8 +101,21 @@ void share(const Machine& machine, index_t all, index_t work, index_t tokens, st
 
 template <form_set Forms>
 void check(form which) {
+  if (which == form::e4m3) throw error("[compute] is e4m3, for which processors have no instruction. Fix: compute::bf16, or a GPU that multiplies e4m3.");
   if ((Forms & set_of(which)) == 0)
     throw error("[matmul] was compiled without the arithmetic that its weights were packed for. Fix: name its form in Forms.");
+}
+inline void check(const stored_matrix& matrix) {
+  if (matrix.columns % block_values(matrix.kind) != 0)
+    throw error("a matrix stored as ", name(matrix.kind), " has ", matrix.columns, " columns. Fix: whole blocks of ",
+                block_values(matrix.kind), " values.");
+  if (matrix.scales != nullptr) {
+    if (matrix.kind != storage::e4m3 && matrix.kind != storage::i8)
+      throw error("scales beside a matrix stored as ", name(matrix.kind), ". Fix: scales belong to F8_E4M3 and I8 matrices.");
+    if (matrix.scale_rows < 1 || matrix.scale_columns < 1 || (matrix.scale_columns < matrix.columns && matrix.scale_columns % 32 != 0))
+      throw error("scales for every ", matrix.scale_columns,
+                  " columns of a matrix. Fix: a multiple of 32, or one scale for the whole row.");
+  }
 }
 inline void check(const view<const float, 2>& x, const packed_matrix& w, const view<float, 2>& out) {
   if (x.extent[1] != w.depth)
@@ -132,19 +145,11 @@ struct read_until_here {
 };
 
 /// Packs a stored matrix, row order resolved, for products computed as `how`, into `where` (packed_bytes of it, aligned to 64; what
-/// it held does not matter). Calls `done` after each 4 MiB or so. Throws tenon::error for scales that do not fit the storage.
+/// it held does not matter). Calls `done` after each 4 MiB or so. Throws tenon::error for scales that do not fit the storage, and for arithmetic that the machine has not.
 template <class Machine>
 packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute how, std::byte* where, const read_until_here& done = {}) {
-  if (matrix.columns % block_values(matrix.kind) != 0)
-    throw error("a matrix stored as ", name(matrix.kind), " has ", matrix.columns, " columns. Fix: whole blocks of ",
-                block_values(matrix.kind), " values.");
-  if (matrix.scales != nullptr) {
-    if (matrix.kind != storage::e4m3 && matrix.kind != storage::i8)
-      throw error("scales beside a matrix stored as ", name(matrix.kind), ". Fix: scales belong to F8_E4M3 and I8 matrices.");
-    if (matrix.scale_rows < 1 || matrix.scale_columns < 1 || (matrix.scale_columns < matrix.columns && matrix.scale_columns % 32 != 0))
-      throw error("scales for every ", matrix.scale_columns,
-                  " columns of a matrix. Fix: a multiple of 32, or one scale for the whole row.");
-  }
+  kernel_detail::check<every_form>(form_of(matrix.kind, how));
+  kernel_detail::check(matrix);
   const index_t panels = kernel_detail::panel_count(matrix.rows);
   with_panel(matrix.kind, how, [&](auto format) {
     using Format = decltype(format);

@@ -1,27 +1,34 @@
 #pragma once
-// The definition of int8 activations with one scale per token, in double.
+// The definition of activations of 8 bits with one scale per token.
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
+#include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 
 namespace tenon::reference {
 
-/// scales[token] = amax / 127 of the row, 1 where amax is 0 (below 2^-110 counts as 0); out = x / scale to the nearest, ties to even. A row with an infinity
-/// or NaN: scale NaN, zeros.
-inline void quantise(const view<const float, 2>& x, const view<std::int8_t, 2>& out, double* scales) {
+/// scales[token] = amax / 127 of the row, of e4m3 amax / 448, 1 where amax is 0 (below 2^-110 counts as 0); out = x (127 / amax), computed in float as everywhere, to the
+/// nearest, ties to even. A row with an infinity or NaN: scale NaN, zeros.
+template <class Number>
+void quantise(const view<const float, 2>& x, const view<Number, 2>& out, double* scales) {
+  constexpr bool whole = std::is_same_v<Number, std::int8_t>;
+  constexpr float largest = whole ? 127 : 448;
   for (index_t t = 0; t < x.extent[0]; ++t) {
-    double amax = 0;
+    float amax = 0;
     bool finite = true;
     for (index_t i = 0; i < x.extent[1]; ++i) {
       finite = finite && std::isfinite(x(t, i));
-      amax = std::fmax(amax, std::fabs(static_cast<double>(x(t, i))));
+      amax = std::fmax(amax, std::fabs(x(t, i)));
     }
-    const bool tiny = amax < 0x1p-110;
-    scales[t] = !finite ? std::nan("") : tiny ? 1.0 : amax / 127;
-    for (index_t i = 0; i < x.extent[1]; ++i)
-      out(t, i) = !finite || tiny ? std::int8_t{0} : static_cast<std::int8_t>(std::nearbyint(static_cast<double>(x(t, i)) / scales[t]));
+    const bool tiny = amax < 0x1p-110f;
+    scales[t] = !finite ? std::nan("") : tiny ? 1.0 : static_cast<double>(amax) / static_cast<double>(largest);
+    for (index_t i = 0; i < x.extent[1]; ++i) {
+      const float quantum = !finite || tiny ? 0.0f : x(t, i) * (largest / amax);
+      out(t, i) = static_cast<Number>(whole ? std::nearbyint(quantum) : quantum);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// How a GPU reads weights. Integers lie in the panels that processors read (panel.hpp), byte for byte; floats of every kind are rows of bf16.
+// How a GPU reads weights. Integers lie in the panels that processors read (panel.hpp), byte for byte; floats of every kind are rows of bf16, or of what else
+// its products multiply.
 // A panel is cut into parts, 64 of the depth deep; a part into octets: eight neighbouring values of one row, which are `words` registers and
 // what scales them. Numbers come out of quanta without a conversion: a byte set below a fitting exponent is a float, a constant too great.
 //
@@ -9,6 +10,7 @@
 #include <type_traits>
 
 #include <tenon/core/bit_cast.hpp>
+#include <tenon/core/number.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
 #include <tenon/kernels/shared/packed_matrix.hpp>
 
@@ -35,13 +37,29 @@ struct memory_reader {
   }
 };
 
-/// Not panels but rows [row, depth] of bf16, padded to whole 16 bytes.
-struct bf16_rows {
+/// Not panels but rows [row, depth] of Number, padded with zeros to whole 16 bytes. Behind each row of numbers of 8 bits stand its scale, a float, and 12 bytes of
+/// nothing.
+template <class Number>
+struct number_rows {
+  using number = Number;
+  static constexpr bool scaled = sizeof(Number) == 1;
+  static constexpr int whole = 16 / static_cast<int>(sizeof(Number));
+  /// Numbers from the first of a row to its scale, or to the next row.
   template <class Int>
   TENON_BOTH static constexpr Int padded(Int depth) {
-    return (depth + 7) / 8 * 8;
+    return (depth + whole - 1) / whole * whole;
+  }
+  /// Numbers from a row to the next.
+  template <class Int>
+  TENON_BOTH static constexpr Int stride(Int depth) {
+    return padded(depth) + (scaled ? whole : 0);
   }
 };
+using bf16_rows = number_rows<bf16>;
+template <class Format>
+inline constexpr bool lies_in_rows = false;
+template <class Number>
+inline constexpr bool lies_in_rows<number_rows<Number>> = true;
 
 template <class Format>
 struct device_panel {

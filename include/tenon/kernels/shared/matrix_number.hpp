@@ -22,4 +22,8 @@ struct tf32 {
 template <class Number>
 using sum_of = std::conditional_t<std::is_same_v<Number, std::int8_t>, std::int32_t, float>;
 
+/// Whether Number is among Others.
+template <class Number, class... Others>
+inline constexpr bool is_one_of = (std::is_same_v<Number, Others> || ...);
+
 }  // namespace tenon

@@ -12,6 +12,9 @@
 
 TENON_KERNELS_BEGIN
 
+/// How a packed matrix lies in memory: as its storage does, or, on GPUs that multiply numbers of 8 bits, as rows of these (device_panel.hpp).
+enum class packed_as : unsigned char { stored, rows_of_8_bits };
+
 /// A matrix [rows, depth] packed for products with x^T, as `pack` leaves it. Not owning; `data` is aligned to 64 bytes.
 /// The panels of f32 and f16 depend on `how`; those of every other storage do not, so that one packed matrix can be multiplied under
 /// any compute: change `how` in a copy.
@@ -20,19 +23,21 @@ struct packed_matrix {
   compute how = compute::fp32;
   index_t rows = 0, depth = 0;
   const std::byte* data = nullptr;
+  packed_as as = packed_as::stored;
 };
 
 /// Which activations a product takes.
-enum class form { plain, rounded, int8, int8x2 };
+enum class form { plain, rounded, int8, int8x2, e4m3 };
 /// A set of forms, by bit: products are only compiled for those that can come.
 using form_set = unsigned;
-inline constexpr form_set every_form = 15;
+inline constexpr form_set every_form = 31;
 TENON_INLINE constexpr form_set set_of(form which) { return 1u << static_cast<unsigned>(which); }
 
-/// Integer products are for integer storage; asked of floats they are done in fp32.
+/// Integer products are for integer storage; asked of floats they are done in fp32, as products of e4m3 are that are asked of integers.
 TENON_INLINE constexpr form form_of(storage kind, compute how) {
   const bool real = kind == storage::f32 || kind == storage::f16 || kind == storage::bf16 || kind == storage::e4m3;
   if (how == compute::bf16) return form::rounded;
+  if (how == compute::e4m3) return real ? form::e4m3 : form::plain;
   if (real || how == compute::fp32) return form::plain;
   return how == compute::int8 ? form::int8 : form::int8x2;
 }
@@ -46,7 +51,7 @@ consteval form_set forms_of(const Precision& precision) {
   return all;
 }
 
-/// Calls f(form) with the type of the form, which is one of `Forms`.
+/// Calls f(form) with the type of the form, which is one of `Forms`, on a processor: there is none for e4m3.
 template <form_set Forms = every_form, class F>
 TENON_INLINE void with_form(form which, F&& f) {
   const auto call = [&](auto type, form its) TENON_LAMBDA {

@@ -40,8 +40,10 @@ struct matmul_tile {
   int rows, stages;
 };
 consteval matmul_tile matmul() { return {256, 4}; }
+/// Of numbers of 8 bits, whose sums of a stage and those of all stages lie in registers side by side; a stage is then 128 deep.
+consteval matmul_tile matmul_of_8_bits() { return {128, 6}; }
 consteval int shared_bytes_of(matmul_tile t) { return t.stages * (128 + t.rows) * 128 + 1024; }
-static_assert(shared_bytes_of(matmul()) <= shared_bytes);
+static_assert(shared_bytes_of(matmul()) <= shared_bytes && shared_bytes_of(matmul_of_8_bits()) <= shared_bytes);
 
 /// Stages of 64 of the depth of 128 tokens, where weights are stored as integers: weights take none of that memory.
 inline constexpr int stored_stages = 6;

@@ -87,21 +87,23 @@ void each_piece(const product& p, int columns, bool across_rows, F&& f) {
       for (int c = 0; c < 2; ++c) f(along(b, n, c));
 }
 
-inline void read_eight(executor& e, std::uint32_t address, float* to) {
-  std::uint16_t bits[8];
-  std::memcpy(bits, e.shared() + (address - e.shared_base()), 16);
-  for (int i = 0; i < 8; ++i) to[i] = static_cast<float>(bf16::from_bits(bits[i]));
+template <class Number>
+void read_chunk(executor& e, std::uint32_t address, float* to) {
+  Number numbers[16 / sizeof(Number)];
+  std::memcpy(static_cast<void*>(numbers), e.shared() + (address - e.shared_base()), 16);
+  for (const Number& x : numbers) *to++ = static_cast<float>(x);
 }
 
-template <int Tiles, bool AcrossRows>
+template <class Number, int Tiles, bool AcrossRows>
 void compute(executor& e, product& p) {
-  constexpr int columns = Tiles * 8;
+  constexpr int columns = Tiles * 8, of_chunk = 16 / static_cast<int>(sizeof(Number)), depth = 2 * of_chunk;
+  static_assert(sizeof(Number) == 2 || !AcrossRows);
   using sums_of_lane = held<float>[Tiles][4];
-  float a[16][16], b[16][columns], turned[columns][16];
+  float a[16][depth], b[depth][columns], turned[columns][depth];
   const operand right(p.b);
   if (p.left[0] == nullptr) {
     for (int r = 0; r < 16; ++r)
-      for (int c = 0; c < 2; ++c) read_eight(e, along(operand(p.a), p.warp % 4 * 16 + r, c), &a[r][8 * c]);
+      for (int c = 0; c < 2; ++c) read_chunk<Number>(e, along(operand(p.a), p.warp % 4 * 16 + r, c), &a[r][of_chunk * c]);
   } else {
     for (int l = 0; l < 32; ++l) {
       auto& registers = *static_cast<held<std::uint32_t>(*)[4]>(const_cast<void*>(p.left[l]));
@@ -113,11 +115,11 @@ void compute(executor& e, product& p) {
   }
   if constexpr (AcrossRows) {
     for (int k = 0; k < 16; ++k)
-      for (int c = 0; c < Tiles; ++c) read_eight(e, across(right, k, c), &b[k][8 * c]);
+      for (int c = 0; c < Tiles; ++c) read_chunk<Number>(e, across(right, k, c), &b[k][8 * c]);
   } else {
     for (int n = 0; n < columns; ++n)
-      for (int c = 0; c < 2; ++c) read_eight(e, along(right, n, c), &turned[n][8 * c]);
-    for (int k = 0; k < 16; ++k)
+      for (int c = 0; c < 2; ++c) read_chunk<Number>(e, along(right, n, c), &turned[n][of_chunk * c]);
+    for (int k = 0; k < depth; ++k)
       for (int n = 0; n < columns; ++n) b[k][n] = turned[n][k];
   }
   float d[16][columns];
@@ -129,7 +131,7 @@ void compute(executor& e, product& p) {
   };
   each([&](float& sum, held<float>& of_lane) { sum = p.more ? of_lane.value() : 0.0f; });
   for (int r = 0; r < 16; ++r)
-    for (int k = 0; k < 16; ++k)
+    for (int k = 0; k < depth; ++k)
       for (int n = 0; n < columns; ++n) d[r][n] += a[r][k] * b[k][n];
   each([&](const float& sum, held<float>& of_lane) { of_lane.value() = sum; });
   p.computed = true;
@@ -156,12 +158,12 @@ struct operands {
   bool more;
 };
 
-template <int Tiles, bool AcrossRows>
+template <class Number, int Tiles, bool AcrossRows>
 void issue(executor& e, void* const* all) {
   const site_id at = e.me().at;
   auto& first = *static_cast<operands<Tiles>*>(all[0]);
   warp_state& w = e.warp_of(e.me());
-  product p{compute<Tiles, AcrossRows>, done<Tiles, AcrossRows>, {}, {}, first.a, first.b, first.more, false, w.product_groups, e.me().warp, at};
+  product p{compute<Number, Tiles, AcrossRows>, done<Tiles, AcrossRows>, {}, {}, first.a, first.b, first.more, false, w.product_groups, e.me().warp, at};
   bool uniform = true, fenced = true;
   for (int l = 0; l < 32; ++l) {
     auto& mine = *static_cast<operands<Tiles>*>(all[l]);
@@ -196,7 +198,7 @@ void issue(executor& e, void* const* all) {
   access_detail::report_conflict(e, found, false, at);
   ++w.product_count;
   w.products.push_back(p);
-  if (e.how().copies == copies::eager) compute<Tiles, AcrossRows>(e, w.products.back());
+  if (e.how().copies == copies::eager) compute<Number, Tiles, AcrossRows>(e, w.products.back());
 }
 
 template <int Pending>
@@ -216,11 +218,11 @@ void finish(executor& e, void* const*) {
 
 }  // namespace product_detail
 
-/// d = a b, or d + a b where `more`: d [16, 8 Tiles] of this warp; a from registers where `left` is not null.
-template <int Tiles, bool AcrossRows>
+/// d = a b, or d + a b where `more`: d [16, 8 Tiles] of this warp, over 32 bytes of the depth in Numbers; a from registers, of bf16, where `left` is not null.
+template <class Number, int Tiles, bool AcrossRows>
 void multiply_later(held<float> (&d)[Tiles][4], held<std::uint32_t> (*left)[4], std::uint64_t a, std::uint64_t b, bool more, const site& where) {
   product_detail::operands<Tiles> mine{&d, left, a, b, more};
-  executor::current()->collective(instruction::matrix, where, &mine, product_detail::issue<Tiles, AcrossRows>);
+  executor::current()->collective(instruction::matrix, where, &mine, product_detail::issue<Number, Tiles, AcrossRows>);
 }
 inline void begin_products(const site& where) {
   executor::current()->collective(instruction::wait, where, nullptr, [](executor& e, void* const*) {

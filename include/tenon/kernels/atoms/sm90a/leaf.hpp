@@ -89,7 +89,7 @@ struct leaf : sm80::leaf {
 #endif
   }
 
-  // ---- products of a group of 128 threads. d [64, N] of float, one row of 16 per warp (fragments.hpp); operands of bf16 in shared memory
+  // ---- products of a group of 128 threads. d [64, N] of float, one row of 16 per warp (fragments.hpp); operands of bf16, of one kind of e4m3 too, in shared memory
   // through descriptors (operand.hpp) or a in registers. From `multiply` until the wait for its group, d, a and the shared operands are in
   // use. 9.7.15, wgmma
 
@@ -125,16 +125,21 @@ struct leaf : sm80::leaf {
   TENON_NAMES_64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95," \
                  "%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
 // Predicate operand `more`: false where d begins.
-#define TENON_WGMMA(columns, names, left, right, more, tail) \
-  "{\n.reg .pred more;\nsetp.ne.b32 more, " more ", 0;\nwgmma.mma_async.sync.aligned.m64n" columns "k16.f32.bf16.bf16 {" names "}, " left ", " right ", more, 1, 1, " tail ";\n}"
+#define TENON_WGMMA_OF(kind, columns, names, left, right, more, tail) \
+  "{\n.reg .pred more;\nsetp.ne.b32 more, " more ", 0;\nwgmma.mma_async.sync.aligned.m64n" columns kind " {" names "}, " left ", " right ", more, 1, 1" tail ";\n}"
+#define TENON_WGMMA(columns, names, left, right, more, tail) TENON_WGMMA_OF("k16.f32.bf16.bf16", columns, names, left, right, more, ", " tail)
 
-  /// d = a b^T, or d + a b^T where `more`, over a depth of 16: both operands [.., 16] along their rows in shared memory.
-  template <int Tiles>
+  /// d = a b^T, or d + a b^T where `more`, over a depth of 32 bytes: both operands along their rows in shared memory. Number: bf16 or e4m3.
+  template <class Number = bf16, int Tiles>
   __device__ TENON_INLINE static void multiply(float (&d)[Tiles][4], std::uint64_t a, std::uint64_t b, bool more) {
-    static_assert(Tiles == 8 || Tiles == 16 || Tiles == 32);
+    static_assert(Tiles == 8 || Tiles == 16 || (Tiles == 32 && std::is_same_v<Number, bf16>));
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     const int added = more ? 1 : 0;
-    if constexpr (Tiles == 8)
+    if constexpr (std::is_same_v<Number, e4m3> && Tiles == 8)
+      asm volatile(TENON_WGMMA_OF("k32.f32.e4m3.e4m3", "64", TENON_NAMES_32, "%32", "%33", "%34", "") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
+    else if constexpr (std::is_same_v<Number, e4m3>)
+      asm volatile(TENON_WGMMA_OF("k32.f32.e4m3.e4m3", "128", TENON_NAMES_64, "%64", "%65", "%66", "") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
+    else if constexpr (Tiles == 8)
       asm volatile(TENON_WGMMA("64", TENON_NAMES_32, "%32", "%33", "%34", "0, 0") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
     else if constexpr (Tiles == 16)
       asm volatile(TENON_WGMMA("128", TENON_NAMES_64, "%64", "%65", "%66", "0, 0") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
@@ -168,6 +173,7 @@ struct leaf : sm80::leaf {
 #endif
   }
 #undef TENON_WGMMA
+#undef TENON_WGMMA_OF
 #undef TENON_NAMES_128
 #undef TENON_NAMES_64
 #undef TENON_NAMES_32

@@ -60,17 +60,17 @@ struct leaf_simulated : sm80::leaf_simulated {
   static void await_products(Sums&, Left&, site where = site::current()) {
     simulation::await_products<Pending>(where);
   }
-  template <int Tiles>
+  template <class Number = bf16, int Tiles>
   static void multiply(held<float> (&d)[Tiles][4], std::uint64_t a, std::uint64_t b, bool more, site where = site::current()) {
-    simulation::multiply_later<Tiles, false>(d, nullptr, a, b, more, where);
+    simulation::multiply_later<Number, Tiles, false>(d, nullptr, a, b, more, where);
   }
   template <int Tiles>
   static void multiply_rows(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {
-    simulation::multiply_later<Tiles, true>(d, &a, 0, b, true, where);
+    simulation::multiply_later<bf16, Tiles, true>(d, &a, 0, b, true, where);
   }
   template <int Tiles>
   static void multiply_registers(held<float> (&d)[Tiles][4], held<std::uint32_t> (&a)[4], std::uint64_t b, site where = site::current()) {
-    simulation::multiply_later<Tiles, false>(d, &a, 0, b, true, where);
+    simulation::multiply_later<bf16, Tiles, false>(d, &a, 0, b, true, where);
   }
 };
 

@@ -2,6 +2,9 @@
 // The words of a product on sm_90a. Two groups of 128 threads compute 64 tokens x Rows each, in registers, by asynchronous products of operands in
 // shared memory (wgmma); one thread of a third group brings stages of 64 of the depth through the copy engine, zeros where an operand ends. While
 // the products of one stage run the next ones are issued; a stage is free when its products are done.
+//
+// Sums of numbers of 8 bits keep some 13 bits of their fraction in the units (DeepSeek-V3, arXiv 2412.19437, 3.3.2): what comes of a stage, 128 of the depth, is
+// added to sums of single precision outside them.
 
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/atoms/sm80/fragments.hpp>
@@ -13,11 +16,12 @@
 TENON_KERNELS_BEGIN
 namespace atoms::sm90a {
 
-/// Rows: of one matrix, or of two, a gate's and that which it opens: half of a tile's rows are then of each.
-template <class Leaf, int Rows, int Stages, int Matrices = 1>
+/// Rows: of one matrix, or of two, a gate's and that which it opens: half of a tile's rows are then of each. Number: bf16 or e4m3.
+template <class Leaf, int Rows, int Stages, int Matrices = 1, class Number = bf16>
 struct matmul_words {
-  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows / Matrices, depth = panel_columns;
+  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows / Matrices, depth = static_cast<int>(panel_row / sizeof(Number));
   static constexpr int tiles = Rows / 8, producer_registers = 24, consumer_registers = 240;
+  static constexpr bool promotes = sizeof(Number) == 1;
   static_assert((Rows == 64 || Rows == 128 || Rows == 256) && Stages >= 2 && (Matrices == 1 || Matrices == 2));
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
@@ -26,7 +30,7 @@ struct matmul_words {
   static constexpr address x_bytes = block_tokens * panel_row, stage_bytes = x_bytes + Rows * panel_row, ring_at = Stages * stage_bytes;
   static constexpr int shared_bytes = static_cast<int>(ring_at + ring_bytes<Stages>);
 
-  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens x 64 and block_rows x 64; the tile's first token and row.
+  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens and block_rows by `depth`; the tile's first token and row.
   struct source {
     const tensor_map *x, *w[Matrices];
     int token, row, deep;
@@ -37,6 +41,7 @@ struct matmul_words {
   };
 
   typename Leaf::template held<float> sums[tiles][4];
+  float totals[promotes ? tiles : 1][4];  ///< of the stages that are done, where they are added up outside the units
   int first_token;  ///< of this warp, in the tile
   stages ahead;
 
@@ -72,9 +77,9 @@ struct matmul_words {
 
   TENON_BOTH TENON_INLINE void clear() {
     TENON_UNROLL for (int n = 0; n < tiles; ++n)
-      TENON_UNROLL for (int e = 0; e < 4; ++e) sums[n][e] = 0;
+      TENON_UNROLL for (int e = 0; e < 4; ++e) sums[n][e] = 0, totals[promotes ? n : 0][e] = 0;
   }
-  /// Calls body(stage) for each 64 of the depth.
+  /// Calls body(stage) for each `depth`.
   template <class Body>
   TENON_BOTH TENON_INLINE void stream(const source& in, Body&& body) {
     Leaf::template take_registers<consumer_registers>();
@@ -83,20 +88,29 @@ struct matmul_words {
       ahead.await_full();
       body(stage{Leaf::shared() + static_cast<address>(ahead.stage) * stage_bytes});
       ahead.next();
-      if (k > 0) {  // the products of the stage before
+      if constexpr (promotes) {
+        Leaf::template await_products<0>(sums);
+        if (lane() == 0) Leaf::arrive(done.empty());
+        done.next();
+        TENON_UNROLL for (int n = 0; n < tiles; ++n)
+          TENON_UNROLL for (int e = 0; e < 4; ++e) totals[n][e] += sums[n][e];
+      } else if (k > 0) {  // the products of the stage before
         Leaf::template await_products<1>();
         if (lane() == 0) Leaf::arrive(done.empty());
         done.next();
       }
     }
-    Leaf::template await_products<0>(sums);
+    if constexpr (!promotes) Leaf::template await_products<0>(sums);
   }
   /// Begins sums += x w^T over one stage.
   TENON_BOTH TENON_INLINE void accumulate(const stage& s) {
     const std::uint64_t x = along_rows(s.at + static_cast<address>(first_token / 64 * 64 * panel_row)), w = along_rows(s.at + x_bytes);
-    Leaf::begin_products();
-    TENON_UNROLL for (int step = 0; step < depth / 16; ++step)
-        Leaf::multiply(sums, x + static_cast<std::uint64_t>(step * 2), w + static_cast<std::uint64_t>(step * 2), true);
+    if constexpr (promotes)
+      Leaf::begin_products(sums);
+    else
+      Leaf::begin_products();
+    TENON_UNROLL for (int step = 0; step < static_cast<int>(panel_row) / 32; ++step)
+        Leaf::template multiply<Number>(sums, x + static_cast<std::uint64_t>(step * 2), w + static_cast<std::uint64_t>(step * 2), !promotes || step > 0);
     Leaf::commit_products();
   }
 
@@ -123,7 +137,13 @@ struct matmul_words {
   template <class Sink>
   TENON_BOTH TENON_INLINE float sum_of(const Sink& sink, int n, int e) const {
     if constexpr (Matrices == 2)
-      return sink.open(sums[n][e], sums[n + tiles / 2][e]);
+      return sink.open(sum(n, e), sum(n + tiles / 2, e));
+    else
+      return sum(n, e);
+  }
+  TENON_BOTH TENON_INLINE float sum(int n, int e) const {
+    if constexpr (promotes)
+      return totals[n][e];
     else
       return sums[n][e];
   }

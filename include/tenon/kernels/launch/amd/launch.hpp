@@ -69,7 +69,7 @@ struct gpu_kernels<hip_runtime> {
 template <>
 struct gpu_targets<hip_runtime> {
   using archs = arch_list<gfx942, gfx90a, gfx1201, gfx1100>;
-  using archs_of_attention = archs;
+  using archs_of_parts = archs;
   static constexpr const char* fix = "compile for it too: CMAKE_HIP_ARCHITECTURES, or --offload-arch";
 
   template <class Arch>

@@ -22,8 +22,10 @@ struct amd_words {
   using attention_backward_rows = amd_attention_backward_rows<Leaf, Problem>;
   template <class Leaf, class Problem, beside Beside = beside::totals>
   using linear_attention = amd_linear_attention<Leaf, Problem, Beside>;
-  template <class Leaf>
-  using matmul = amd_matmul<Leaf>;
+  template <class Leaf, class Number = bf16>
+  using matmul = amd_matmul<Leaf, Number>;
+  template <class Number>
+  static constexpr bool multiplies = is_one_of<Number, bf16, f16, std::int8_t>;
   template <class Leaf>
   using gated_matmul = amd_matmul<Leaf, bf16, 2>;
   template <class Leaf, class Format, int Matrices>
@@ -32,10 +34,16 @@ struct amd_words {
 template <>
 struct words_of<gfx90a> : amd_words {};
 template <>
-struct words_of<gfx942> : amd_words {};
+struct words_of<gfx942> : amd_words {
+  template <class Number>
+  static constexpr bool multiplies = amd_words::multiplies<Number> || std::is_same_v<Number, e4m3>;
+};
 template <>
 struct words_of<gfx1100> : amd_words {};
 template <>
-struct words_of<gfx1201> : amd_words {};
+struct words_of<gfx1201> : amd_words {
+  template <class Number>
+  static constexpr bool multiplies = words_of<gfx942>::multiplies<Number>;
+};
 
 TENON_KERNELS_END

@@ -56,11 +56,21 @@ struct sm80 {
   using simulated_leaf = atoms::sm80::leaf_simulated;
 };
 
-/// NVIDIA's GPUs of Ampere (8.6), Ada (8.9) and Blackwell (12) whose multiprocessors share 100 KB: the kernels of sm_80 in tiles that fit these.
+/// NVIDIA's GPUs of Ampere (8.6) whose multiprocessors share 100 KB: the kernels of sm_80 in tiles that fit these.
 struct sm86 {
   static constexpr const char* name = "sm_86";
   static constexpr int number = 86;
   static constexpr tuning::gpu_facts facts = tuning::facts_sm86;
+  static constexpr std::size_t shared_limit = facts.shared_limit;
+  using leaf = atoms::sm80::leaf;
+  using simulated_leaf = atoms::sm80::leaf_simulated;
+};
+
+/// NVIDIA's Ada (8.9) and those of Blackwell (12) that share as much: the same, and products of e4m3.
+struct sm89 {
+  static constexpr const char* name = "sm_89";
+  static constexpr int number = 89;
+  static constexpr tuning::gpu_facts facts = tuning::facts_sm89;
   static constexpr std::size_t shared_limit = facts.shared_limit;
   using leaf = atoms::sm80::leaf;
   using simulated_leaf = atoms::sm80::leaf_simulated;

@@ -171,7 +171,7 @@ void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& c
                   heads_tally* tally, const Weighting& = {}) {
   static_assert((DimQK == 0 || DimQK == Cache::dim) && (DimV == 0 || DimV == Cache::dim), "[attend_heads] was given other head dims than its cache has. Fix: make them equal.");
   static_assert(std::same_as<Weighting, softmax>, "[weighting] of attend_heads must be softmax on a GPU: its kernels know no other. Fix: leave it out, or attend.");
-  kernel_detail::attend_heads(machine, q, cache, out, choice, mask, score, scratch, tally);
+  if constexpr (std::same_as<Weighting, softmax>) kernel_detail::attend_heads(machine, q, cache, out, choice, mask, score, scratch, tally);
 }
 
 TENON_KERNELS_END

@@ -112,7 +112,7 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
 template <class Runtime, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
 void attend(const gpu_device<Runtime>& device, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score& score = {}, const Weighting& weighting = {},
             const Reduction& reduction = {}, view<float, 3> log_sum_exp = {}) {
-  with_arch<typename gpu_targets<Runtime>::archs_of_attention>(device, [&](const auto& machine) { attend(machine, q, k, v, out, mask, score, weighting, reduction, log_sum_exp); });
+  with_arch<typename gpu_targets<Runtime>::archs_of_parts>(device, [&](const auto& machine) { attend(machine, q, k, v, out, mask, score, weighting, reduction, log_sum_exp); });
 }
 
 TENON_KERNELS_END

@@ -21,7 +21,8 @@ concept device_machine = requires(const Machine& machine, void (*body)()) {
   machine.launch({1, 1, 1}, {1}, std::size_t{0}, body);
 };
 
-/// The words that an architecture has for each kernel: specialised where they are (launch/nvidia/words.hpp, launch/amd/words.hpp).
+/// The words that an architecture has for each kernel: specialised where they are (launch/nvidia/words.hpp, launch/amd/words.hpp). `multiplies<Number>`:
+/// whether its products take numbers of Number.
 template <class Arch>
 struct words_of;
 

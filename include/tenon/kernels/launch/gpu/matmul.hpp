@@ -25,6 +25,14 @@ struct matmul_arguments {
   int tokens, rows, depth;
   index_t x_stride, w_stride, out_stride, residual_stride;
   const float *x_scale, *w_scale;
+  index_t w_scale_stride = 1;
+};
+
+/// The problem of a model's products: of bf16, or of Number.
+template <class Number = bf16>
+struct device_product {
+  using out = float;
+  using number = Number;
 };
 
 /// Where the sums of this block's tile go.
@@ -34,7 +42,7 @@ TENON_BOTH TENON_INLINE auto sink_of_tile(const matmul_arguments<Problem>& a) {
   const int first_token = Leaf::block_y() * Words::block_tokens, first_row = Leaf::block_x() * Words::block_rows;
   const plain_sink sink = plain_sink{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(first_token, first_row);
   if constexpr (sizeof(problem_number<Problem>) == 1)
-    return scaled_sink<Leaf, plain_sink>{sink, a.x_scale == nullptr ? nullptr : a.x_scale + first_token, a.w_scale == nullptr ? nullptr : a.w_scale + first_row};
+    return scaled_sink<Leaf, plain_sink>{sink, a.x_scale == nullptr ? nullptr : a.x_scale + first_token, a.w_scale == nullptr ? nullptr : a.w_scale + first_row * a.w_scale_stride, a.w_scale_stride};
   else
     return sink;
 }

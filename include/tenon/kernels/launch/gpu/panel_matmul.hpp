@@ -21,12 +21,12 @@ consteval bool same_order() {
   return true;
 }
 
-/// to [token, padded] = x [token, depth] in bf16, zeros beyond the depth; every 32 values in the order of Order, words perhaps. Grid: x = tokens.
-template <class Leaf, class Order>
+/// to [token, padded] = x [token, depth] as Number, bf16 or f16, zeros beyond the depth; every 32 values in the order of Order, words perhaps. Grid: x = tokens.
+template <class Leaf, class Order, class Number = bf16>
 struct arrange_body {
   static constexpr int threads = 128, shared_bytes = 0;
   const float* x;
-  bf16* to;
+  Number* to;
   index_t x_stride;
   int depth, padded;  ///< padded: the next multiple of 64
   bool wide;          ///< whether every row of x begins at a multiple of 8 bytes
@@ -44,7 +44,7 @@ struct arrange_body {
           for (int e = 0; e < 2; ++e)
             if (first + e < depth) two.word[e] = bit_cast<std::uint32_t>(Leaf::load(from + first + e));
         }
-        out.word[pair] = Leaf::pack_bf16(bit_cast<float>(two.word[0]), bit_cast<float>(two.word[1]));
+        out.word[pair] = Leaf::template pack<Number>(bit_cast<float>(two.word[0]), bit_cast<float>(two.word[1]));
       }
       Leaf::store(reinterpret_cast<bits128*>(to + Leaf::block_x() * index_t{padded} + chunk * 8), out);
     }

@@ -113,8 +113,8 @@ decltype(auto) with_arch(const gpu_device<Runtime>& device, int serving, F&& f, 
 
 }  // namespace kernel_detail
 
-/// What a translation unit was compiled for: `archs`, an arch_list of those that have every kernel, and `archs_of_attention`, of those that have
-/// attention over arrays; holds<Arch>(), whether kernels for Arch may be among it; serving(device), the number of the one whose kernels a device
+/// What a translation unit was compiled for: `archs`, an arch_list of those that have every kernel, and `archs_of_parts`, of those that have
+/// attention over arrays, and products; holds<Arch>(), whether kernels for Arch may be among it; serving(device), the number of the one whose kernels a device
 /// runs; lacking(number, the device's own), what that one has and has not, a phrase, or null. Specialised where the GPU's compiler is.
 template <class Runtime>
 struct gpu_targets;

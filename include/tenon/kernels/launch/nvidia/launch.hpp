@@ -18,7 +18,7 @@ namespace kernel_detail {
 
 /// The number of the architecture whose kernels serve a GPU of nvcc's number, 860 say, best; 900 without what sm_90a alone has.
 consteval int arch_number(int one) {
-  return one < 10 * sm80::number ? sm75::number : one == 860 || one == 890 || one / 100 == 12 ? sm86::number : sm80::number;
+  return one < 10 * sm80::number ? sm75::number : one == 860 ? sm86::number : one == 890 || one / 100 == 12 ? sm89::number : sm80::number;
 }
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -57,8 +57,8 @@ struct gpu_kernels<cuda_runtime> {
 
 template <>
 struct gpu_targets<cuda_runtime> {
-  using archs = arch_list<sm90a, sm86, sm80>;
-  using archs_of_attention = arch_list<sm90a, sm86, sm80, sm75>;
+  using archs = arch_list<sm90a, sm89, sm86, sm80>;
+  using archs_of_parts = arch_list<sm90a, sm89, sm86, sm80, sm75>;
   static constexpr const char* fix = "compile for it too: CMAKE_CUDA_ARCHITECTURES, or nvcc -arch=native";
   static constexpr int compiled[] = {__CUDA_ARCH_LIST__};
 
@@ -78,7 +78,7 @@ struct gpu_targets<cuda_runtime> {
     return 70 + threads / 32;
   }
   static const char* lacking(int arch, int device) {
-    return arch == sm75::number && device < sm80::number ? "it has attention over arrays of the host, and products of f16 that a caller launches; models and all else need bf16. Fix: a GPU of sm_80 or newer" : nullptr;
+    return arch == sm75::number && device < sm80::number ? "it has attention over arrays of the host, and products of f16; models and all else need bf16. Fix: a GPU of sm_80 or newer" : nullptr;
   }
   static gpu_names names() {
     gpu_names out;

@@ -11,9 +11,11 @@
 
 TENON_KERNELS_BEGIN
 
-/// The words of a product. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
-template <class Leaf>
-using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, tuning::sm90a::matmul().rows, tuning::sm90a::matmul().stages>;
+template <class Number>
+inline constexpr tuning::sm90a::matmul_tile sm90a_tile = sizeof(Number) == 1 ? tuning::sm90a::matmul_of_8_bits() : tuning::sm90a::matmul();
+/// The words of a product of Numbers, bf16 or e4m3. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
+template <class Leaf, class Number = bf16>
+using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, sm90a_tile<Number>.rows, sm90a_tile<Number>.stages, 1, Number>;
 
 /// Those of two matrices of rows, a gate's and that which it opens.
 template <class Leaf>
@@ -29,14 +31,15 @@ struct matmul_tensor_arguments {
   tensor_map x, w;
 };
 
-/// A matrix [rows, depth] of bf16, its rows `stride` numbers apart, in boxes of `box_rows` x 64.
-inline tensor_shape operand_shape(const bf16* first, int rows, int depth, index_t stride, int box_rows) {
+/// A matrix [rows, depth] of Number, its rows `stride` numbers apart, in boxes of `box_rows` by 128 bytes.
+template <class Number>
+tensor_shape operand_shape(const Number* first, int rows, int depth, index_t stride, int box_rows) {
   return {.first = first,
-          .element_bytes = sizeof(bf16),
+          .element_bytes = sizeof(Number),
           .axes = 2,
           .extent = {static_cast<std::uint32_t>(depth), static_cast<std::uint32_t>(rows), 0, 0},
-          .stride = {sizeof(bf16), static_cast<std::uint64_t>(stride) * sizeof(bf16), 0, 0},
-          .box = {64, static_cast<std::uint32_t>(box_rows), 0, 0}};
+          .stride = {sizeof(Number), static_cast<std::uint64_t>(stride) * sizeof(Number), 0, 0},
+          .box = {128 / sizeof(Number), static_cast<std::uint32_t>(box_rows), 0, 0}};
 }
 
 /// What one thread does.

@@ -20,14 +20,16 @@ template <class Leaf>
 using sm75_matmul = atoms::sm80::matmul_words<Leaf, tuning::sm75::matmul().tokens, tuning::sm75::matmul().rows, tuning::sm75::matmul().stages,
                                               atoms::sm80::row_weights<Leaf, tuning::sm75::matmul().rows, 128, f16>>;
 
-/// Of sm_75 there is attention over views, and a product that callers launch.
+/// Of sm_75 there is attention over views, and products.
 template <>
 struct words_of<sm75> {
   using number = f16;
   template <class Leaf, class Problem>
   using attention = sm75_attention<Leaf, Problem>;
-  template <class Leaf>
+  template <class Leaf, class = f16>
   using matmul = sm75_matmul<Leaf>;
+  template <class Number>
+  static constexpr bool multiplies = std::is_same_v<Number, f16>;
 };
 
 TENON_KERNELS_END

@@ -25,17 +25,28 @@ struct nvidia_words {
   using attention_backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
   template <class Leaf, class Problem, beside Beside = beside::totals>
   using linear_attention = nvidia_linear_attention<Leaf, Problem, Beside>;
-  template <class Leaf>
-  using matmul = nvidia_matmul<Leaf, bf16, Arch>;
+  template <class Leaf, class Number = bf16>
+  using matmul = nvidia_matmul<Leaf, Number, Arch>;
   template <class Leaf>
   using gated_matmul = nvidia_gated_matmul<Leaf, Arch>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices, Arch>;
 };
 template <>
-struct words_of<sm80> : nvidia_words<sm80> {};
+struct words_of<sm80> : nvidia_words<sm80> {
+  template <class Number>
+  static constexpr bool multiplies = is_one_of<Number, bf16, f16, std::int8_t>;
+};
 template <>
-struct words_of<sm86> : nvidia_words<sm86> {};
+struct words_of<sm86> : nvidia_words<sm86> {
+  template <class Number>
+  static constexpr bool multiplies = words_of<sm80>::multiplies<Number>;
+};
+template <>
+struct words_of<sm89> : nvidia_words<sm89> {
+  template <class Number>
+  static constexpr bool multiplies = is_one_of<Number, bf16, f16, std::int8_t, e4m3>;
+};
 
 namespace kernel_detail {
 /// The copy engine brings rows as they lie; those of 8 bits go through registers, as on sm_80.
@@ -51,15 +62,17 @@ struct attention_on_sm90a<Leaf, Problem, tuning::arrival::widened> {
 };
 }  // namespace kernel_detail
 
-/// What it has no words of its own for, gradients, linear attention and caches of 8 bits, are those of sm_80.
+/// What it has no words of its own for, gradients, linear attention, caches of 8 bits and products of int8, are those of sm_80.
 template <>
 struct words_of<sm90a> : nvidia_words<sm80> {
   template <class Leaf, class Problem>
   using attention = typename kernel_detail::attention_on_sm90a<Leaf, Problem>::many;
   template <class Leaf, class Problem>
   using attention_split = typename kernel_detail::attention_on_sm90a<Leaf, Problem>::few;
-  template <class Leaf>
-  using matmul = sm90a_matmul<Leaf>;
+  template <class Leaf, class Number = bf16>
+  using matmul = std::conditional_t<is_one_of<Number, bf16, e4m3>, sm90a_matmul<Leaf, std::conditional_t<sizeof(Number) == 1, e4m3, bf16>>, nvidia_matmul<Leaf, Number, sm80>>;
+  template <class Number>
+  static constexpr bool multiplies = is_one_of<Number, bf16, std::int8_t, e4m3>;
   template <class Leaf>
   using gated_matmul = sm90a_gated_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>

@@ -1,0 +1,33 @@
+// Products of 8 bits for sm_89 through their launch functions, as the PTX that nvcc makes of their kernels, executed and compared with double precision.
+#include <tenon/kernels/launch/nvidia/words.hpp>
+
+#include "../simulated/products_numbers.hpp"
+#include "products_problems.hpp"
+#include "ptx_machine.hpp"
+
+namespace {
+
+using namespace tenon_test;
+using kernels = product_kernels<tenon::words_of<tenon::sm89>, ptx_leaf>;
+
+}  // namespace
+
+TENON_TEST_KERNELS_SM89(TENON_TEST_NAME)
+
+namespace {
+
+using machine = ptx_machine_of<tenon::sm89>;
+ptx::Module& module() {
+  static ptx::Module loaded = ptx::load(TENON_TEST_PTX);
+  return loaded;
+}
+
+TEST_CASE("whole numbers: weights stored as i8, with a scale per row, finer ones, none") {
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_products_of_8_bits<std::int8_t>(machine(module(), way));
+}
+
+TEST_CASE("e4m3: weights stored so, with scales of any kind, and floats") {
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_products_of_8_bits<tenon::e4m3>(machine(module(), way));
+}
+
+}  // namespace

@@ -1,0 +1,35 @@
+// Products of 8 bits for sm_90a through their launch functions, as the PTX that nvcc makes of their kernels, executed and compared with double precision.
+#include <tenon/kernels/launch/nvidia/words.hpp>
+
+#include "../simulated/products_numbers.hpp"
+#include "products_problems.hpp"
+#include "ptx_machine.hpp"
+
+namespace {
+
+using namespace tenon_test;
+using kernels = product_kernels<tenon::words_of<tenon::sm90a>, ptx_leaf>;
+using tiles_of_maps = tenon::matmul_tensor_body<ptx_leaf, kernels::words<tenon::e4m3>, tenon::device_product<tenon::e4m3>>;
+
+}  // namespace
+
+TENON_TEST_KERNELS_SM90A(TENON_TEST_NAME)
+
+namespace {
+
+using machine = ptx_machine_of<tenon::sm90a>;
+ptx::Module& module() {
+  static ptx::Module loaded = ptx::load(TENON_TEST_PTX);
+  return loaded;
+}
+
+// The executor watches copies by words of 32 bits, so depths are multiples of four numbers here; under simulation they end anywhere.
+TEST_CASE("whole numbers: weights stored as i8, with a scale per row, finer ones, none") {
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_products_of_8_bits<std::int8_t>(machine(module(), way), 4);
+}
+
+TEST_CASE("e4m3: weights stored so, with scales of any kind, and floats") {
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_products_of_8_bits<tenon::e4m3>(machine(module(), way), 4);
+}
+
+}  // namespace

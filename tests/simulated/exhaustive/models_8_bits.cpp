@@ -1,0 +1,49 @@
+// Whole models whose products are of numbers of 8 bits, on simulated GPUs: e4m3, and int8 where weights are stored as i8.
+#include "../model_case.hpp"
+
+#include "../../support/narrow_model.hpp"
+
+namespace {
+
+using namespace tenon;
+using namespace tenon::testing;
+using namespace tenon_test;
+
+template <class Spec>
+struct in_e4m3 : Spec {
+  static constexpr auto precision = e4m3_products;
+};
+template <class Spec>
+struct in_int8 : Spec {
+  static constexpr auto precision = int8_products;
+};
+
+struct narrow {
+  random_model whole{{.width = 64, .query_heads = 2, .kv_heads = 1, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1}};
+  narrow_model of;
+  std::vector<std::int32_t> tokens = tokens_of(41);
+  std::vector<float> exact;  // of the floats that the narrow weights stand for
+
+  explicit narrow(storage kind) : of(whole, kind), exact(all_logits(load<decoder<tiny_llama>>(file(of.wide), cpu()), tokens, tokens.size())) {}
+  weights_file file(const std::vector<stored_tensor>& tensors) const { return weights_file({.path = "a model of a test", .folder = {}, .facts = whole.facts(), .tensors = tensors, .files = {}, .owned = {}}); }
+};
+
+TEST_CASE("weights stored as e4m3") {
+  const narrow model(storage::e4m3);
+  const auto check = [&](const auto& machine) { check_logits<in_e4m3<tiny_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 6e-2); };
+  check(simulated<sm89>({.schedule = simulation::schedule::reversed}));
+  check(simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 3}));
+  check(simulated<gfx942>({.schedule = simulation::schedule::reversed}));
+  check(simulated<gfx1201>({.schedule = simulation::schedule::random, .seed = 3}));
+}
+
+TEST_CASE("weights stored as i8, with a scale per row") {
+  const narrow model(storage::i8);
+  const auto check = [&](const auto& machine) { check_logits<in_int8<tiny_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 2e-2); };
+  check(simulated<sm80>({.schedule = simulation::schedule::reversed}));
+  check(simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 3}));
+  check(simulated<gfx90a>({.schedule = simulation::schedule::reversed}));
+  check(simulated<gfx1100>({.schedule = simulation::schedule::random, .seed = 3}));
+}
+
+}  // namespace

@@ -1,0 +1,157 @@
+#pragma once
+// Products of other numbers than bf16 as models call them on a GPU: whole numbers where weights are stored as i8, e4m3 where floats are to be, x with a scale per token,
+// weights with one per row; f16 where there is nothing else. Few tokens, which take x as it is, and many.
+
+#include "device_case.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include <tenon/kernels/launch/gpu/products.hpp>
+#include <tenon/kernels/reference/gate.hpp>
+#include <tenon/kernels/reference/quantise.hpp>
+
+namespace tenon::testing {
+
+/// A random matrix stored as `kind`, f32, e4m3 or i8, with a scale for each `scale_columns` of a row (0: none), packed for products of `how`.
+template <class Machine>
+struct stored_weights {
+  std::vector<float> scales;
+  std::vector<std::byte> bytes;
+  stored_matrix stored;
+  typename memory_on<Machine>::type memory;
+  packed_matrix packed;
+
+  stored_weights(const Machine& machine, storage kind, compute how, index_t rows, index_t depth, index_t scale_columns, unsigned seed)
+      : stored{.kind = kind, .rows = rows, .columns = depth}, memory(allocate(machine, packed_bytes(machine, kind, how, rows, depth), "weights", memory_use::constants)) {
+    const std::vector<float> values = noise(rows * depth, seed);
+    for (const float value : values) {
+      const auto put = [&](auto number) {
+        const auto* at = reinterpret_cast<const std::byte*>(&number);
+        bytes.insert(bytes.end(), at, at + sizeof number);
+      };
+      if (kind == storage::f32)
+        put(value);
+      else if (kind == storage::e4m3)
+        put(e4m3(50 * value));
+      else
+        put(static_cast<std::int8_t>(std::clamp(40 * value, -127.0f, 127.0f)));
+    }
+    stored.bytes = bytes.data();
+    if (scale_columns != 0) {
+      scales = noise(rows * ((depth + scale_columns - 1) / scale_columns), seed + 1);
+      for (float& scale : scales) scale = 0.01f + 0.01f * std::abs(scale);
+      stored.scales = scales.data(), stored.scale_rows = 1, stored.scale_columns = scale_columns;
+    }
+    packed = pack(machine, stored, how, memory.data());
+  }
+};
+
+/// x [token, depth] w^T + bias in double, x and w as many tokens of a product of Number meet: x by a scale per token, w by one per row unless it is stored so.
+template <class Number>
+std::vector<double> product_of_8_bits(const std::vector<float>& x, index_t tokens, const stored_matrix& w, bool few, bool as_stored, const float* bias = nullptr) {
+  const index_t depth = w.columns;
+  const auto by_scales = [&](const float* from, index_t rows) {
+    std::vector<Number> numbers(static_cast<std::size_t>(rows * depth));
+    std::vector<double> scales(static_cast<std::size_t>(rows)), out(numbers.size());
+    tenon::reference::quantise(view<const float, 2>(from, rows, depth), view<Number, 2>(numbers.data(), rows, depth), scales.data());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = scales[i / static_cast<std::size_t>(depth)] * static_cast<double>(static_cast<float>(numbers[i]));
+    return out;
+  };
+  std::vector<float> rows(static_cast<std::size_t>(w.rows * depth));
+  for (index_t r = 0; r < w.rows; ++r) w.decode_row(r, rows.data() + r * depth);
+  const std::vector<double> left = few ? doubles(x) : by_scales(x.data(), tokens), right = as_stored ? doubles(rows) : by_scales(rows.data(), w.rows);
+  std::vector<double> out;
+  for (index_t t = 0; t < tokens; ++t)
+    for (index_t r = 0; r < w.rows; ++r) {
+      double sum = bias == nullptr ? 0.0 : static_cast<double>(bias[r]);
+      for (index_t k = 0; k < depth; ++k) sum += left[static_cast<std::size_t>(t * depth + k)] * right[static_cast<std::size_t>(r * depth + k)];
+      out.push_back(sum);
+    }
+  return out;
+}
+inline constexpr double bound_of_8_bits = 1e-5;
+
+/// multiple: of which depths are.
+template <class Number, class Machine>
+void check_products_of_8_bits(const Machine& machine, index_t multiple = 1) {
+  constexpr bool whole = std::is_same_v<Number, std::int8_t>;
+  constexpr compute how = whole ? compute::int8 : compute::e4m3;
+  constexpr storage own = whole ? storage::i8 : storage::e4m3;
+  const struct {
+    index_t tokens, depth;
+    storage kind;
+    index_t scale_columns;
+  } cases[] = {{1, 61, own, 61}, {3, 288, own, 32}, {130, 64, own, 64}, {9, 200, own, 0}, {20, 331, own, 64}, {5, 80, storage::f32, 0}, {33, 415, storage::f32, 0}};
+  for (const auto& [tokens, least_depth, kind, scaled_columns] : cases) {
+    const index_t depth = (least_depth + multiple - 1) / multiple * multiple, scale_columns = scaled_columns == least_depth ? depth : scaled_columns;
+    if (whole && kind == storage::f32) continue;
+    CAPTURE(tokens);
+    CAPTURE(depth);
+    const stored_weights<Machine> a(machine, kind, how, 40, depth, scale_columns, 1), b(machine, kind, how, 131, depth, scale_columns, 3);
+    CHECK(a.packed.as == packed_as::rows_of_8_bits);
+    const bool few = tokens <= tuning::few_tokens, as_stored = kind == own && (scale_columns == 0 || scale_columns >= depth);
+    const auto x = noise(tokens * depth, 5), bias = noise(40, 6), before = noise(tokens * 131, 7);
+    const device_numbers on_x(machine, x), on_bias(machine, bias), sum(machine, before);
+    const device_numbers<Machine, float> out(machine, static_cast<std::size_t>(tokens * 40));
+    const device_numbers<Machine, std::byte> scratch(machine, matmul_scratch(machine, tokens, depth));
+    const product two[] = {{.weights = a.packed, .out = view<float, 2>(out.data(), tokens, 40), .bias = on_bias.data()},
+                           {.weights = b.packed, .out = view<float, 2>(sum.data(), tokens, 131), .how = finish::add}};
+    matmul(machine, view<const float, 2>(on_x.data(), tokens, depth), two, scratch.data());
+    CHECK(apart(out.host(), product_of_8_bits<Number>(x, tokens, a.stored, few, as_stored, bias.data())) < bound_of_8_bits);
+    auto want = product_of_8_bits<Number>(x, tokens, b.stored, few, as_stored);
+    for (std::size_t i = 0; i < want.size(); ++i) want[i] += static_cast<double>(before[i]);
+    CHECK(apart(sum.host(), want) < bound_of_8_bits);
+  }
+}
+
+/// A gate and what it opens, of few tokens in one kernel.
+template <class Number, class Machine>
+void check_gates_of_8_bits(const Machine& machine) {
+  constexpr compute how = std::is_same_v<Number, std::int8_t> ? compute::int8 : compute::e4m3;
+  constexpr storage own = std::is_same_v<Number, std::int8_t> ? storage::i8 : storage::e4m3;
+  for (const index_t tokens : {2, 17}) {
+    const stored_weights<Machine> gate(machine, own, how, 37, 96, 96, 1), up(machine, own, how, 37, 96, 96, 3);
+    const auto x = noise(tokens * 96, 5);
+    const device_numbers on_x(machine, x);
+    const device_numbers<Machine, float> out(machine, static_cast<std::size_t>(tokens * 37));
+    const device_numbers<Machine, std::byte> scratch(machine, matmul_scratch(machine, tokens, 96));
+    gated_matmul(machine, view<const float, 2>(on_x.data(), tokens, 96), gate.packed, up.packed, swiglu{}, view<float, 2>(out.data(), tokens, 37), scratch.data());
+    const auto opening = product_of_8_bits<Number>(x, tokens, gate.stored, tokens <= 8, true), opened = product_of_8_bits<Number>(x, tokens, up.stored, tokens <= 8, true);
+    std::vector<double> want(opened.size());
+    reference::open_gate(swiglu{}, view<const double, 2>(opening.data(), tokens, 37), view<const double, 2>(opened.data(), tokens, 37), view<double, 2>(want.data(), tokens, 37));
+    CHECK(apart(out.host(), want) < 2 * bound_of_8_bits);
+  }
+}
+
+/// On machines that multiply f16 alone: weights of any storage, x and weights rounded to it.
+template <class Machine>
+void check_products_of_f16(const Machine& machine) {
+  for (const auto& [tokens, depth, kind, scale_columns] : {std::tuple<index_t, index_t, storage, index_t>{1, 61, storage::f32, 0}, {4, 200, storage::i8, 200}, {33, 71, storage::f32, 0}, {130, 64, storage::e4m3, 64}}) {
+    CAPTURE(tokens);
+    CAPTURE(depth);
+    const stored_weights<Machine> w(machine, kind, compute::bf16, 131, depth, scale_columns, 1);
+    CHECK(w.packed.kind == storage::f16);
+    const auto x = noise(tokens * depth, 5), bias = noise(131, 6), before = noise(tokens * 131, 7);
+    const device_numbers on_x(machine, x), on_bias(machine, bias), out(machine, before);
+    const device_numbers<Machine, std::byte> scratch(machine, matmul_scratch(machine, tokens, depth));
+    const product one[] = {{.weights = w.packed, .out = view<float, 2>(out.data(), tokens, 131), .bias = on_bias.data(), .how = finish::add}};
+    matmul(machine, view<const float, 2>(on_x.data(), tokens, depth), one, scratch.data());
+    const bool few = tokens <= tuning::few_tokens;
+    std::vector<double> want;
+    std::vector<float> row(static_cast<std::size_t>(depth));
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t r = 0; r < 131; ++r) {
+        w.stored.decode_row(r, row.data());
+        double sum = static_cast<double>(bias[static_cast<std::size_t>(r)]) + static_cast<double>(before[static_cast<std::size_t>(t * 131 + r)]);
+        for (index_t k = 0; k < depth; ++k) {
+          const float value = x[static_cast<std::size_t>(t * depth + k)];
+          sum += static_cast<double>(few ? value : static_cast<float>(f16(value))) * static_cast<double>(static_cast<float>(f16(row[static_cast<std::size_t>(k)])));
+        }
+        want.push_back(sum);
+      }
+    CHECK(apart(out.host(), want) < 1e-5);
+  }
+}
+
+}  // namespace tenon::testing
