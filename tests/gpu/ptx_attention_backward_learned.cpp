@@ -62,13 +62,19 @@ TEST_CASE("every barrier and every wait left out, every sum taken or stored four
   };
   const std::vector<float> right = learned_on(ptx_machine(whole, {}));
   broken_run run{whole, [&](const auto& machine) { return distance(learned_on(machine), std::vector<double>(right.begin(), right.end())); }};
-  for (const char* kernel : {"learned_by_distance", "learned_by_key", "learned_by_query"}) {
-    CHECK(break_everywhere(run, kernel, 0, barriers) >= 5);
-    CHECK(break_everywhere(run, kernel, 0, sums) >= 1);
-    CHECK(break_everywhere(run, kernel, 0, results) >= 1);
+  // Of loops that the compiler unrolled not every copy is run.
+  const auto broken_at = [&](const char* kernel, std::span<const break_of> rows) {
+    std::set<std::size_t> executed;
+    for (const ptx::LineStat& line : run.launch(whole, kernel, {}).lines) executed.insert(line.line);
+    return break_everywhere(run, kernel, 0, rows, &executed);
+  };
+  for (const auto& [kernel, least] : {std::pair{"learned_by_distance", 3}, {"learned_by_key", 4}, {"learned_by_query", 3}}) {
+    CHECK(broken_at(kernel, barriers) >= least);
+    CHECK(broken_at(kernel, sums) >= 1);
+    CHECK(broken_at(kernel, results) == 1);
   }
-  CHECK(break_everywhere(run, "learned_by_key", 0, sums_stored) >= 6);
-  for (const char* kernel : {"deliver_distances", "deliver_keys", "deliver_queries"}) CHECK(break_everywhere(run, kernel, 0, results) >= 1);
+  CHECK(broken_at("learned_by_key", sums_stored) >= 2);
+  for (const char* kernel : {"deliver_distances", "deliver_keys", "deliver_queries"}) CHECK(broken_at(kernel, results) >= 1);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Breaks the PTX of a kernel, of sm_90a where nothing else is said: a wait, a fence, an arrival left out or done wrong, line by line.
 
 #include <fstream>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,12 +15,16 @@ namespace tenon_test {
 struct kernel_text {
   std::string name, before;
   std::vector<std::string> lines;
+  std::size_t first = 0;  ///< number of lines[0] in the file, counted from 1
 
   explicit kernel_text(const std::string& kernel) : name(kernel) {
     std::ifstream in(TENON_TEST_PTX);
     bool own = false, any = false;
+    std::size_t number = 0;
     for (std::string line; std::getline(in, line);) {
+      ++number;
       if (line.find(".entry ") != line.npos) own = line.find(".entry " + kernel + "(") != line.npos, any = true;
+      if (own && lines.empty()) first = number;
       if (own)
         lines.push_back(line);
       else if (!any)
@@ -67,16 +72,17 @@ inline const break_of breaks[] = {
      }},
 };
 
-/// Breaks each line that one of `rows` is about, one line at a time; each must show, as a fault or in a result. Returns how many there were.
+/// Breaks each line that one of `rows` is about, one line at a time; each must show, as a fault or in a result. Returns how many there were. executed: the lines of
+/// the file that the kernel ran, where it need not have run all.
 template <class Problem>
-int break_everywhere(Problem& p, const std::string& kernel, double bound, std::span<const break_of> rows = breaks) {
+int break_everywhere(Problem& p, const std::string& kernel, double bound, std::span<const break_of> rows = breaks, const std::set<std::size_t>* executed = nullptr) {
   const kernel_text whole(kernel);
   REQUIRE(whole.lines.size() > 100);
   int tried = 0;
   for (const break_of& row : rows) {
     std::size_t met = 0;
     for (std::size_t at = 0; at < whole.lines.size(); ++at) {
-      if (whole.lines[at].find(row.what) == whole.lines[at].npos) continue;
+      if (whole.lines[at].find(row.what) == whole.lines[at].npos || (executed != nullptr && !executed->contains(whole.first + at))) continue;
       ++met;
       CAPTURE(kernel);
       INFO(std::string(row.says));

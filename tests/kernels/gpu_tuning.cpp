@@ -87,11 +87,10 @@ TEST_CASE("where multiprocessors share less memory, tiles are such that two bloc
   CHECK(small_tile<narrow>::block_keys == 64);
   CHECK(2 * (small_tile<usual>::shared_bytes + kib) <= facts_sm86.shared_bytes);
   CHECK(2 * (wide_tile<usual>::shared_bytes + kib) > facts_sm86.shared_bytes);
-  for (const gpu_facts& on : {facts_sm86, facts_sm89})  // one architecture serves both
-    CHECK(on.shared_limit == static_cast<int>(tenon::sm86::shared_limit));
+  CHECK(tenon::sm86::shared_limit == tenon::sm89::shared_limit);  // what is compiled for 8.6 serves 8.9
 }
 
-TEST_CASE_TEMPLATE("every kernel of a model fits its architecture; few rows have the keys of many, and so their bits", Arch, tenon::sm80, tenon::sm86, tenon::sm90a) {
+TEST_CASE_TEMPLATE("every kernel of a model fits its architecture; few rows have the keys of many, and so their bits", Arch, tenon::sm80, tenon::sm86, tenon::sm89, tenon::sm90a) {
   using words = words_of<Arch>;
   const auto fits = [](int bytes) { CHECK(static_cast<std::size_t>(bytes) <= Arch::shared_limit); };
   const auto attention = [&]<class Problem>() {
@@ -102,7 +101,8 @@ TEST_CASE_TEMPLATE("every kernel of a model fits its architecture; few rows have
     fits(words::template attention_backward_keys<absent_leaf, Problem>::shared_bytes), fits(words::template attention_backward_rows<absent_leaf, Problem>::shared_bytes);
   };
   attention.template operator()<usual>(), attention.template operator()<narrow>(), attention.template operator()<capped>();
-  fits(words::template matmul<absent_leaf>::shared_bytes);
+  fits(words::template matmul<absent_leaf>::shared_bytes), fits(words::template matmul<absent_leaf, std::int8_t>::shared_bytes);
+  if constexpr (words::template multiplies<e4m3>) fits(words::template matmul<absent_leaf, e4m3>::shared_bytes);
   const auto product = [&]<class Format>() { fits(words::template panel_matmul<absent_leaf, Format, 1>::shared_bytes), fits(words::template panel_matmul<absent_leaf, Format, 2>::shared_bytes); };
   product.template operator()<panel::q8_0>(), product.template operator()<panel::q4_0>(), product.template operator()<panel::q4_1>(), product.template operator()<panel::q6_k>();
 }

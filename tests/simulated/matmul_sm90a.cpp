@@ -1,94 +1,22 @@
-// The product kernel of sm_90a, executed: against products in double, without a fault, and with every break caught.
-#include <doctest/doctest.h>
-
-#include "breaks.hpp"
-#include "machines.hpp"
-#include "mutating_sm90a.hpp"
-#include "sm90a_case.hpp"
+// The product kernel of sm_90a of bf16 (matmul_sm90a.hpp). Of e4m3: exhaustive/matmul_sm90a_e4m3.cpp.
+#include "matmul_sm90a.hpp"
 
 namespace {
 
 using namespace tenon;
 using namespace tenon::testing;
-using enum mutation;
-
-template <class Problem>
-void check(int tokens, int rows, int depth, bool more, int slack = 0) {
-  using leaf = simulated<sm90a>::leaf;
-  using words = sm90a_matmul<leaf>;
-  matmul_case<Problem> c(tokens, rows, depth, more, slack);
-  for (const order& o : orders) {
-    const simulated<sm90a> machine({.schedule = o.schedule, .copies = o.copies});
-    c.template launch<words>(machine, matmul_tensor_body<leaf, words, Problem>{with_maps<words>(c.arguments())});
-    CAPTURE(tokens);
-    CAPTURE(rows);
-    CAPTURE(depth);
-    CAPTURE(machine.report().text());
-    CHECK(machine.report().clean());
-    CHECK(machine.report().bank_conflicts == 0);
-    CHECK(c.distance() <= bound_between<bf16, typename Problem::out>);
-  }
-}
 
 TEST_CASE("products, ragged in every direction") {
-  check<to_float>(1, 8, 8, false);
-  check<to_float>(3, 9, 1, false);
-  check<to_float>(33, 40, 71, true, 3);
-  check<to_bf16>(129, 131, 330, true);
-  check<to_bf16>(5, 260, 64, false, 5);
+  check_sm90a_matmul<to_float>(1, 8, 8, false);
+  check_sm90a_matmul<to_float>(3, 9, 1, false);
+  check_sm90a_matmul<to_float>(33, 40, 71, true, 3);
+  check_sm90a_matmul<to_bf16>(129, 131, 330, true);
+  check_sm90a_matmul<to_bf16>(5, 260, 64, false, 5);
 }
 
 TEST_CASE("every break of the product kernel shows") {
-  // Six stages of the depth where shared memory holds four.
-  matmul_case<to_float> c(40, 70, 371, true);
-  using words = sm90a_matmul<mutating_sm90a>;
-  using call_type = matmul_tensor_arguments<to_float>;
-  const auto run = [&](slip wrong, int less_shared, auto&& change) {
-    return caught_by<sm90a>(wrong, [&](const auto& machine) {
-      call_type call = with_maps<words>(c.arguments());
-      change(call);
-      c.launch<words>(machine, matmul_tensor_body<mutating_sm90a, words, to_float>{call}, words::shared_bytes - less_shared);
-      return c.distance();
-    });
-  };
-  const auto same = [](auto&) {};
-  REQUIRE(run({}, 0, same).empty());
-  const break_row slips[] = {
-      {"the barrier left out", {drop_barrier, 0}},
-      {"the 1st wait for a phase left out", {drop_phase_wait, 0}},
-      {"the 6th wait for a phase left out", {drop_phase_wait, 5}},
-      {"the 5th wait for the wrong phase", {wrong_phase, 4}},
-      {"the 1st arrival left out", {drop_arrival, 0}},
-      {"barriers for one arrival more", {wrong_count}},
-      {"barriers not published", {drop_publish}},
-      {"the 2nd box left out", {drop_box, 1}},
-      {"boxes 1024 bytes further", {box_elsewhere}},
-      {"boxes from the next row", {box_next}},
-      {"fewer bytes announced", {fewer_bytes}},
-      {"the 3rd product left out", {drop_product, 2}},
-      {"the 1st fence of products left out", {drop_product_fence, 0}},
-      {"the 2nd group of products not closed", {drop_product_commit, 1}},
-      {"the 1st wait for products left out", {drop_product_wait, 0}},
-      {"the last wait for products left out", {drop_product_wait, 5}},
-      {"x taken 16 bytes further", {shift_left}},
-      {"w taken 16 bytes further", {shift_right}},
-      {"the wrong stride between patterns", {wrong_stride}},
-      {"registers kept", {keep_registers}},
-      {"the shuffle of 1 left out", {skip_shuffle, 1}},
-      {"results stored one access further", {store_elsewhere}},
-  };
-  require_caught(slips, [&](const break_row& row) { return run(row.wrong, 0, same); });
-  const struct {
-    const char* says;
-    int less_shared;
-    void (*change)(call_type&);
-  } changes[] = {
-      {"8 bytes of shared memory too few", 8, [](call_type&) {}},
-      {"a stage too few", 0, [](call_type& a) { a.call.depth -= 64; }},
-      {"a token too many", 0, [](call_type& a) { ++a.call.tokens; }},
-      {"x and w exchanged", 0, [](call_type& a) { std::swap(a.x, a.w); }},
-  };
-  require_caught(changes, [&](const auto& row) { return run({}, row.less_shared, row.change); });
+  matmul_case<to_float> c(40, 70, 371, true);  // six stages of the depth where shared memory holds four
+  check_sm90a_matmul_breaks(c, 5);
 }
 
 }  // namespace

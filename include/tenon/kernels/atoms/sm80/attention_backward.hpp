@@ -126,8 +126,9 @@ struct attention_backward_words {
   }
 
   /// dx of the tile, where rows stay, for all threads of the block to hear of after a barrier: [tile_rows][left_pitch] floats at `to`, a row of
-  /// left_keys keys; or zeros, where this warp saw nothing.
+  /// left_keys keys; or zeros, where this warp saw nothing. meets_between_blocks: whether all threads do, after each block and before the next.
   static constexpr int left_keys = Across, left_pitch = Across + 8;  // pairs of eight rows fall into different banks
+  static constexpr bool meets_between_blocks = true;
   TENON_BOTH TENON_INLINE void leave(const tile& of, address to) const {
     leave(to, [&of](int r, int n, int e) TENON_LAMBDA { return of.dw[r / 2][n][r % 2 * 2 + e]; });
   }

@@ -65,7 +65,6 @@ struct attention_backward_learned_body {
       if constexpr (kind == per::distance) from += shift - (part.length - 1), to += shift + count - 1 - (part.length - 1);
       from = from < 0 ? 0 : from / Words::block_keys * Words::block_keys, to = to < part.length ? to : part.length;
       if (from >= to) continue;
-      if (kind != per::query && query > begin) Leaf::barrier();  // all are done with the tile before
       Words m(part.factor());
       const learned_meaning<typename kernel_detail::backward_part<Leaf, Problem>::meaning_type, Stage> mean{part.mean(query)};
       attention_backward_learned(m, part.template source<Words>(query), mean, count * group, from, to, part.slopes(), Leaf::shared() + room_at, [&](int key0, int) TENON_LAMBDA {
@@ -76,7 +75,7 @@ struct attention_backward_learned_body {
           sum += of_distance(first + Leaf::thread() / group - (part.length - 1) + shift - key0, Leaf::thread() % group, count);
         else
           add_keys(key0 - first, count * group);
-        Leaf::barrier();  // before the next block is left there
+        if constexpr (!Words::meets_between_blocks) Leaf::barrier();  // before the next block is left there
       });
     }
     store(part, first, sum);
