@@ -116,6 +116,7 @@ model<Decoder, Machine> load(weights_file file, const Machine& machine) {
   };
   detail::each_parameter<Decoder>(weights, measure{source, machine, known, bytes});
   const stored_matrix& embedding = detail::expect_tensor(source, "token_embd.weight", Decoder::shape.vocabulary, Decoder::shape.width);
+  if constexpr (Decoder::tied) weights.head.how = precision.products(embedding.kind);  // as it will be packed
   const packed_matrix* const head = Decoder::tied ? &weights.head : nullptr;
   const std::size_t lookup = lookup_bytes(machine, embedding, head);
   for (const stored_tensor& tensor : source.tensors())

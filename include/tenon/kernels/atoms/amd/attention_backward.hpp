@@ -150,7 +150,7 @@ struct attention_backward_words {
   /// dx of the tile, where rows stay, for all threads of the block to hear of after a barrier: [tile_rows][left_pitch] floats at `to`, a row of
   /// left_keys keys; or zeros, where this wave saw nothing.
   static constexpr int left_keys = side, left_pitch = side + 4;  // eight rows fall into different banks
-  static constexpr bool meets_between_blocks = across == side;
+  static constexpr bool meets_between_blocks = false;  // parts of what goes by follow each other
   TENON_BOTH TENON_INLINE void leave(const tile& of, address to) const {
     leave(to, [&of](int e) TENON_LAMBDA { return bit_cast<std::uint32_t>(static_cast<float>(of.dw[0][e])); });
   }

@@ -65,6 +65,7 @@ struct attention_backward_learned_body {
       if constexpr (kind == per::distance) from += shift - (part.length - 1), to += shift + count - 1 - (part.length - 1);
       from = from < 0 ? 0 : from / Words::block_keys * Words::block_keys, to = to < part.length ? to : part.length;
       if (from >= to) continue;
+      if (!Words::meets_between_blocks && query > begin) Leaf::barrier();  // all are done with the tile before
       Words m(part.factor());
       const learned_meaning<typename kernel_detail::backward_part<Leaf, Problem>::meaning_type, Stage> mean{part.mean(query)};
       attention_backward_learned(m, part.template source<Words>(query), mean, count * group, from, to, part.slopes(), Leaf::shared() + room_at, [&](int key0, int) TENON_LAMBDA {

@@ -122,10 +122,18 @@ packed_matrix pack(const Machine& machine, const stored_matrix& matrix, compute 
   });
 }
 
-/// A head that is packed is the table too, but for rows of 8 bits: `embed` reads rows of panels.
+/// A head that is packed is the table too, but for rows of 8 bits: `embed` reads rows of panels. Of a head that is yet to be packed `how` must be set.
 template <device_machine Machine>
 std::size_t lookup_bytes(const Machine& machine, const stored_matrix& stored, const packed_matrix* head) {
-  return head != nullptr && head->as == packed_as::stored ? 0 : packed_bytes(machine, stored.kind, compute::bf16, stored.rows, stored.columns);
+  const auto is_table = [&] {
+    return kernel_detail::with_packing<every_form>(machine, stored.kind, head->how, [](auto format) {
+      if constexpr (lies_in_rows<decltype(format)>)
+        return !format.scaled;
+      else
+        return true;
+    });
+  };
+  return head != nullptr && is_table() ? 0 : packed_bytes(machine, stored.kind, compute::bf16, stored.rows, stored.columns);
 }
 template <device_machine Machine>
 stored_matrix lookup_table(const Machine& machine, const stored_matrix& stored, const packed_matrix* head, std::byte* where) {
