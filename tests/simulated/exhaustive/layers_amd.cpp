@@ -1,3 +1,0 @@
-// Keys with gates on AMD's other GPUs.
-#define TENON_TEST_ARCHS tenon::gfx90a, tenon::gfx1100, tenon::gfx1201
-#include "../layers.cpp"

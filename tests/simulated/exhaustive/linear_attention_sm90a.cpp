@@ -1,3 +1,0 @@
-// What linear attention does on sm_90a, by the text of sm_80.
-#define TENON_TEST_ARCHS tenon::sm90a
-#include "../linear_attention.cpp"

@@ -1,3 +1,0 @@
-// Drawing tokens on all other GPUs.
-#define TENON_TEST_ARCHS tenon::sm90a, tenon::gfx90a, tenon::gfx1100, tenon::gfx1201
-#include "../sample.cpp"
