@@ -106,6 +106,18 @@ TEST_CASE_TEMPLATE("every break of decoding shows, in waves too", Arch, sm80, gf
   require_caught(slips, [&](const break_row& row) { return run_with(row.wrong, waves); });
 }
 
+template <class T>
+struct array : std::vector<T> {
+  array(std::size_t n, const char*) : std::vector<T>(n) {}
+};
+
+TEST_CASE_TEMPLATE("every break of gradients of waves, and of what they learn, shows", Arch, sm80, gfx942) {
+  require_all_caught<Arch>([](const auto& machine) {
+    const learned_distance off = waves_learned<array>(machine, {1, 1, 1, 40, 70}, 64, 1);
+    return std::max(off.gradients, off.operands) * 5 / 7;
+  }, everywhere, of_gradients);
+}
+
 TEST_CASE_TEMPLATE("every break of gradients shows", Arch, sm80, gfx942) {
   require_all_caught<Arch>([](const auto& machine) { return linear_backward_distance<bf16, bf16>(machine, {1, 2, 1, 100, 130}, 64, causal{}, elu_plus_one{}) * 5 / 7; }, everywhere, of_gradients);
 }

@@ -8,10 +8,18 @@ namespace {
 using namespace tenon;
 using namespace tenon::testing;
 
+template <class T>
+struct array : std::vector<T> {
+  array(std::size_t n, const char*) : std::vector<T>(n) {}
+};
+
 TEST_CASE("the same calls on a processor") {
   const linear_sizes s{2, 4, 2, 70, 150};
   CHECK(linear_distance<bf16, float>(cpu(), s, 64, causal{}, elu_plus_one{}) <= 1e-5);
   CHECK(linear_backward_distance<bf16, float>(cpu(), s, 64, causal{}, elu_plus_one{}) <= 1e-5);
+  const learned_distance off = waves_learned<array>(cpu(), s, 64, 1);
+  CHECK(off.gradients <= 1e-5);
+  CHECK(off.operands <= 1e-4);  // of finite differences
 }
 
 TEST_CASE("random shapes: prompts and gradients") {
@@ -49,6 +57,24 @@ TEST_CASE("waves of one term and of five on random shapes, prompts longer than a
     check_linear<bf16, bf16>(machine, {1, 2, 1, 70, 130}, 128, causal{} & padding{lengths.data()}, waves_over(five.data(), 5));
     check_recurrent<bf16>(machine, 2, 2, 64, {300, 1, 20}, waves_over(one.data(), 1));
     check_recurrent<float>(machine, 6, 1, 128, {33, 1, 1, 2}, waves_over(five.data(), 5));
+    CHECK(machine.report().bank_conflicts == 0);
+  });
+}
+
+TEST_CASE("gradients of waves and what they learn: groups, a batch, heads of 128, keys that are hidden") {
+  const std::vector<float> two = wave_operands(2);
+  const std::vector<std::int32_t> lengths{100, 37};
+  on_simulated_gpus([&](const auto& machine) {
+    for (const linear_sizes s : {linear_sizes{1, 2, 1, 90, 60}, {2, 2, 1, 89, 60}, {1, 4, 2, 60, 60}}) {
+      CAPTURE(s.batch);
+      CAPTURE(s.heads);
+      const learned_distance off = waves_learned<array>(machine, s, 64, 2);
+      CHECK(off.gradients <= 1e-2);
+      CHECK(off.operands <= 7e-3);
+    }
+    CHECK(linear_backward_distance<f16, f16>(machine, {2, 4, 2, 40, 100}, 128, padding{lengths.data()}, waves_over(two.data(), 2)) <= 7e-3);
+    CHECK(linear_backward_distance<bf16, float>(machine, {1, 2, 1, 30, 70}, 64, full{}, waves_over(two.data(), 2)) <= 7e-3);
+    CHECK(linear_backward_distance<bf16, float>(machine, {1, 1, 1, 90, 20}, 64, causal{}, waves_over(two.data(), 2)) <= 7e-3);
     CHECK(machine.report().bank_conflicts == 0);
   });
 }
