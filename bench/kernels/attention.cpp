@@ -104,6 +104,7 @@ template <class Number>
 void add_decode(const std::string& number, const cpu& machine) {
   add<Number>("decode/" + number + "/d128/16on16x32768", machine, {16, 16, 128, 128}, 1, 32768, causal{});
   add<Number>("decode/" + number + "/d128/16on4x32768", machine, {16, 4, 128, 128}, 1, 32768, causal{});
+  add<Number>("decode/" + number + "/d128/32on4x32768", machine, {32, 4, 128, 128}, 1, 32768, causal{});
 }
 // Masks and scores: all tiles, then those of windows, documents and a bitmap, whose time should go with what they keep.
 template <class Number>
