@@ -31,6 +31,7 @@ void to_device(readable<4> from, bool heads_outside, Number* to, index_t times =
 template <class Number, class Problem>
 struct attention_of : Problem {
   using number = Number;
+  using kept = Number;
 };
 
 template <class T, class Machine>
