@@ -125,9 +125,8 @@ struct leaf : sm80::leaf {
   TENON_NAMES_64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95," \
                  "%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
 // Predicate operand `more`: false where d begins.
-#define TENON_WGMMA_OF(kind, columns, names, left, right, more, tail) \
-  "{\n.reg .pred more;\nsetp.ne.b32 more, " more ", 0;\nwgmma.mma_async.sync.aligned.m64n" columns kind " {" names "}, " left ", " right ", more, 1, 1" tail ";\n}"
-#define TENON_WGMMA(columns, names, left, right, more, tail) TENON_WGMMA_OF("k16.f32.bf16.bf16", columns, names, left, right, more, ", " tail)
+#define TENON_WGMMA(shape, names, left, right, more, tail) \
+  "{\n.reg .pred more;\nsetp.ne.b32 more, " more ", 0;\nwgmma.mma_async.sync.aligned.m64" shape " {" names "}, " left ", " right ", more, 1, 1" tail ";\n}"
 
   /// d = a b^T, or d + a b^T where `more`, over a depth of 32 bytes: both operands along their rows in shared memory. Number: bf16 or e4m3.
   template <class Number = bf16, int Tiles>
@@ -136,15 +135,15 @@ struct leaf : sm80::leaf {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     const int added = more ? 1 : 0;
     if constexpr (std::is_same_v<Number, e4m3> && Tiles == 8)
-      asm volatile(TENON_WGMMA_OF("k32.f32.e4m3.e4m3", "64", TENON_NAMES_32, "%32", "%33", "%34", "") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
+      asm volatile(TENON_WGMMA("n64k32.f32.e4m3.e4m3", TENON_NAMES_32, "%32", "%33", "%34", "") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
     else if constexpr (std::is_same_v<Number, e4m3>)
-      asm volatile(TENON_WGMMA_OF("k32.f32.e4m3.e4m3", "128", TENON_NAMES_64, "%64", "%65", "%66", "") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
+      asm volatile(TENON_WGMMA("n128k32.f32.e4m3.e4m3", TENON_NAMES_64, "%64", "%65", "%66", "") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
     else if constexpr (Tiles == 8)
-      asm volatile(TENON_WGMMA("64", TENON_NAMES_32, "%32", "%33", "%34", "0, 0") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
+      asm volatile(TENON_WGMMA("n64k16.f32.bf16.bf16", TENON_NAMES_32, "%32", "%33", "%34", ", 0, 0") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
     else if constexpr (Tiles == 16)
-      asm volatile(TENON_WGMMA("128", TENON_NAMES_64, "%64", "%65", "%66", "0, 0") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
+      asm volatile(TENON_WGMMA("n128k16.f32.bf16.bf16", TENON_NAMES_64, "%64", "%65", "%66", ", 0, 0") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
     else
-      asm volatile(TENON_WGMMA("256", TENON_NAMES_128, "%128", "%129", "%130", "0, 0")
+      asm volatile(TENON_WGMMA("n256k16.f32.bf16.bf16", TENON_NAMES_128, "%128", "%129", "%130", ", 0, 0")
                    : TENON_SUMS_32(0), TENON_SUMS_32(8), TENON_SUMS_32(16), TENON_SUMS_32(24)
                    : "l"(a), "l"(b), "r"(added));
 #endif
@@ -155,9 +154,9 @@ struct leaf : sm80::leaf {
     static_assert(Tiles == 8 || Tiles == 16);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     if constexpr (Tiles == 8)
-      asm volatile(TENON_WGMMA("64", TENON_NAMES_32, "{%32, %33, %34, %35}", "%36", "1", "1") : TENON_SUMS_32(0) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+      asm volatile(TENON_WGMMA("n64k16.f32.bf16.bf16", TENON_NAMES_32, "{%32, %33, %34, %35}", "%36", "1", ", 1") : TENON_SUMS_32(0) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
     else
-      asm volatile(TENON_WGMMA("128", TENON_NAMES_64, "{%64, %65, %66, %67}", "%68", "1", "1")
+      asm volatile(TENON_WGMMA("n128k16.f32.bf16.bf16", TENON_NAMES_64, "{%64, %65, %66, %67}", "%68", "1", ", 1")
                    : TENON_SUMS_32(0), TENON_SUMS_32(8)
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 #endif
@@ -167,13 +166,12 @@ struct leaf : sm80::leaf {
   __device__ TENON_INLINE static void multiply_registers(float (&d)[Tiles][4], const std::uint32_t (&a)[4], std::uint64_t b) {
     static_assert(Tiles == 16);
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    asm volatile(TENON_WGMMA("128", TENON_NAMES_64, "{%64, %65, %66, %67}", "%68", "1", "0")
+    asm volatile(TENON_WGMMA("n128k16.f32.bf16.bf16", TENON_NAMES_64, "{%64, %65, %66, %67}", "%68", "1", ", 0")
                  : TENON_SUMS_32(0), TENON_SUMS_32(8)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 #endif
   }
 #undef TENON_WGMMA
-#undef TENON_WGMMA_OF
 #undef TENON_NAMES_128
 #undef TENON_NAMES_64
 #undef TENON_NAMES_32
