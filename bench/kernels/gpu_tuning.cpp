@@ -53,8 +53,8 @@ void line(const gpu_facts& on, const char* problem, const block_cost& cost, cons
 void print_sm90a() {
   const auto cost = [](int shared_bytes) { return block_cost{sm90a::threads, sm90a::launched_registers, shared_bytes}; };
   constexpr sm90a::attention_tile narrow = sm90a::attention(64), wide = sm90a::attention(128);
-  line(facts_sm90a, "attention, d 64", cost(sm90a::shared_bytes_of(narrow, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
-  line(facts_sm90a, "attention, d 128", cost(sm90a::shared_bytes_of(wide, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
+  line(facts_sm90a, "attention, d 64", cost(sm90a::shared_bytes_of(narrow, 128, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
+  line(facts_sm90a, "attention, d 128", cost(sm90a::shared_bytes_of(wide, 128, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
   constexpr sm90a::matmul_tile product = sm90a::matmul();
   line(facts_sm90a, "product, bf16", cost(sm90a::shared_bytes_of(product)), "128 x %d, %d stages", product.rows, product.stages);
   line(facts_sm90a, "product, of integers", cost(sm90a::stored_stages * 128 * 128), "128 x 256, %d stages", sm90a::stored_stages);

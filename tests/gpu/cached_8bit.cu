@@ -7,7 +7,11 @@
 
 namespace {
 
+#if defined(TENON_TEST_BODIES)  // cached_8bit_sm90a.cu
+using kernels = tenon_test::cached_kernels<tenon::atoms::sm90a::leaf, tenon::words_of<tenon::sm90a>, TENON_TEST_BODIES>;
+#else
 using kernels = tenon_test::cached_kernels<tenon::atoms::sm80::leaf, tenon::words_of<tenon::sm80>>;
+#endif
 
 }  // namespace
 

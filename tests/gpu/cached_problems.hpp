@@ -9,18 +9,26 @@
 
 namespace tenon_test {
 
+/// The bodies that every machine launches.
+struct plain_bodies {
+  template <class Leaf, class Words, class Problem>
+  using whole = tenon::attention_body<Leaf, Words, Problem>;
+  template <class Leaf, class Words, class Problem>
+  using split = tenon::attention_split_body<Leaf, Words, Problem>;
+};
+
 /// Words: the words_of an architecture.
-template <class Leaf, class Words>
+template <class Leaf, class Words, class Bodies = plain_bodies>
 struct cached_kernels {
   template <class Problem>
   struct of {
     using problem = Problem;
     using many = typename Words::template attention<Leaf, problem>;
     using few = typename Words::template attention_split<Leaf, problem>;
-    using whole = tenon::attention_body<Leaf, many, problem>;
-    using split_many = tenon::attention_split_body<Leaf, many, problem>;
+    using whole = typename Bodies::template whole<Leaf, many, problem>;
+    using split_many = typename Bodies::template split<Leaf, many, problem>;
     using merge_many = tenon::attention_merge_body<Leaf, many, problem>;
-    using split_few = tenon::attention_split_body<Leaf, few, problem>;
+    using split_few = typename Bodies::template split<Leaf, few, problem>;
     using merge_few = tenon::attention_merge_body<Leaf, few, problem>;
   };
   using d64 = of<tenon::device_attention<tenon::causal, tenon::scaled, tenon::softmax, 64, 3>>;

@@ -1,8 +1,9 @@
-// A cache of 8 bits as models call it, as the PTX that nvcc makes of its kernels for sm_80, executed: a processor's bytes, and attention near the reference on the
+// A cache of 8 bits as models call it, as the PTX that nvcc makes of its kernels for sm_80, in ptx_cached_8bit_sm90a.cpp for sm_90a, executed: a processor's bytes, and attention near the reference on the
 // numbers that these stand for.
 #include "ptx_machine.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include <tenon/kernels/reference/attention.hpp>
 
@@ -10,7 +11,13 @@
 #include "cached_problems.hpp"
 
 namespace {
-using kernels = tenon_test::cached_kernels<tenon_test::ptx_leaf, tenon::words_of<tenon::sm80>>;
+#if defined(TENON_TEST_BODIES)  // ptx_cached_8bit_sm90a.cpp
+using machine_arch = tenon::sm90a;
+using kernels = tenon_test::cached_kernels<tenon_test::ptx_leaf, tenon::words_of<machine_arch>, TENON_TEST_BODIES>;
+#else
+using machine_arch = tenon::sm80;
+using kernels = tenon_test::cached_kernels<tenon_test::ptx_leaf, tenon::words_of<machine_arch>>;
+#endif
 }
 TENON_TEST_NAME(round_rows, kernels::round)
 TENON_TEST_NAME(append_int8, kernels::append<tenon::int8_per_128>)
@@ -25,11 +32,10 @@ namespace {
 using namespace tenon;
 using namespace tenon_test;
 
-/// Queries [first, tokens) over the tokens of `host`, in splits of 128; `cache` has room for 256.
-template <class Cache, class Host>
-std::vector<float> check(const ptx_machine& machine, Cache cache, const Host& host, index_t first, index_t tokens) {
+/// Queries [first, tokens) over the tokens of `host`. Their results, and how far these are from the reference.
+template <class Machine, class Cache, class Host>
+std::pair<std::vector<float>, double> attended(const Machine& machine, Cache cache, const Host& host, index_t first, index_t tokens, fixed_split split) {
   constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim;
-  constexpr fixed_split split{.length = 128};
   on_ptx k(host.k, "k"), v(host.v, "v");
   on_ptx places(places_of_halves(tokens), "places");
   append_in_halves(machine, cache, k.data(), v.data(), places.data(), tokens);
@@ -47,8 +53,14 @@ std::vector<float> check(const ptx_machine& machine, Cache cache, const Host& ho
                     view<const float, 3>(host.values.values.data(), tokens, Kv, Dim), view<double, 3>(want.data(), queries, Query, Dim), causal{}, scaled{});
   double off = 0, size = 0;
   for (std::size_t i = 0; i < want.size(); ++i) off += (static_cast<double>(out[i]) - want[i]) * (static_cast<double>(out[i]) - want[i]), size += want[i] * want[i];
-  CHECK(std::sqrt(off / size) < 5e-3);
-  return {out.data(), out.data() + out.size()};
+  return {{out.data(), out.data() + out.size()}, std::sqrt(off / size)};
+}
+/// In splits of 128; `cache` has room for 256.
+template <class Machine, class Cache, class Host>
+std::vector<float> check(const Machine& machine, Cache cache, const Host& host, index_t first, index_t tokens) {
+  const auto [out, away] = attended(machine, cache, host, first, tokens, {.length = 128});
+  CHECK(away < 5e-3);
+  return out;
 }
 
 TEST_CASE("int8 contiguous, e4m3 in pages: one query and many, the same bits in every way") {
@@ -58,7 +70,7 @@ TEST_CASE("int8 contiguous, e4m3 in pages: one query and many, the same bits in 
   const host_cache<e4m3_per_128, 1, 128> of_e4m3(tokens, false);
   std::vector<std::vector<float>> before;
   for (const ptx::Options& way : ptx_ways()) {
-    const ptx_machine machine(module, way);
+    const ptx_machine_of<machine_arch> machine(module, way);
     constexpr heads narrow{6, 2, 64, 64}, wide{4, 1, 128, 128};
     ptx::Buffer<std::byte> memory(cache_bytes<int8_per_128>(machine, narrow, 256), "cache"), pool(3 * page_bytes<e4m3_per_128>(machine, wide, 128), "pool");
     on_ptx table(std::vector<std::int32_t>{2, 0}, "table");

@@ -61,18 +61,21 @@ class ptx_machine_of {
 using ptx_machine = ptx_machine_of<tenon::sm80>;
 
 /// The same, but for one kernel, which another module has, broken: its faults are no failures, and are kept.
-class broken_ptx_machine : public ptx_machine {
+template <class Arch>
+class broken_ptx_machine : public ptx_machine_of<Arch> {
  public:
-  broken_ptx_machine(ptx::Module& whole, ptx::Module& broken, std::string kernel, const ptx::Options& way) : ptx_machine(whole, way), broken_(&broken), kernel_(std::move(kernel)), way_(way) {}
+  using extent = typename ptx_machine_of<Arch>::extent;
+  broken_ptx_machine(ptx::Module& whole, ptx::Module& broken, std::string kernel, const ptx::Options& way) : ptx_machine_of<Arch>(whole, way), broken_(&broken), kernel_(std::move(kernel)), way_(way) {}
   template <class Body>
   void launch(extent grid, extent block, std::size_t shared_bytes, const Body& body) const {
-    if (ptx_name<Body> == nullptr || kernel_ != ptx_name<Body>) return ptx_machine::launch(grid, block, shared_bytes, body);
+    if (ptx_name<Body> == nullptr || kernel_ != ptx_name<Body>) return ptx_machine_of<Arch>::launch(grid, block, shared_bytes, body);
     const auto size = [](int n) { return static_cast<unsigned>(n); };
     ptx::Report now = broken_->launch(kernel_, {size(grid.x), size(grid.y), size(grid.z)}, {size(block.x), 1, 1}, ptx::Args(body), static_cast<unsigned>(shared_bytes), way_);
     if (ran_ && !report.clean()) return;  // the first fault is the one that tells
     report = std::move(now), ran_ = true;
   }
   mutable ptx::Report report;
+  bool ran() const { return ran_; }
 
  private:
   ptx::Module* broken_;
@@ -82,19 +85,22 @@ class broken_ptx_machine : public ptx_machine {
 };
 
 /// f(machine) is the distance of a result in which a broken kernel takes part.
-template <class F>
+template <class F, class Arch = tenon::sm80>
 struct broken_run {
   ptx::Module& whole;
   F f;
   double off = 0;
   void spoil() {}
   ptx::Report launch(ptx::Module& broken, const std::string& kernel, const ptx::Options& way) {
-    const broken_ptx_machine machine(whole, broken, kernel, way);
+    const broken_ptx_machine<Arch> machine(whole, broken, kernel, way);
     off = f(machine);
+    REQUIRE_MESSAGE(machine.ran(), "the kernel that is broken takes no part");
     return machine.report;
   }
   double distance() const { return off; }
 };
+template <class F>
+broken_run(ptx::Module&, F) -> broken_run<F>;
 
 /// Memory of the executor that holds these numbers.
 template <class T>

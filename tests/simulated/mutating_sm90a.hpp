@@ -35,6 +35,10 @@ struct mutating_sm90a : mutating_leaf<simulated<sm90a>::leaf> {
     if (nth(mutation::drop_box)) return;
     base::copy_box(to + (is(mutation::box_elsewhere) ? 1024 : 0), from, barrier, x, y + (is(mutation::box_next) ? 1 : 0), at...);
   }
+  static void copy_bytes(address to, const void* from, int bytes, address barrier, site where = site::current()) {
+    if (nth(mutation::drop_box)) return;
+    base::copy_bytes(to + (is(mutation::box_elsewhere) ? 1024 : 0), static_cast<const std::byte*>(from) + (is(mutation::box_next) ? 64 : 0), bytes, barrier, where);
+  }
 
   template <int Count>
   static void give_registers(site where = site::current()) {

@@ -30,10 +30,17 @@ consteval attention_tile attention_of() {
     return attention(Problem::dim);
 }
 
-/// q, the stages of keys and of values, and room for results.
-consteval int shared_bytes_of(attention_tile t, int dim) { return (2 * 128 + 2 * t.stages * t.keys) * dim * 2 + 1024; }
-static_assert(shared_bytes_of(attention(128), 128) <= shared_bytes);
-static_assert(128 * (24 + 2 * 240) <= registers);
+/// q of `rows` rows, the stages of keys and of values, and room for results.
+consteval int shared_bytes_of(attention_tile t, int rows, int dim) { return (2 * rows + 2 * t.stages * t.keys) * dim * 2 + 1024; }
+static_assert(shared_bytes_of(attention(128), 128, 128) <= shared_bytes);
+static_assert(128 * (24 + 2 * 240) <= registers && 128 * (40 + 2 * 232) <= registers);
+
+/// Of a cache of 8 bits: how many blocks of keys, and as many of values, wait in the rest of shared memory as they are stored. Four are 64 KB or more under way.
+consteval int waiting(attention_tile t, int rows, int dim) {
+  const int fit = (shared_bytes - shared_bytes_of(t, rows, dim)) / (2 * t.keys * dim);
+  return fit < 4 ? fit : 4;
+}
+static_assert(waiting(attention(128), 128, 128) == 1 && waiting(attention(128), 64, 128) == 2 && waiting(attention(64), 128, 64) == 4);
 
 /// Rows of a tile of a product, which has 128 tokens, and how many stages of 64 of its depth shared memory holds.
 struct matmul_tile {

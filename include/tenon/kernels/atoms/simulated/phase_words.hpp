@@ -36,6 +36,36 @@ inline accessor engine_of(executor& e, std::size_t barrier, site_id at) {
   return by;
 }
 
+// The barrier at which a copy counts.
+inline std::size_t counting(executor& e, std::uint32_t barrier, site_id at) {
+  const std::size_t which = find(e, barrier, at);
+  if (which == none || e.phases()[which].published) return which;
+  invalid(e, at, "a copy that counts at a barrier which was not published, issued");
+  return none;
+}
+
+// A copy sets out, by this thread.
+inline void send(executor& e, std::size_t which, box_flight&& flight) {
+  e.count(instruction::async_copy);
+  if (e.checked()) {
+    conflict found;
+    const lane& l = e.me();
+    for (const box_piece& p : flight.pieces) {
+      if (found.kind == conflict::none)
+        found = e.shadow().engine(p.to, 16, e.as(l, flight.at), true, [&](std::uint32_t thread, std::uint32_t time) { return e.fenced(l, thread, time); });
+      e.shadow().send(p.to, 16, engine_of(e, which, flight.at));
+    }
+    access_detail::report_conflict(e, found, true, flight.at);
+  }
+  phase_barrier& b = e.phases()[which];
+  if (e.how().copies == copies::eager) {
+    flight.land(e.shared());
+    b.announced -= flight.bytes();
+  }
+  b.flights.push_back(static_cast<box_flight&&>(flight));
+  e.try_end(which);
+}
+
 }  // namespace phase_detail
 
 inline void init_arrivals(std::uint32_t address, int count, const site& where) {
@@ -106,9 +136,8 @@ inline void copy_box(std::uint32_t to, const tensor_map& map, std::uint32_t barr
   std::memcpy(&shape, map.opaque, sizeof shape);
   if (map.opaque[15] != tensor_map_mark || shape.axes != axes) return phase_detail::invalid(e, at, "a copy through a map of other axes, or one that this machine did not encode,");
   if (to % 1024 != 0) return phase_detail::invalid(e, at, "a copy to an address that is not a multiple of 1024");
-  const std::size_t which = phase_detail::find(e, barrier, at);
+  const std::size_t which = phase_detail::counting(e, barrier, at);
   if (which == phase_detail::none) return;
-  if (!e.phases()[which].published) return phase_detail::invalid(e, at, "a copy that counts at a barrier which was not published, issued");
   box_flight flight{{}, at, false};
   std::uint32_t index[4] = {}, row = 0;
   for (bool more = true; more; ++row) {
@@ -136,24 +165,25 @@ inline void copy_box(std::uint32_t to, const tensor_map& map, std::uint32_t barr
       if (!more) index[axis] = 0;
     }
   }
-  e.count(instruction::async_copy);
-  if (e.checked()) {
-    conflict found;
-    const lane& l = e.me();
-    for (const box_piece& p : flight.pieces) {
-      if (found.kind == conflict::none)
-        found = e.shadow().engine(p.to, 16, e.as(l, at), true, [&](std::uint32_t thread, std::uint32_t time) { return e.fenced(l, thread, time); });
-      e.shadow().send(p.to, 16, phase_detail::engine_of(e, which, at));
-    }
-    access_detail::report_conflict(e, found, true, at);
+  phase_detail::send(e, which, static_cast<box_flight&&>(flight));
+}
+
+/// Bytes that lie in a row, in 16s, to shared memory; they count at `barrier`.
+inline void copy_bytes(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier, const site& where) {
+  executor& e = *executor::current();
+  const site_id at = e.place(where);
+  if (to % 16 != 0 || reinterpret_cast<std::uintptr_t>(from) % 16 != 0 || bytes <= 0 || bytes % 16 != 0)
+    return phase_detail::invalid(e, at, "a copy of ", std::to_string(bytes), " bytes that is not of 16s from a multiple of 16 to one, issued");
+  const std::size_t which = phase_detail::counting(e, barrier, at);
+  if (which == phase_detail::none) return;
+  const auto size = static_cast<std::uint32_t>(bytes);
+  if (!access_detail::allowed_global(e, from, size, 1, false, at)) return;
+  box_flight flight{{}, at, false};
+  for (std::uint32_t i = 0; i < size; i += 16) {
+    if (!access_detail::allowed_shared(e, to + i, 16, "copy", at)) return;
+    flight.pieces.push_back({to + i - e.shared_base(), static_cast<const std::byte*>(from) + i, 16});
   }
-  phase_barrier& b = e.phases()[which];
-  if (e.how().copies == copies::eager) {
-    flight.land(e.shared());
-    b.announced -= flight.bytes();
-  }
-  b.flights.push_back(static_cast<box_flight&&>(flight));
-  e.try_end(which);
+  phase_detail::send(e, which, static_cast<box_flight&&>(flight));
 }
 
 }  // namespace simulation

@@ -1,59 +1,51 @@
 #pragma once
 // The words of attention on sm_90a. A block is one group of 128 threads, or two, that compute 64 rows each, and a last one that brings keys and
-// values: one of its threads keeps the copy engine busy through rings of stages, and hands most of its registers to two others. Scores come from
+// values through rings of stages (mapped_rows.hpp, and of 8 bits kept_rows.hpp), and hands most of its registers to two others. Scores come from
 // operands in shared memory, sums from weights in registers; both are asynchronous products of a group (wgmma).
 //
-// Shared memory: q, the stages of keys, those of values, room for results, barriers. A row's bits do not depend on its tile, as on sm_80, and are
+// Shared memory: q, the stages of keys, those of values, room for results, rows that wait, barriers. A row's bits do not depend on its tile, as on sm_80, and are
 // those of either schedule (skeletons/attention_forward.hpp, attention_forward_overlapped.hpp). Values of masked keys must be finite; keys from
 // `length` on count nowhere and are not read.
 
 #include <type_traits>
 
 #include <tenon/kernels/atoms/sm80/attention_registers.hpp>
+#include <tenon/kernels/atoms/sm90a/kept_rows.hpp>
+#include <tenon/kernels/atoms/sm90a/mapped_rows.hpp>
 #include <tenon/kernels/atoms/sm90a/operand.hpp>
 #include <tenon/kernels/atoms/sm90a/ring.hpp>
-#include <tenon/kernels/shared/device_keys.hpp>
-#include <tenon/kernels/shared/tensor_map.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm90a {
 
-/// Layout: dense_keys or paged_keys, of which a block of keys is a part.
-template <class Leaf, int Dim, int Keys, int Stages, int Consumers = 2, class Layout = dense_keys>
+/// Layout: dense_keys or paged_keys, of which a block of keys is a part. Kept: what keys and values lie in memory as; of 8 bits `Waiting` blocks of each wait.
+template <class Leaf, int Dim, int Keys, int Stages, int Consumers = 2, class Layout = dense_keys, class Kept = bf16, int Waiting = 1>
 struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typename Leaf::template held<float>, typename Leaf::template held<std::uint32_t>> {
   using registers = sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typename Leaf::template held<float>, typename Leaf::template held<std::uint32_t>>;
   using typename registers::address, typename registers::block, typename registers::rows, typename registers::tile, typename registers::view_of_block;
   using registers::first_row, registers::lane;
   static constexpr int consumers = Consumers, threads = 128 * (consumers + 1), group_rows = 64, block_rows = consumers * group_rows, block_keys = Keys;
-  static constexpr int panels = Dim / panel_columns, producer_registers = 24, consumer_registers = 240;
+  static constexpr int panels = Dim / panel_columns;
   static_assert(Dim % panel_columns == 0 && Keys % 16 == 0 && Keys <= 256 && (Consumers == 1 || Consumers == 2));
   using stages = ring<Leaf, Stages>;
-  using operand = tensor_map;
+  /// How keys and values reach their stages. source: one kv head of them.
+  static constexpr bool scaled = kept_number<Kept>::scaled;
+  using brought = typename std::conditional_t<scaled, std::type_identity<kept_rows<Leaf, Dim, Keys, Layout, Kept, Waiting>>, std::type_identity<mapped_rows<Leaf, Dim, Keys, Layout>>>::type;
+  using source = typename brought::source;
 
   static constexpr address panel_bytes = Keys * panel_row, block_bytes = panels * panel_bytes;
   static constexpr address keys_at = block_rows * Dim * 2, values_at = keys_at + Stages * block_bytes, out_at = values_at + Stages * block_bytes;
-  static constexpr address keys_ring = out_at + block_rows * Dim * 2, values_ring = keys_ring + ring_bytes<Stages>;
+  static constexpr address brought_at = out_at + block_rows * Dim * 2, keys_ring = brought_at + brought::bytes, values_ring = keys_ring + ring_bytes<Stages>;
   static constexpr int shared_bytes = static_cast<int>(values_ring + ring_bytes<Stages>);
-
-  static constexpr bool paged = std::is_same_v<Layout, paged_keys>;
-  static_assert(!paged || page_table::granule % Keys == 0);
-  /// One kv head of a cache, [batch, kv_head, key, Dim], or of a pool, whose pages stand for the batch: as maps with boxes of one head's Keys x 64, of
-  /// `mapped` keys of which `length` count; and as numbers in memory, with the strides of the first two axes.
-  struct source {
-    const tensor_map *keys, *values;
-    const bf16 *key_rows, *value_rows;
-    index_t of_batch, of_head;
-    int head, batch, length, mapped;
-    page_table pages;  ///< of paged keys
-  };
 
   stages keys_ahead, values_ahead;
 
   TENON_BOTH TENON_INLINE explicit attention_words(float score_factor)
       : registers(Leaf::uniform(Leaf::thread() / 32) * 16, score_factor), keys_ahead(Leaf::shared() + keys_ring, 0), values_ahead(Leaf::shared() + values_ring, 0) {
     if (Leaf::thread() == 0) {
-      stages::init(Leaf::shared() + keys_ring, block_rows / 16);
-      stages::init(Leaf::shared() + values_ring, block_rows / 16);
+      stages::init(Leaf::shared() + keys_ring, block_rows / 16, brought::fillers);
+      stages::init(Leaf::shared() + values_ring, block_rows / 16, brought::fillers);
+      brought::init(Leaf::shared() + brought_at);
       Leaf::publish_arrivals();
     }
   }
@@ -88,17 +80,9 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   /// What the producing threads do: each block on the path, as its stage becomes free.
   template <class Path>
   TENON_BOTH TENON_INLINE void produce(const source& in, const Path& path) const {
-    if constexpr (consumers > 1) Leaf::template give_registers<producer_registers>();  // else there are enough for all
-    if (first_row != block_rows) return;  // one warp of them is enough
-    stages keys(keys_ahead.barriers, 1), values(values_ahead.barriers, 1);
-    for (int key = path.first(); key < path.to; key = path.next(key)) {
-      keys.await_empty();
-      bring(*in.keys, in.key_rows, in, key, keys_at + static_cast<address>(keys.stage) * block_bytes, keys.full());
-      keys.next();
-      values.await_empty();
-      bring(*in.values, in.value_rows, in, key, values_at + static_cast<address>(values.stage) * block_bytes, values.full());
-      values.next();
-    }
+    if constexpr (consumers > 1) Leaf::template give_registers<brought::registers>();  // else there are enough for all
+    brought::produce(in, path, (first_row - block_rows) / 16, stages(keys_ahead.barriers, 1), Leaf::shared() + keys_at, stages(values_ahead.barriers, 1), Leaf::shared() + values_at,
+                     Leaf::shared() + brought_at);
   }
 
   // ---- in order: skeletons/attention_forward.hpp
@@ -106,7 +90,7 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   /// Calls body(block, end) for each block on the path.
   template <class Path, class Body>
   TENON_BOTH TENON_INLINE void stream(const source&, const Path& path, Body&& body) {
-    if constexpr (consumers > 1) Leaf::template take_registers<consumer_registers>();
+    if constexpr (consumers > 1) Leaf::template take_registers<brought::registers_beside>();
     for (int key = path.first(); key < path.to; key = path.next(key)) {
       block here;
       here.key0 = key;
@@ -139,7 +123,7 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   /// Calls first(block, end) for the first block on the path, then(block, end) for each other one, and last(block); one block for all.
   template <class Path, class First, class Then, class Last>
   TENON_BOTH TENON_INLINE void stream_overlapped(const source&, const Path& path, First&& first, Then&& then, Last&& last) {
-    if constexpr (consumers > 1) Leaf::template take_registers<consumer_registers>();
+    if constexpr (consumers > 1) Leaf::template take_registers<brought::registers_beside>();
     int key = path.first();
     if (key >= path.to) return;
     block here;
@@ -190,33 +174,6 @@ struct attention_words : sm80::attention_registers<Leaf, Dim, 1, Keys, bf16, typ
   TENON_BOTH TENON_INLINE void release(stages& used) const {
     if (lane() == 0) Leaf::arrive(used.empty());
     used.next();
-  }
-  // By one warp: a block of keys or values from `key` on to a stage, through the copy engine; or row by row where the sequence ends within it and
-  // the maps do not, since what lies behind may be anything and 0 times it must be 0.
-  TENON_BOTH TENON_INLINE void bring(const tensor_map& from, const bf16* first, const source& in, int key, address to, address barrier) const {
-    int batch = in.batch, within = key;
-    if constexpr (paged) {
-      const int page = key / in.pages.page_keys;
-      batch = Leaf::load(in.pages.table + page), within = key - page * in.pages.page_keys;
-    }
-    if (key + Keys <= in.length || (!paged && in.length == in.mapped)) {
-      if (lane() != 0) return;
-      Leaf::arrive_expecting(barrier, static_cast<int>(block_bytes));
-      TENON_UNROLL for (int p = 0; p < panels; ++p)
-          Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, from, barrier, p * panel_columns, within, in.head, batch);
-      return;
-    }
-    constexpr int chunks = Dim / 8;
-    const bf16* const of_head = first + batch * in.of_batch + in.head * in.of_head;
-    for (int item = lane(); item < Keys * chunks; item += 32) {
-      const int row = item / chunks, chunk = item % chunks, at = key + row < in.length ? within + row : within;
-      Leaf::copy_16(Leaf::shared() + to + panel_offset<address>(Keys, row, chunk), of_head + index_t{at} * Dim + chunk * 8, key + row < in.length ? 16 : 0);
-    }
-    Leaf::commit();
-    Leaf::template wait<0>();
-    Leaf::fence_shared();
-    Leaf::sync_warp();
-    if (lane() == 0) Leaf::arrive(barrier);
   }
   TENON_BOTH TENON_INLINE void issue_scores(block& keys) const {
     const std::uint64_t q = along_rows(Leaf::shared() + static_cast<address>(group_row(0) * panel_row));

@@ -67,6 +67,10 @@ struct leaf : sm80::leaf {
                  "r"(y), "r"(z), "r"(w)
                  : "memory");
   }
+  /// So many bytes that lie in a row, a multiple of 16 and not 0, both ends aligned to 16; they count at the barrier too. 9.7.9.25.4, cp.async.bulk
+  __device__ TENON_INLINE static void copy_bytes(address to, const void* from, int bytes, address barrier) {
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to), "l"(from), "r"(bytes), "r"(barrier) : "memory");
+  }
   /// Shows what threads wrote to shared memory to copies and products: by the writer, before it tells the others. 9.7.13.4, fence.proxy.async
   __device__ TENON_INLINE static void fence_shared() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 

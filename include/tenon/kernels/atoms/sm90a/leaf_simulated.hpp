@@ -27,6 +27,7 @@ struct leaf_simulated : sm80::leaf_simulated {
   static void copy_box(address to, const tensor_map& from, address barrier, int x, int y, int z, int w, site where = site::current()) {
     simulation::copy_box(to, from, barrier, {x, y, z, w}, 4, where);
   }
+  static void copy_bytes(address to, const void* from, int bytes, address barrier, site where = site::current()) { simulation::copy_bytes(to, from, bytes, barrier, where); }
   static void fence_shared() { simulation::fence_shared(); }
 
   template <int Count>

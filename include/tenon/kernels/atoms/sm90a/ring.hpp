@@ -19,10 +19,10 @@ struct ring {
 
   TENON_BOTH TENON_INLINE ring(address at, int first_parity) : barriers(at), parity(first_parity) {}
 
-  /// By one thread: a stage is full after its bytes came, and empty after `users` arrivals.
-  TENON_BOTH TENON_INLINE static void init(address at, int users) {
+  /// By one thread: a stage is full after `fillers` arrivals and their bytes came, and empty after `users` arrivals.
+  TENON_BOTH TENON_INLINE static void init(address at, int users, int fillers = 1) {
     TENON_UNROLL for (int s = 0; s < Stages; ++s) {
-      Leaf::init_arrivals(at + static_cast<address>(8 * s), 1);
+      Leaf::init_arrivals(at + static_cast<address>(8 * s), fillers);
       Leaf::init_arrivals(at + static_cast<address>(8 * (Stages + s)), users);
     }
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Attention on sm_90a. Beside the call of every GPU its kernel takes maps of keys and values, by value; in a .cu file:
+// Attention on sm_90a. Beside the call of every GPU its kernel takes maps of keys and values, by value, where these are bf16; in a .cu file:
 //
 //   using words = sm90a_attention<leaf, my_attention>;
 //   __global__ void __launch_bounds__(words::threads, 1) kernel(const __grid_constant__ attention_tensor_arguments<my_attention> a) {
@@ -19,14 +19,19 @@
 
 TENON_KERNELS_BEGIN
 
+namespace kernel_detail {
+template <class Leaf, class Problem, int Groups>
+using words_on_sm90a =
+    atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, Groups, problem_keys<Problem>,
+                                  problem_kept<Problem>, tuning::sm90a::waiting(tuning::sm90a::attention_of<Problem>(), 64 * Groups, Problem::dim)>;
+}  // namespace kernel_detail
+
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
 template <class Leaf, class Problem>
-using sm90a_attention =
-    atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, 2, problem_keys<Problem>>;
+using sm90a_attention = kernel_detail::words_on_sm90a<Leaf, Problem, 2>;
 /// The words of few rows over many keys: half as many rows, with the bits of the same.
 template <class Leaf, class Problem>
-using sm90a_attention_split =
-    atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, 1, problem_keys<Problem>>;
+using sm90a_attention_split = kernel_detail::words_on_sm90a<Leaf, Problem, 1>;
 
 /// Which skeleton: products one after the other, or the scores of the next keys beside the sums of these.
 struct in_order {};
@@ -42,16 +47,20 @@ struct cache_maps {
   tensor_map keys, values;
   int mapped;
 };
+/// Keys and values of 8 bits are no tensors: their rows are copied as runs of bytes.
+struct no_maps {};
+template <class Problem>
+using maps_of_problem = std::conditional_t<kept_number<problem_kept<Problem>>::scaled, no_maps, cache_maps>;
 template <class Problem>
 struct attention_tensor_arguments {
   attention_arguments<Problem> call;
-  cache_maps maps;
+  maps_of_problem<Problem> maps;
 };
 /// The same of keys that are split over blocks (launch/gpu/attention_split.hpp).
 template <class Problem>
 struct attention_tensor_split_arguments {
   attention_split_arguments<Problem> split;
-  cache_maps maps;
+  maps_of_problem<Problem> maps;
 };
 
 /// Keys or values of a call, `mapped` to a sequence, as boxes of one head's `keys` x 64: [batch, kv_head, key, dim]; of a pool [page, kv_head, key, dim].
@@ -75,14 +84,22 @@ tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* f
 }
 
 namespace kernel_detail {
-// The sums and the state of a tile over keys [from, to), from the identity. False: this thread brought the keys instead, and has nothing.
-template <class Schedule, class Words, class Tile, class State>
-TENON_BOTH TENON_INLINE bool attend_tensor(Words& m, const Tile& tile, const cache_maps& maps, int from, int to, State* state) {
-  const auto mean = tile.mean();
+template <class Words, class Tile>
+TENON_BOTH TENON_INLINE typename Words::source source_of(const Tile& tile, const cache_maps& maps) {
+  constexpr bool paged = Words::brought::paged;
   const auto& a = tile.a;
-  const index_t of_batch = Words::paged ? a.pages.page_stride : a.cache_batch;
-  const typename Words::source in{&maps.keys, &maps.values, a.keys, a.values, of_batch, a.cache_head, Words::paged ? tile.batch * a.kv_heads + tile.kv_head() : tile.kv_head(), tile.batch, tile.length,
-                                  maps.mapped, a.pages};
+  return {&maps.keys, &maps.values, a.keys, a.values, paged ? a.pages.page_stride : a.cache_batch, a.cache_head, paged ? tile.batch * a.kv_heads + tile.kv_head() : tile.kv_head(), tile.batch,
+          tile.length, maps.mapped, a.pages};
+}
+template <class Words, class Tile>
+TENON_BOTH TENON_INLINE typename Words::source source_of(const Tile& tile, const no_maps&) {
+  return tile.source();
+}
+// The sums and the state of a tile over keys [from, to), from the identity. False: this thread brought the keys instead, and has nothing.
+template <class Schedule, class Words, class Tile, class Maps, class State>
+TENON_BOTH TENON_INLINE bool attend_tensor(Words& m, const Tile& tile, const Maps& maps, int from, int to, State* state) {
+  const auto mean = tile.mean();
+  const typename Words::source in = source_of<Words>(tile, maps);
   if (m.produces()) {
     m.produce(in, traversal<typename Tile::meaning_type>{mean, tile.rows, from, to, Words::block_keys});
     return false;
@@ -132,22 +149,28 @@ struct attention_tensor_split_body {
 };
 
 namespace kernel_detail {
-template <class Words, device_machine Machine, class Problem>
-cache_maps maps_of(const Machine& machine, const attention_arguments<Problem>& a, index_t batches, index_t reach) {
-  const int mapped = static_cast<int>(reach);
-  const auto map = [&](const bf16* first) { return machine.encode(cache_shape(a, first, static_cast<int>(batches), mapped, Words::block_keys)); };
-  return {map(a.keys), map(a.values), mapped};
+// Words whose block has threads that bring what the others compute with.
+template <class Words>
+concept words_that_bring = requires { typename Words::brought; };
+
+template <words_that_bring Words, device_machine Machine, class Problem>
+maps_of_problem<Problem> maps_of(const Machine& machine, const attention_arguments<Problem>& a, index_t batches, index_t reach) {
+  if constexpr (Words::scaled) {
+    return {};
+  } else {
+    const int mapped = static_cast<int>(reach);
+    const auto map = [&](const bf16* first) { return machine.encode(cache_shape(a, first, static_cast<int>(batches), mapped, Words::block_keys)); };
+    return {map(a.keys), map(a.values), mapped};
+  }
 }
 }  // namespace kernel_detail
 
 /// The kernels of a call, found by their words (launch/gpu/attention.hpp, attention_split.hpp).
-template <class Words, device_machine Machine, class Problem>
-  requires std::same_as<typename Words::operand, tensor_map>
+template <kernel_detail::words_that_bring Words, device_machine Machine, class Problem>
 auto attention_on(const Machine& machine, const attention_arguments<Problem>& a, index_t batches, index_t reach) {
   return attention_tensor_body<sm90a_schedule<Problem>, typename Machine::leaf, Words, Problem>{{a, kernel_detail::maps_of<Words>(machine, a, batches, reach)}};
 }
-template <class Words, device_machine Machine, class Problem>
-  requires std::same_as<typename Words::operand, tensor_map>
+template <kernel_detail::words_that_bring Words, device_machine Machine, class Problem>
 auto attention_split_on(const Machine& machine, const attention_split_arguments<Problem>& a, index_t batches, index_t reach) {
   return attention_tensor_split_body<sm90a_schedule<Problem>, typename Machine::leaf, Words, Problem>{{a, kernel_detail::maps_of<Words>(machine, a.call, batches, reach)}};
 }

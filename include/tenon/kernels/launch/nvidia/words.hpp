@@ -48,27 +48,13 @@ struct words_of<sm89> : nvidia_words<sm89> {
   static constexpr bool multiplies = is_one_of<Number, bf16, f16, std::int8_t, e4m3>;
 };
 
-namespace kernel_detail {
-/// The copy engine brings rows as they lie; those of 8 bits go through registers, as on sm_80.
-template <class Leaf, class Problem, tuning::arrival = problem_arrival<Problem>>
-struct attention_on_sm90a {
-  using many = sm90a_attention<Leaf, Problem>;
-  using few = sm90a_attention_split<Leaf, Problem>;
-};
-template <class Leaf, class Problem>
-struct attention_on_sm90a<Leaf, Problem, tuning::arrival::widened> {
-  using many = nvidia_attention<Leaf, Problem>;
-  using few = nvidia_attention_split<Leaf, Problem>;
-};
-}  // namespace kernel_detail
-
-/// What it has no words of its own for, gradients, linear attention, caches of 8 bits and products of int8, are those of sm_80.
+/// What it has no words of its own for, gradients, linear attention and products of int8, are those of sm_80.
 template <>
 struct words_of<sm90a> : nvidia_words<sm80> {
   template <class Leaf, class Problem>
-  using attention = typename kernel_detail::attention_on_sm90a<Leaf, Problem>::many;
+  using attention = sm90a_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
-  using attention_split = typename kernel_detail::attention_on_sm90a<Leaf, Problem>::few;
+  using attention_split = sm90a_attention_split<Leaf, Problem>;
   template <class Leaf, class Number = bf16>
   using matmul = std::conditional_t<is_one_of<Number, bf16, e4m3>, sm90a_matmul<Leaf, std::conditional_t<sizeof(Number) == 1, e4m3, bf16>>, nvidia_matmul<Leaf, Number, sm80>>;
   template <class Number>
