@@ -137,6 +137,44 @@ TEST_CASE("boxes arrive where their barrier says so") {
   faulty(fault_kind::invalid, box(wrong::foreign_map));
 }
 
+// 96 bytes in a row, from the second 16 of an array on.
+auto run_of_bytes(wrong what) {
+  return [what](const machine_type& machine) {
+    std::vector<std::uint32_t> from(40);
+    for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::uint32_t>(7 * i);
+    const buffer aligned(from.size() * 4);
+    std::memcpy(aligned.data(), from.data(), from.size() * 4);
+    machine.readable(aligned.data(), from.size() * 4, "from");
+    machine.launch({}, {32}, 256, [&] {
+      const address to = leaf::shared() + 16, full = to + 128;
+      if (leaf::thread() == 0) {
+        leaf::init_arrivals(full, 1);
+        if (what != wrong::no_publish) leaf::publish_arrivals();
+      }
+      leaf::barrier();
+      if (leaf::thread() == 0) {
+        leaf::arrive_expecting(full, 96);
+        leaf::copy_bytes(what == wrong::unaligned_box ? to + 8 : to, aligned.data() + (what == wrong::foreign_map ? 80 : 16), what == wrong::uneven ? 100 : 96, full);
+      }
+      if (what == wrong::foreign_map || what == wrong::unaligned_box || what == wrong::no_publish || what == wrong::uneven) return;  // nothing will come
+      if (what != wrong::no_wait) leaf::await_arrivals(full, 0);
+      if (leaf::thread() >= 24) return;
+      const auto got = leaf::load_shared<std::uint32_t>(to + static_cast<address>(4 * leaf::thread()));
+      if (what == wrong::nothing) CHECK(got == 7 * (4 + static_cast<std::uint32_t>(leaf::thread())));
+    });
+    machine.forget(aligned.data());
+  };
+}
+
+TEST_CASE("runs of bytes arrive where their barrier says so") {
+  clean(run_of_bytes(wrong::nothing));
+  everywhere(run_of_bytes(wrong::no_wait), [](const report& r) { CHECK(r.count(fault_kind::skipped_await) + r.count(fault_kind::race) > 0); });
+  faulty(fault_kind::invalid, run_of_bytes(wrong::no_publish));
+  faulty(fault_kind::invalid, run_of_bytes(wrong::unaligned_box));
+  faulty(fault_kind::invalid, run_of_bytes(wrong::uneven));
+  faulty(fault_kind::out_of_bounds, run_of_bytes(wrong::foreign_map));  // beyond the array
+}
+
 TEST_CASE("a map that no driver would make is refused") {
   const std::vector<bf16> from(64 * 8);
   const tensor_shape right{.first = from.data(), .element_bytes = 2, .axes = 2, .extent = {64, 8, 0, 0}, .stride = {2, 128, 0, 0}, .box = {64, 8, 0, 0}};

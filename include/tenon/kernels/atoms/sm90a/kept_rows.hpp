@@ -85,11 +85,13 @@ struct kept_rows {
       const int lane = row % 32;
       const bool there = key + row < in.length;
       const address from = at + static_cast<address>(stage) * block_bytes + static_cast<address>(lane * Dim), panels = stages_at + static_cast<address>(to.stage) * (Keys * Dim * 2);
+      const auto chunk = [&](int i) TENON_LAMBDA { return i ^ turn(lane); };
+      const auto load = [&](int i) TENON_LAMBDA { return there ? Leaf::template load_shared<bits128>(from + static_cast<address>(16 * chunk(i))) : bits128{}; };
+      bits128 next = load(0);
       TENON_UNROLL for (int i = 0; i < chunks; ++i) {
-        const int chunk = i ^ turn(lane);
-        bits128 raw = {};
-        if (there) raw = Leaf::template load_shared<bits128>(from + static_cast<address>(16 * chunk));
-        const address pair = panels + panel_offset<address>(Keys, row, 2 * chunk);
+        const bits128 raw = next;
+        if (i + 1 < chunks) next = load(i + 1);  // on its way while this one is widened
+        const address pair = panels + panel_offset<address>(Keys, row, 2 * chunk(i));
         Leaf::store_shared(pair, widen_eight<Leaf, Kept>(raw.word[0], raw.word[1], scale));
         Leaf::store_shared(pair ^ 16u, widen_eight<Leaf, Kept>(raw.word[2], raw.word[3], scale));
       }
