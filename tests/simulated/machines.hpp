@@ -6,6 +6,7 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "mutating_leaf.hpp"
+#include "mutating_sm90a.hpp"
 #include "orders.hpp"
 
 namespace tenon::testing {
@@ -40,6 +41,21 @@ struct kernels_of<sm75> : kernels_of<sm80> {
   using attention = sm75_attention<Leaf, Problem>;
   template <class Leaf, class>
   using matmul = sm75_matmul<Leaf>;
+};
+
+template <>
+struct kernels_of<sm90a> {
+  using leaf = simulated<sm90a>::leaf;
+  using broken = mutating_sm90a;
+  template <class Leaf, class Problem>
+  using matmul = words_of<sm90a>::matmul<Leaf, problem_number<Problem>>;
+  static constexpr int read_at_once = 1;
+};
+template <>
+struct kernels_of<sm89> : kernels_of<sm80> {
+  using leaf = simulated<sm89>::leaf;
+  template <class Leaf, class Problem>
+  using matmul = nvidia_matmul<Leaf, problem_number<Problem>, sm89>;
 };
 
 /// Relative L2 that numbers of `Number` and results of `Out` may be apart from double.

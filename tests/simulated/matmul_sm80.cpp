@@ -10,6 +10,8 @@ TEST_CASE("products, ragged in every direction") { check_ragged_matmul<tenon::sm
 
 TEST_CASE("numbers of 8, 16 and 32 bits") { check_matmul_of_numbers<tenon::sm80, tenon::f16, tenon::tf32, std::int8_t, tenon::e4m3>(); }
 
+TEST_CASE("results of 8 bits") { check_quantising_matmul<tenon::sm80, std::int8_t>(); }
+
 TEST_CASE("every break of the product kernel shows") {
   const break_row own[] = {
       {"the 1st wait left out", {drop_wait, 0}},
@@ -24,6 +26,12 @@ TEST_CASE("every break of the product kernel shows") {
       {"results stored elsewhere in shared memory", {store_shared_elsewhere}},
   };
   check_matmul_breaks<tenon::sm80>(own);
+}
+
+TEST_CASE("every break of results of 8 bits shows") {
+  matmul_case<tenon::quantised_product<std::int8_t>> c(40, 70, 204, true);
+  const break_row own[] = {{"the barrier between sums and rows left out", {drop_barrier, 3}}};  // behind one before the stages and one after each
+  check_matmul_breaks<tenon::sm80>(c, slips_of_quantising, own);
 }
 
 }  // namespace

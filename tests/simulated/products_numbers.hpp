@@ -1,6 +1,6 @@
 #pragma once
-// Products of other numbers than bf16 as models call them on a GPU: whole numbers where weights are stored as i8, e4m3 where floats are to be, x with a scale per token,
-// weights with one per row; f16 where there is nothing else. Few tokens, which take x as it is, and many.
+// Products of other numbers than bf16 as models call them on a GPU: whole numbers where weights are stored as i8, e4m3 where floats are to be, x with a scale per 128
+// of a token, weights with one per row; f16 where there is nothing else. Few tokens, which take x as it is, and many.
 
 #include "device_case.hpp"
 
@@ -47,20 +47,36 @@ struct stored_weights {
   }
 };
 
-/// x [token, depth] w^T + bias in double, x and w as many tokens of a product of Number meet: x by a scale per token, w by one per row unless it is stored so.
+/// Floats [row, width] as numbers of 8 bits stand for them, with a scale for each 128 of a row of x, or for each row of w.
+template <class Number>
+std::vector<double> x_of_8_bits(const std::vector<float>& x, index_t tokens) {
+  const index_t width = static_cast<index_t>(x.size()) / tokens;
+  std::vector<Number> numbers(x.size());
+  std::vector<double> scales(static_cast<std::size_t>((width + 127) / 128 * tokens)), out;
+  tenon::reference::quantise(view<const float, 2>(x.data(), tokens, width), view<Number, 2>(numbers.data(), tokens, width), scales.data());
+  for (index_t t = 0; t < tokens; ++t)
+    for (index_t i = 0; i < width; ++i) out.push_back(scales[static_cast<std::size_t>(i / 128 * tokens + t)] * static_cast<double>(static_cast<float>(numbers[static_cast<std::size_t>(t * width + i)])));
+  return out;
+}
+template <class Number>
+std::vector<double> w_of_8_bits(const std::vector<float>& w, index_t rows) {
+  const index_t width = static_cast<index_t>(w.size()) / rows;
+  std::vector<double> out;
+  for (index_t r = 0; r < rows; ++r) {
+    std::vector<Number> numbers(static_cast<std::size_t>(width));
+    const double scale = tenon::reference::quantise(w.data() + r * width, width, numbers.data());
+    for (const Number n : numbers) out.push_back(scale * static_cast<double>(static_cast<float>(n)));
+  }
+  return out;
+}
+
+/// x [token, depth] w^T + bias in double, x and w as many tokens of a product of Number meet; w by a scale per row unless it is stored so.
 template <class Number>
 std::vector<double> product_of_8_bits(const std::vector<float>& x, index_t tokens, const stored_matrix& w, bool few, bool as_stored, const float* bias = nullptr) {
   const index_t depth = w.columns;
-  const auto by_scales = [&](const float* from, index_t rows) {
-    std::vector<Number> numbers(static_cast<std::size_t>(rows * depth));
-    std::vector<double> scales(static_cast<std::size_t>(rows)), out(numbers.size());
-    tenon::reference::quantise(view<const float, 2>(from, rows, depth), view<Number, 2>(numbers.data(), rows, depth), scales.data());
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = scales[i / static_cast<std::size_t>(depth)] * static_cast<double>(static_cast<float>(numbers[i]));
-    return out;
-  };
   std::vector<float> rows(static_cast<std::size_t>(w.rows * depth));
   for (index_t r = 0; r < w.rows; ++r) w.decode_row(r, rows.data() + r * depth);
-  const std::vector<double> left = few ? doubles(x) : by_scales(x.data(), tokens), right = as_stored ? doubles(rows) : by_scales(rows.data(), w.rows);
+  const std::vector<double> left = few ? doubles(x) : x_of_8_bits<Number>(x, tokens), right = as_stored ? doubles(rows) : w_of_8_bits<Number>(rows, w.rows);
   std::vector<double> out;
   for (index_t t = 0; t < tokens; ++t)
     for (index_t r = 0; r < w.rows; ++r) {
@@ -105,22 +121,37 @@ void check_products_of_8_bits(const Machine& machine, index_t multiple = 1) {
   }
 }
 
-/// A gate and what it opens, of few tokens in one kernel.
+/// A gate and what it opens, of few tokens in one kernel; and the product of that, of many tokens through numbers of 8 bits: the same bits as one after the other.
 template <class Number, class Machine>
 void check_gates_of_8_bits(const Machine& machine) {
   constexpr compute how = std::is_same_v<Number, std::int8_t> ? compute::int8 : compute::e4m3;
   constexpr storage own = std::is_same_v<Number, std::int8_t> ? storage::i8 : storage::e4m3;
-  for (const index_t tokens : {2, 17}) {
-    const stored_weights<Machine> gate(machine, own, how, 37, 96, 96, 1), up(machine, own, how, 37, 96, 96, 3);
-    const auto x = noise(tokens * 96, 5);
-    const device_numbers on_x(machine, x);
-    const device_numbers<Machine, float> out(machine, static_cast<std::size_t>(tokens * 37));
-    const device_numbers<Machine, std::byte> scratch(machine, matmul_scratch(machine, tokens, 96));
-    gated_matmul(machine, view<const float, 2>(on_x.data(), tokens, 96), gate.packed, up.packed, swiglu{}, view<float, 2>(out.data(), tokens, 37), scratch.data());
-    const auto opening = product_of_8_bits<Number>(x, tokens, gate.stored, tokens <= 8, true), opened = product_of_8_bits<Number>(x, tokens, up.stored, tokens <= 8, true);
+  for (const auto& [tokens, hidden] : {std::pair<index_t, index_t>{2, 37}, {17, 37}, {70, 300}}) {
+    CAPTURE(tokens);
+    constexpr index_t width = 96;
+    const stored_weights<Machine> gate(machine, own, how, hidden, width, width, 1), up(machine, own, how, hidden, width, width, 3), down(machine, own, how, width, hidden, hidden, 6);
+    const auto x = noise(tokens * width, 5), bias = noise(width, 8), before = noise(tokens * width, 9);
+    const device_numbers on_x(machine, x), on_bias(machine, bias), one(machine, before), other(machine, before);
+    const device_numbers<Machine, float> out(machine, static_cast<std::size_t>(tokens * hidden));
+    const device_numbers<Machine, std::byte> scratch(machine, matmul_scratch(machine, tokens, hidden > width ? hidden : width));
+    const view<const float, 2> in(on_x.data(), tokens, width);
+    const view<float, 2> between(out.data(), tokens, hidden);
+    gated_matmul(machine, in, gate.packed, up.packed, swiglu{}, between, scratch.data());
+    const bool few = tokens <= tuning::few_tokens;
+    const auto opening = product_of_8_bits<Number>(x, tokens, gate.stored, few, true), opened = product_of_8_bits<Number>(x, tokens, up.stored, few, true);
     std::vector<double> want(opened.size());
-    reference::open_gate(swiglu{}, view<const double, 2>(opening.data(), tokens, 37), view<const double, 2>(opened.data(), tokens, 37), view<double, 2>(want.data(), tokens, 37));
-    CHECK(apart(out.host(), want) < 2 * bound_of_8_bits);
+    reference::open_gate(swiglu{}, view<const double, 2>(opening.data(), tokens, hidden), view<const double, 2>(opened.data(), tokens, hidden), view<double, 2>(want.data(), tokens, hidden));
+    const auto gated = out.host();
+    CHECK(apart(gated, want) < 2 * bound_of_8_bits);
+
+    const auto of = [&](const auto& sums) { return product{.weights = down.packed, .out = view<float, 2>(sums.data(), tokens, width), .bias = on_bias.data(), .how = finish::add}; };
+    const product last[] = {of(one)};
+    matmul(machine, between, last, scratch.data());
+    auto sum = product_of_8_bits<Number>(gated, tokens, down.stored, few, true, bias.data());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(before[i]);
+    CHECK(apart(one.host(), sum) < bound_of_8_bits);
+    gated_matmuls(machine, in, gate.packed, up.packed, swiglu{}, between, of(other), scratch.data());
+    CHECK(one.host() == other.host());
   }
 }
 

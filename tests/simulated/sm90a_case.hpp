@@ -1,11 +1,9 @@
 #pragma once
-// Attention and products of sm_90a on its simulated machine: maps of their operands made as the machine encodes them.
+// Attention of sm_90a on its simulated machine: maps of their operands made as the machine encodes them.
 
 #include <tenon/kernels/launch/nvidia/attention_sm90a.hpp>
-#include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
 
 #include "attention_case.hpp"
-#include "matmul_case.hpp"
 
 namespace tenon::testing {
 
@@ -14,12 +12,6 @@ template <class Words, class Problem>
 attention_tensor_arguments<Problem> with_maps(const attention_arguments<Problem>& a, int batches) {
   const auto map = [&](const bf16* first) { return simulation::encode(cache_shape(a, first, batches, a.length, Words::block_keys)); };
   return {a, {map(a.keys), map(a.values), a.length}};
-}
-
-template <class Words, class Problem>
-matmul_tensor_arguments<Problem> with_maps(const matmul_arguments<Problem>& a) {
-  return {a, simulation::encode(operand_shape(a.x, a.tokens, a.depth, a.x_stride, Words::block_tokens)),
-          simulation::encode(operand_shape(a.w, a.rows, a.depth, a.w_stride, Words::block_rows))};
 }
 
 }  // namespace tenon::testing

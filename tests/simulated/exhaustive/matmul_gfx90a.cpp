@@ -10,9 +10,17 @@ using enum mutation;
 TEST_CASE("products, ragged in every direction") { check_ragged_matmul<gfx90a>(); }
 TEST_CASE("products of numbers beside bf16") { check_matmul_of_numbers<gfx90a, f16, std::int8_t>(); }
 
+TEST_CASE("results of 8 bits") { check_quantising_matmul<gfx90a, std::int8_t>(); }
+
 TEST_CASE("every break of the product kernel shows") {
   const break_row own[] = {{"operands loaded from elsewhere in shared memory", {load_shared_elsewhere}}};
   check_matmul_breaks<gfx90a>(own);
+}
+
+TEST_CASE("every break of results of 8 bits shows") {
+  matmul_case<quantised_product<std::int8_t>> c(70, 70, 204, true);
+  const break_row own[] = {{"the barrier between sums and rows left out", {drop_barrier, 4}}, {"that before the next rows left out", {drop_barrier, 5}}};
+  check_matmul_breaks<gfx90a>(c, slips_of_quantising, own);
 }
 
 }  // namespace

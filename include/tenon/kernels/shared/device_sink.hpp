@@ -21,9 +21,10 @@ struct added {
 };
 
 /// out [token, row] = open(previous[token, row], sum + bias[row]) by `Join`: `added` or a gate. bias and previous may be null, then there is
-/// none; Out: float, bf16 or f16. The first elements of out and previous are aligned to four elements.
+/// none; Out: float, bf16 or f16. The first elements of out and previous are aligned to four elements. out is null where another sink asks for results.
 template <class Leaf, class Out, class Join = added>
 struct device_sink {
+  static constexpr bool by_rows = false;  ///< whether it wants 128 neighbours of a token at once
   using bits = std::conditional_t<sizeof(Out) == 4, std::uint32_t, std::uint16_t>;  // of one number
   using four = std::conditional_t<sizeof(Out) == 4, bits128, bits64>;
 
@@ -36,22 +37,21 @@ struct device_sink {
 
   /// What lies from (token, row) on. The row is a multiple of 4.
   TENON_BOTH TENON_INLINE device_sink from(int token, int row) const {
-    return {out + token * out_stride + row, bias == nullptr ? nullptr : bias + row, previous == nullptr ? nullptr : previous + token * previous_stride + row,
+    return {out == nullptr ? nullptr : out + token * out_stride + row, bias == nullptr ? nullptr : bias + row, previous == nullptr ? nullptr : previous + token * previous_stride + row,
             tokens - token, rows - row, out_stride, previous_stride, join};
   }
   TENON_BOTH TENON_INLINE float open(float first, float second) const {
     return join.open(device_number<Leaf>(first), device_number<Leaf>(second)).value;
   }
 
+  TENON_BOTH TENON_INLINE int row_count() const { return rows; }
   /// The bias of rows `row` to `row` + 3; 0 where there is none.
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&to)[4]) const {
     for (int e = 0; e < 4; ++e) to[e] = bias != nullptr && row + e < rows ? Leaf::load(bias + row + e) : 0.0f;
   }
-  /// Stores sums of rows `row` to `row` + 3, a multiple of 4, of one token.
-  TENON_BOTH TENON_INLINE void store(int token, int row, const bits128& sums, const float (&with)[4]) const {
-    if (token >= tokens || row >= rows) return;
-    const bool whole = row + 4 <= rows && (out_stride | previous_stride) % 4 == 0;
-    float value[4];
+  /// What becomes of sums of rows `row` to `row` + 3, a multiple of 4, of one token; there are both.
+  TENON_BOTH TENON_INLINE void results(int token, int row, const bits128& sums, const float (&with)[4], float (&value)[4]) const {
+    const bool whole = is_whole(row);
     for (int e = 0; e < 4; ++e) value[e] = bit_cast<float>(sums.word[e]) + with[e];
     if (previous != nullptr) {
       const Out* at = previous + token * previous_stride + row;
@@ -63,9 +63,15 @@ struct device_sink {
           if (row + e < rows) value[e] = open(number(Leaf::load(reinterpret_cast<const bits*>(at + e))), value[e]);
       }
     }
+  }
+  /// Stores them.
+  TENON_BOTH TENON_INLINE void store(int token, int row, const bits128& sums, const float (&with)[4]) const {
+    if (token >= tokens || row >= rows) return;
+    float value[4];
+    results(token, row, sums, with, value);
     Out* const to = out + token * out_stride + row;
     const four packed = pack(value);
-    if (whole)
+    if (is_whole(row))
       Leaf::store(reinterpret_cast<four*>(to), packed);
     else
       for (int e = 0; e < 4; ++e)
@@ -73,6 +79,7 @@ struct device_sink {
   }
 
  private:
+  TENON_BOTH TENON_INLINE bool is_whole(int row) const { return row + 4 <= rows && (out_stride | previous_stride) % 4 == 0; }
   static constexpr int per_word = 4 / static_cast<int>(sizeof(Out));
 
   TENON_BOTH TENON_INLINE static float number(std::uint32_t bits_of) { return bit_cast<float>(bits_of); }

@@ -1,5 +1,5 @@
 #pragma once
-// A sink for sums of numbers that stand for themselves times a scale: int8 and fp8 operands, quantised by token and by row of the weights.
+// A sink for sums of numbers of 8 bits, whose scales of x are in the sums and whose scales of w are not yet.
 
 #include <tenon/core/bit_cast.hpp>
 #include <tenon/core/view.hpp>
@@ -7,23 +7,31 @@
 
 TENON_KERNELS_BEGIN
 
-/// sum * of_tokens[token] * of_rows[row] goes to `to`. Either may be null: 1. Scales of rows are `row_stride` apart.
+/// sum * of_rows[row] goes to `to`. of_rows may be null: 1. Scales of rows are `row_stride` apart.
 template <class Leaf, class Sink>
 struct scaled_sink {
+  static constexpr bool by_rows = false;
   Sink to;
-  const float *of_tokens, *of_rows;
+  const float* of_rows;
   index_t row_stride;
 
+  TENON_BOTH TENON_INLINE int row_count() const { return to.rows; }
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&bias)[4]) const { to.bias_of(row, bias); }
+  TENON_BOTH TENON_INLINE void results(int token, int row, const bits128& sums, const float (&bias)[4], float (&value)[4]) const {
+    to.results(token, row, scaled(row, sums), bias, value);
+  }
   TENON_BOTH TENON_INLINE void store(int token, int row, const bits128& sums, const float (&bias)[4]) const {
-    if (token >= to.tokens || row >= to.rows) return;
-    const float of_token = of_tokens == nullptr ? 1.0f : Leaf::load(of_tokens + token);
-    bits128 scaled;
+    if (token < to.tokens && row < to.rows) to.store(token, row, scaled(row, sums), bias);
+  }
+
+ private:
+  TENON_BOTH TENON_INLINE bits128 scaled(int row, const bits128& sums) const {
+    bits128 out;
     for (int e = 0; e < 4; ++e) {
       const float of_row = of_rows == nullptr || row + e >= to.rows ? 1.0f : Leaf::load(of_rows + (row + e) * row_stride);
-      scaled.word[e] = bit_cast<std::uint32_t>(bit_cast<float>(sums.word[e]) * (of_token * of_row));
+      out.word[e] = bit_cast<std::uint32_t>(bit_cast<float>(sums.word[e]) * of_row);
     }
-    to.store(token, row, scaled, bias);
+    return out;
   }
 };
 

@@ -5,6 +5,7 @@
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/shared/lane_weights.hpp>
+#include <tenon/kernels/shared/quantised.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::amd {
@@ -59,6 +60,7 @@ struct row_weights {
     const Number *x, *w[Matrices];
     index_t x_stride, w_stride;
     int tokens, rows, deep;
+    token_scales scales;  ///< of numbers of 8 bits
   };
   coming_rows<Leaf, Number, Rows, StageBytes> coming;
 

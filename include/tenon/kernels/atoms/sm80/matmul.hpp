@@ -2,6 +2,9 @@
 // The words of a product on NVIDIA GPUs from sm_80 on. A block computes Tokens x Rows of out, a warp a quarter of it in registers. Stages of
 // 128 bytes of each row arrive in shared memory `Stages` - 1 ahead; fragments are loaded one step of 32 bytes ahead of their products, also across
 // the boundary of two stages, so that the matrix units do not wait behind a barrier. Weights (weights.hpp) say how theirs lie.
+//
+// A stage of numbers of 8 bits is what shares a scale of x: its sums are added, scaled, to others in single precision. The units of Ada keep some 13 bits of
+// the fraction of sums of e4m3 (DeepSeek-V3, arXiv 2412.19437, 3.3.2): no more than 128 of the depth are added in them.
 
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
@@ -20,7 +23,8 @@ struct matmul_words {
   using number = typename Weights::number;
   static constexpr int depth = Weights::depth, steps = 4;  ///< of a stage: 128 bytes of every row, 32 to a step
   static constexpr int token_tiles = Tokens / 2 / 16, row_tiles = Rows / 2 / 16;  ///< of 16, in the quarter of a warp
-  static_assert(Tokens % 32 == 0 && Rows % 32 == 0 && Stages >= 2);
+  static constexpr bool promotes = sizeof(number) == 1;
+  static_assert(Tokens % 32 == 0 && Rows % 32 == 0 && Stages >= 2 && (!promotes || depth == values_per_scale));
   using tile = shared_tile<Leaf, 64>;  // by 16 bits, whatever the numbers are
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
@@ -36,10 +40,12 @@ struct matmul_words {
   /// One stage in shared memory; the next one is at `next`.
   struct stage {
     address at, next;
+    int k;  ///< where in the depth it begins
     bool last;
   };
 
   sum_of<number> sums[token_tiles][2 * row_tiles][4];
+  float totals[promotes ? token_tiles : 1][2 * row_tiles][4];  ///< of the stages that are done, where they are added up outside the units
   std::uint32_t a[2][token_tiles][4];  // of one step, and of the next
   int first_token, first_row;          // of this warp, in the tile
   typename tile::lane_rows x_at;
@@ -61,7 +67,7 @@ struct matmul_words {
   TENON_BOTH TENON_INLINE void clear() {
     TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
       TENON_UNROLL for (int n = 0; n < 2 * row_tiles; ++n)
-        TENON_UNROLL for (int e = 0; e < 4; ++e) sums[i][n][e] = 0;
+        TENON_UNROLL for (int e = 0; e < 4; ++e) sums[i][n][e] = none, totals[promotes ? i : 0][n][e] = 0;
   }
 
   /// Calls body(stage) for each `depth`; the first fragments of a stage are loaded when it begins.
@@ -81,13 +87,17 @@ struct matmul_words {
     for (int k = 0; k < in.deep; k += depth) {
       const address next = at + stage_bytes == Stages * stage_bytes ? 0 : at + stage_bytes;
       free_at = free;
-      body(stage{at, next, k + depth >= in.deep});
+      body(stage{at, next, k, k + depth >= in.deep});
       free = at, at = next;
     }
   }
 
   /// sums += x w^T over one stage.
   TENON_BOTH TENON_INLINE void accumulate(const stage& s) {
+    float scales[promotes ? token_tiles : 1][2];
+    if constexpr (promotes)
+      TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
+        TENON_UNROLL for (int half = 0; half < 2; ++half) scales[i][half] = in.scales.template load<Leaf>(first_token + 16 * i + place::at(lane(), 2 * half).row, s.k);
     TENON_UNROLL for (int step = 0; step < steps; ++step) {
       if (step == 0) start(free_at);
       if (step + 1 < steps) {
@@ -106,14 +116,18 @@ struct matmul_words {
         }
       }
     }
+    if constexpr (promotes)
+      TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
+        TENON_UNROLL for (int n = 0; n < 2 * row_tiles; ++n)
+          TENON_UNROLL for (int e = 0; e < 4; ++e) totals[i][n][e] = __builtin_fmaf(of_units(sums[i][n][e]), scales[i][e / 2], totals[i][n][e]), sums[i][n][e] = none;
   }
 
   /// The tile's sums to their sink, whose token and row 0 are the tile's: through shared memory, so that a store is whole lines.
   template <class Sink>
   TENON_BOTH TENON_INLINE void store(const Sink& sink) const {
-    constexpr int rows = block_rows / 2, chunks = rows / 4;  // of a warp; of four floats
+    constexpr int chunks = warp_rows / 4;  // of four floats
     const int lane = this->lane(), of_block = first_row / Weights::matrices;
-    const address own = Leaf::shared() + static_cast<address>((first_token * block_rows + of_block * (Tokens / 2)) * 4);
+    const address own = sums_at(first_token, of_block);
     TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
       TENON_UNROLL for (int n = 0; n < row_tiles / Weights::matrices; ++n)
         TENON_UNROLL for (int half = 0; half < 2; ++half) {
@@ -121,32 +135,60 @@ struct matmul_words {
           if constexpr (Weights::panels) {  // even rows and odd ones: four neighbours
             bits128 four;
             TENON_UNROLL for (int e = 0; e < 4; ++e) {
-              float sum = static_cast<float>(sums[i][2 * n + e % 2][2 * half + e / 2]);
-              if constexpr (Weights::matrices == 2) sum = sink.open(sum, sums[i][2 * n + row_tiles + e % 2][2 * half + e / 2]);
-              four.word[e] = bit_cast<std::uint32_t>(sum);
+              float of = sum(i, 2 * n + e % 2, 2 * half + e / 2);
+              if constexpr (Weights::matrices == 2) of = sink.open(of, sum(i, 2 * n + row_tiles + e % 2, 2 * half + e / 2));
+              four.word[e] = bit_cast<std::uint32_t>(of);
             }
             Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + p.column / 2), four);
           } else {
             TENON_UNROLL for (int e = 0; e < 2; ++e) {
               bits64 two;
               TENON_UNROLL for (int j = 0; j < 2; ++j) {
-                float sum = static_cast<float>(sums[i][2 * n + e][2 * half + j]);
-                if constexpr (Weights::matrices == 2) sum = sink.open(sum, sums[i][2 * n + row_tiles + e][2 * half + j]);
-                two.word[j] = bit_cast<std::uint32_t>(sum);
+                float of = sum(i, 2 * n + e, 2 * half + j);
+                if constexpr (Weights::matrices == 2) of = sink.open(of, sum(i, 2 * n + row_tiles + e, 2 * half + j));
+                two.word[j] = bit_cast<std::uint32_t>(of);
               }
               Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + 2 * e + p.column / 4) + static_cast<address>(p.column % 4 * 4), two);
             }
           }
         }
-    Leaf::sync_warp();
     float bias[4];
-    const int row = of_block + lane % chunks * 4;
-    sink.bias_of(row, bias);
-    for (int token = lane / chunks; token < Tokens / 2; token += 32 / chunks)
-      sink.store(first_token + token, row, Leaf::template load_shared<bits128>(own + chunk_at<chunks>(token, lane % chunks)), bias);
+    if constexpr (Sink::by_rows) {  // a warp takes whole rows, which two have made
+      Leaf::barrier();
+      static_assert(2 * chunks == 32);
+      const int row = 4 * lane;
+      const address from = sums_at(0, lane / chunks * warp_rows);
+      sink.bias_of(row, bias);
+      for (int token = Leaf::thread() / 32; token < Tokens; token += threads / 32)
+        sink.store(token, row, Leaf::template load_shared<bits128>(from + sums_at(token / (Tokens / 2) * (Tokens / 2), 0) - sums_at(0, 0) + chunk_at<chunks>(token % (Tokens / 2), lane % chunks)), bias);
+    } else {
+      Leaf::sync_warp();
+      const int row = of_block + lane % chunks * 4;
+      sink.bias_of(row, bias);
+      for (int token = lane / chunks; token < Tokens / 2; token += 32 / chunks)
+        sink.store(first_token + token, row, Leaf::template load_shared<bits128>(own + chunk_at<chunks>(token, lane % chunks)), bias);
+    }
   }
 
  private:
+  static constexpr int warp_rows = block_rows / 2;  // of out
+  // What sums begin with. The bits of whole ones above it are a float of 1.5 2^23 and that sum, exactly: no conversion is needed, of which units do a quarter
+  // as many.
+  static constexpr sum_of<number> none = std::is_integral_v<sum_of<number>> ? 0x4b400000 : 0;
+  TENON_BOTH TENON_INLINE static float of_units(sum_of<number> sum) {
+    if constexpr (std::is_integral_v<sum_of<number>>)
+      return bit_cast<float>(sum) - 12582912.0f;
+    else
+      return sum;
+  }
+  TENON_BOTH TENON_INLINE float sum(int i, int n, int e) const {
+    if constexpr (promotes)
+      return totals[i][n][e];
+    else
+      return sums[i][n][e];
+  }
+  // Where the sums of a warp wait, from its first token and row on.
+  TENON_BOTH TENON_INLINE static address sums_at(int token, int row) { return Leaf::shared() + static_cast<address>((token * block_rows + row * (Tokens / 2)) * 4); }
   address free_at;  // the stage that may be overwritten
 
   // Where four floats of a warp's sums wait to be stored: permuted, so that fragments and rows both meet all banks.

@@ -7,6 +7,7 @@
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/atoms/sm80/shared_tile.hpp>
 #include <tenon/kernels/shared/device_panel.hpp>
+#include <tenon/kernels/shared/quantised.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms::sm80 {
@@ -29,6 +30,7 @@ struct row_weights {
     const number *x, *w[Matrices];
     index_t x_stride, w_stride;
     int tokens, rows, deep;
+    token_scales scales;  ///< of numbers of 8 bits
   };
 
   typename tile::lane_rows at;

@@ -4,13 +4,14 @@
 // the products of one stage run the next ones are issued; a stage is free when its products are done.
 //
 // Sums of numbers of 8 bits keep some 13 bits of their fraction in the units (DeepSeek-V3, arXiv 2412.19437, 3.3.2): what comes of a stage, 128 of the depth, is
-// added to sums of single precision outside them.
+// added, times its scale of x, to sums of single precision outside them.
 
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/atoms/sm80/fragments.hpp>
 #include <tenon/kernels/atoms/sm90a/operand.hpp>
 #include <tenon/kernels/atoms/sm90a/ring.hpp>
 #include <tenon/kernels/shared/device_bits.hpp>
+#include <tenon/kernels/shared/quantised.hpp>
 #include <tenon/kernels/shared/tensor_map.hpp>
 
 TENON_KERNELS_BEGIN
@@ -22,6 +23,7 @@ struct matmul_words {
   static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows / Matrices, depth = static_cast<int>(panel_row / sizeof(Number));
   static constexpr int tiles = Rows / 8, producer_registers = 24, consumer_registers = 240;
   static constexpr bool promotes = sizeof(Number) == 1;
+  static_assert(!promotes || depth == values_per_scale);
   static_assert((Rows == 64 || Rows == 128 || Rows == 256) && Stages >= 2 && (Matrices == 1 || Matrices == 2));
   using address = typename Leaf::address;
   using place = fragments::sm80::mma_d;
@@ -34,6 +36,7 @@ struct matmul_words {
   struct source {
     const tensor_map *x, *w[Matrices];
     int token, row, deep;
+    token_scales scales;  ///< of numbers of 8 bits
   };
   /// One stage of the depth, full.
   struct stage {
@@ -85,6 +88,9 @@ struct matmul_words {
     Leaf::template take_registers<consumer_registers>();
     stages done = ahead;
     for (int k = 0; k < in.deep; k += depth) {
+      float scales[2];
+      if constexpr (promotes)
+        TENON_UNROLL for (int half = 0; half < 2; ++half) scales[half] = in.scales.template load<Leaf>(first_token + place::at(lane(), 2 * half).row, k);
       ahead.await_full();
       body(stage{Leaf::shared() + static_cast<address>(ahead.stage) * stage_bytes});
       ahead.next();
@@ -93,7 +99,7 @@ struct matmul_words {
         if (lane() == 0) Leaf::arrive(done.empty());
         done.next();
         TENON_UNROLL for (int n = 0; n < tiles; ++n)
-          TENON_UNROLL for (int e = 0; e < 4; ++e) totals[n][e] += sums[n][e];
+          TENON_UNROLL for (int e = 0; e < 4; ++e) totals[n][e] = __builtin_fmaf(sums[n][e], scales[e / 2], totals[n][e]);
       } else if (k > 0) {  // the products of the stage before
         Leaf::template await_products<1>();
         if (lane() == 0) Leaf::arrive(done.empty());
@@ -120,20 +126,43 @@ struct matmul_words {
   TENON_BOTH TENON_INLINE void store(const Sink& sink) const {
     const int lane = this->lane(), odd = lane % 2;
     const int token = first_token + place::at(lane, 2 * odd).row, column = place::at(lane - odd, 0).column;
-    TENON_UNROLL for (int n = 0; n < tiles / Matrices; ++n) {
-      std::uint32_t mine[2], others[2];
-      TENON_UNROLL for (int e = 0; e < 2; ++e) {
-        const float low = sum_of(sink, n, e), high = sum_of(sink, n, 2 + e);
-        mine[e] = bit_cast<std::uint32_t>(odd != 0 ? high : low);
-        others[e] = Leaf::shuffle_xor(bit_cast<std::uint32_t>(odd != 0 ? low : high), 1);
+    if constexpr (Sink::by_rows) {  // two lanes have all rows of a token
+      using scale = typename Sink::scale_type;
+      static_assert(Matrices == 1);
+      TENON_UNROLL for (int first = 0; first < tiles; first += values_per_scale / 8) {
+        float value[values_per_scale / 8][4] = {};
+        std::uint32_t peak = 0;
+        TENON_UNROLL for (int n = 0; n < values_per_scale / 8; ++n) {
+          float bias[4];
+          sink.bias_of(8 * (first + n) + column, bias);
+          sink.results(token, 8 * (first + n) + column, four_of(sink, first + n, odd), bias, value[n]);
+          peak = scale::peak_of(value[n], peak);
+        }
+        const scale by = scale::of_activations(scale::larger(peak, Leaf::shuffle_xor(peak, 2)));
+        TENON_UNROLL for (int n = 0; n < values_per_scale / 8; ++n) sink.out.store(token, 8 * (first + n) + column, value[n], by);
       }
-      float bias[4];
-      sink.bias_of(8 * n + column, bias);
-      sink.store(token, 8 * n + column, odd != 0 ? bits128{{others[0], others[1], mine[0], mine[1]}} : bits128{{mine[0], mine[1], others[0], others[1]}}, bias);
+    } else {
+      TENON_UNROLL for (int n = 0; n < tiles / Matrices; ++n) {
+        const bits128 four = four_of(sink, n, odd);
+        float bias[4];
+        sink.bias_of(8 * n + column, bias);
+        sink.store(token, 8 * n + column, four, bias);
+      }
     }
   }
 
  private:
+  // Four neighbours of the row that is this lane's.
+  template <class Sink>
+  TENON_BOTH TENON_INLINE bits128 four_of(const Sink& sink, int n, int odd) const {
+    std::uint32_t mine[2], others[2];
+    TENON_UNROLL for (int e = 0; e < 2; ++e) {
+      const float low = sum_of(sink, n, e), high = sum_of(sink, n, 2 + e);
+      mine[e] = bit_cast<std::uint32_t>(odd != 0 ? high : low);
+      others[e] = Leaf::shuffle_xor(bit_cast<std::uint32_t>(odd != 0 ? low : high), 1);
+    }
+    return odd != 0 ? bits128{{others[0], others[1], mine[0], mine[1]}} : bits128{{mine[0], mine[1], others[0], others[1]}};
+  }
   template <class Sink>
   TENON_BOTH TENON_INLINE float sum_of(const Sink& sink, int n, int e) const {
     if constexpr (Matrices == 2)

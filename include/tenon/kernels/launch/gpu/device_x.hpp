@@ -25,8 +25,20 @@ const Number* arrange_rows(const Machine& machine, const view<const float, 2>& x
   return to;
 }
 
+/// Bytes of quantised rows, aligned to 16.
+constexpr std::size_t quantised_bytes(index_t tokens, index_t depth) {
+  return static_cast<std::size_t>(tokens * quantised_stride(depth)) + round_up(static_cast<std::size_t>(tokens * scales_of(depth)) * sizeof(float), 16);
+}
+/// [token, quantised_stride(depth)], and the scales [depth / 128, token] behind them.
+template <class Number>
+struct quantised_rows {
+  Number* numbers;
+  float* scales;
+  quantised_rows(std::byte* at, index_t tokens, index_t depth) : numbers(reinterpret_cast<Number*>(at)), scales(reinterpret_cast<float*>(at + tokens * quantised_stride(depth))) {}
+};
+
 /// x of one call, and in the scratch, once asked for, what matrix units take of it: bf16 (f16 on sm_75) in its own order, or in that of panels, or numbers of 8
-/// bits with a scale per token.
+/// bits with a scale per 128 of a token.
 template <device_machine Machine>
 class device_x {
  public:
@@ -35,10 +47,15 @@ class device_x {
   static constexpr bool takes_panels = arch_words::template multiplies<bf16>;
   using number = std::conditional_t<takes_panels, bf16, f16>;
   static std::size_t bytes(index_t tokens, index_t depth) {
-    return static_cast<std::size_t>(tokens * staged_depth(depth)) * sizeof(number) * (has_order() ? 2 : 1) + (takes_panels ? bytes_of_8_bits(tokens, depth) : 0);
+    return static_cast<std::size_t>(tokens * staged_depth(depth)) * sizeof(number) * (has_order() ? 2 : 1) + (takes_panels ? quantised_bytes(tokens, depth) : 0);
   }
 
-  device_x(const Machine& machine, view<const float, 2> x, std::byte* scratch) : machine_(machine), x_(x), scratch_(scratch) {}
+  device_x(const Machine& machine, view<const float, 2> x, std::byte* scratch)
+      : machine_(machine), x_(x), scratch_(scratch), eight_bits_(scratch + bytes(x.extent[0], x.extent[1]) - quantised_bytes(x.extent[0], x.extent[1])) {}
+  /// x [tokens, depth] of which there is nothing else, for many tokens.
+  template <class Number>
+  device_x(const Machine& machine, index_t tokens, index_t depth, const quantised_rows<Number>& made)
+      : machine_(machine), x_(nullptr, tokens, depth), scratch_(nullptr), eight_bits_(reinterpret_cast<std::byte*>(made.numbers)), quantised_(kind_of<Number>) {}
   const view<const float, 2>& rows() const { return x_; }
   const number* natural() { return made<natural_order>(natural_, 0); }
   const bf16* ordered() {
@@ -47,26 +64,20 @@ class device_x {
     else
       return natural();
   }
-  /// [token, quantised_stride(depth)], and the scales of the tokens. What was made of another Number is overwritten: launches follow each other.
-  template <class Number>
-  struct quantised_rows {
-    const Number* numbers;
-    const float* scales;
-  };
+  /// What was made of another Number is overwritten: launches follow each other.
   template <class Number>
   quantised_rows<Number> quantised() {
-    std::byte* const at = scratch_ + bytes(x_.extent[0], x_.extent[1]) - bytes_of_8_bits(x_.extent[0], x_.extent[1]);
-    auto* const numbers = reinterpret_cast<Number*>(at);
-    auto* const scales = reinterpret_cast<float*>(at + x_.extent[0] * quantised_stride(x_.extent[1]));
-    constexpr eight_bits asked = std::is_same_v<Number, e4m3> ? eight_bits::e4m3 : eight_bits::int8;
-    if (quantised_ != asked) quantise(machine_, x_, numbers, scales);
-    quantised_ = asked;
-    return {numbers, scales};
+    const index_t tokens = x_.extent[0], depth = x_.extent[1];
+    const quantised_rows<Number> rows(eight_bits_, tokens, depth);
+    if (quantised_ != kind_of<Number>) quantise(machine_, x_, rows.numbers, rows.scales);
+    quantised_ = kind_of<Number>;
+    return rows;
   }
 
  private:
   enum class eight_bits { none, int8, e4m3 };
-  static std::size_t bytes_of_8_bits(index_t tokens, index_t depth) { return static_cast<std::size_t>(tokens * quantised_stride(depth)) + round_up(static_cast<std::size_t>(tokens) * sizeof(float), 16); }
+  template <class Number>
+  static constexpr eight_bits kind_of = std::is_same_v<Number, e4m3> ? eight_bits::e4m3 : eight_bits::int8;
   template <class Words = arch_words>
   struct order_of {
     using type = typename Words::template panel_matmul<leaf, panel::q8_0, 1>;  // whose order is that of all panels
@@ -86,7 +97,7 @@ class device_x {
   }
   const Machine& machine_;
   view<const float, 2> x_;
-  std::byte* scratch_;
+  std::byte *scratch_, *eight_bits_;
   bool natural_ = false, ordered_ = false;
   eight_bits quantised_ = eight_bits::none;
 };

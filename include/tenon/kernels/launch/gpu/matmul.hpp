@@ -1,31 +1,53 @@
 #pragma once
 // Products on a GPU: what a kernel is given, and what each of its threads does, over the words of any machine. A problem is a named struct:
-// `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the
-// same whatever its tile: a token's bits do not depend on its batch.
+// `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16, and `using join = swiglu;` where a gate
+// opens the sums. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the same whatever its tile: a token's bits do not
+// depend on its batch.
 
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
 #include <tenon/kernels/shared/device_sink.hpp>
+#include <tenon/kernels/shared/quantised.hpp>
 #include <tenon/kernels/shared/scaled_sink.hpp>
 #include <tenon/kernels/skeletons/tile_matmul.hpp>
 
 TENON_KERNELS_BEGIN
 
-/// out [token, row] = x [token, depth] w [row, depth]^T + bias [row] + residual [token, row]. Strides count elements; those of x and w are
-/// multiples of 16 bytes and their first elements aligned to 16 bytes. bias and residual may be null. Numbers of 8 bits have a scale per token of
-/// x and per row of w, by which their sums (exact where they are integers) are multiplied; null: 1.
+namespace kernel_detail {
+template <class Problem>
+struct join_of_problem {
+  using type = added;
+};
+template <class Problem>
+  requires requires { typename Problem::join; }
+struct join_of_problem<Problem> {
+  using type = typename Problem::join;
+};
+}  // namespace kernel_detail
+/// Problem::join, how a sum meets the residual; `added` where it does not say.
+template <class Problem>
+using problem_join = typename kernel_detail::join_of_problem<Problem>::type;
+
+/// out [token, row] = join(residual [token, row], x [token, depth] w [row, depth]^T + bias [row]), where there is no residual without it. Strides count elements;
+/// those of x and w are multiples of 16 bytes and their first elements aligned to 16 bytes. bias and residual may be null. Numbers of 8 bits have a scale for each
+/// 128 of the depth of a token of x, by which these sums (exact where they are integers) are multiplied before they are added in single precision, and one for
+/// each row of w (null: 1). Of out of 8 bits the same holds as of such an x (quantised_out), for another product to read; its residual is of floats.
 template <class Problem>
 struct matmul_arguments {
   using out_type = typename Problem::out;
   using number = problem_number<Problem>;
+  static constexpr bool quantises = sizeof(out_type) == 1;
+  using result = std::conditional_t<quantises, float, out_type>;
   const number *x, *w;
   out_type* out;
   const float* bias;
-  const out_type* residual;
+  const result* residual;
   int tokens, rows, depth;
   index_t x_stride, w_stride, out_stride, residual_stride;
-  const float *x_scale, *w_scale;
+  const float *x_scale, *w_scale;  ///< [depth / 128, token], [row]
   index_t w_scale_stride = 1;
+  float* out_scale;  ///< [row / 128, token]
+  problem_join<Problem> join;
 };
 
 /// The problem of a model's products: of bf16, or of Number.
@@ -34,17 +56,46 @@ struct device_product {
   using out = float;
   using number = Number;
 };
+/// The same, opened by Join, for another product of such numbers.
+template <class Number, class Join = added>
+struct quantised_product {
+  using out = Number;
+  using number = Number;
+  using join = Join;
+};
+
+namespace kernel_detail {
+template <class Leaf, class Problem, class Sink>
+TENON_BOTH TENON_INLINE auto scaled_by_rows(const matmul_arguments<Problem>& a, const Sink& sink, int first_row) {
+  if constexpr (sizeof(problem_number<Problem>) == 1)
+    return scaled_sink<Leaf, Sink>{sink, a.w_scale == nullptr ? nullptr : a.w_scale + first_row * a.w_scale_stride, a.w_scale_stride};
+  else
+    return sink;
+}
+}  // namespace kernel_detail
 
 /// Where the sums of this block's tile go.
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE auto sink_of_tile(const matmul_arguments<Problem>& a) {
-  using plain_sink = device_sink<Leaf, typename Problem::out>;
+  using arguments = matmul_arguments<Problem>;
+  using plain_sink = device_sink<Leaf, typename arguments::result, problem_join<Problem>>;
   const int first_token = Leaf::block_y() * Words::block_tokens, first_row = Leaf::block_x() * Words::block_rows;
-  const plain_sink sink = plain_sink{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, {}}.from(first_token, first_row);
-  if constexpr (sizeof(problem_number<Problem>) == 1)
-    return scaled_sink<Leaf, plain_sink>{sink, a.x_scale == nullptr ? nullptr : a.x_scale + first_token, a.w_scale == nullptr ? nullptr : a.w_scale + first_row * a.w_scale_stride, a.w_scale_stride};
-  else
-    return sink;
+  if constexpr (arguments::quantises) {
+    static_assert(Words::block_rows % values_per_scale == 0, "[matmul] results of 8 bits need tiles of whole 128 rows. Fix: such a tile (tuning/).");
+    const plain_sink sink = plain_sink{nullptr, a.bias, a.residual, a.tokens, a.rows, 0, a.residual_stride, a.join}.from(first_token, first_row);
+    const auto scaled = kernel_detail::scaled_by_rows<Leaf>(a, sink, first_row);
+    const quantised_out<Leaf, typename Problem::out> out{a.out, a.out_scale, a.out_stride, a.tokens, a.tokens, static_cast<int>(quantised_stride(a.rows))};
+    return quantising_sink<Leaf, typename Problem::out, std::remove_cv_t<decltype(scaled)>>{scaled, out.from(first_token, first_row)};
+  } else {
+    return kernel_detail::scaled_by_rows<Leaf>(a, plain_sink{a.out, a.bias, a.residual, a.tokens, a.rows, a.out_stride, a.residual_stride, a.join}.from(first_token, first_row), first_row);
+  }
+}
+/// The scales of x from this block's first token on.
+template <class Leaf, class Words, class Problem>
+TENON_BOTH TENON_INLINE token_scales scales_of_tile(const matmul_arguments<Problem>& a) {
+  if constexpr (sizeof(problem_number<Problem>) != 1) return {};
+  const int token = Leaf::block_y() * Words::block_tokens;
+  return {a.x_scale + token, a.tokens, a.tokens - token};
 }
 
 /// What one thread does.
@@ -52,7 +103,7 @@ template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
   const int row = Leaf::block_x() * Words::block_rows, token = Leaf::block_y() * Words::block_tokens;
   Words m;
-  const typename Words::source in{a.x + token * a.x_stride, {a.w + row * a.w_stride}, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth};
+  const typename Words::source in{a.x + token * a.x_stride, {a.w + row * a.w_stride}, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth, scales_of_tile<Leaf, Words>(a)};
   tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a); });
 }
 
@@ -96,7 +147,7 @@ auto product_on(const Machine&, const matmul_arguments<Problem>& a) {
 /// The same of two matrices and their gate.
 template <class Words, device_machine Machine, class Leaf, class Out, class Join>
 auto gated_product_on(const Machine&, const gated_rows& in, const device_sink<Leaf, Out, Join>& sink) {
-  return gated_rows_body<Leaf, Words, Out, Join>{{in.x, {in.w[0], in.w[1]}, in.x_stride, in.w_stride, in.tokens, in.rows, in.depth}, sink};
+  return gated_rows_body<Leaf, Words, Out, Join>{{in.x, {in.w[0], in.w[1]}, in.x_stride, in.w_stride, in.tokens, in.rows, in.depth, {}}, sink};
 }
 
 TENON_KERNELS_END

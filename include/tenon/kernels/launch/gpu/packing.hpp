@@ -9,10 +9,10 @@
 #include <tenon/core/memory.hpp>
 #include <tenon/core/number.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
-#include <tenon/kernels/launch/gpu/quantise.hpp>
 #include <tenon/kernels/launch/machine_types.hpp>
 #include <tenon/kernels/launch/matmul.hpp>
 #include <tenon/kernels/shared/device_panel.hpp>
+#include <tenon/kernels/shared/quantised.hpp>
 
 TENON_KERNELS_BEGIN
 
@@ -72,7 +72,7 @@ void pack_row_of_8_bits(const stored_matrix& matrix, index_t i, float* floats, s
       const std::uint32_t bits = bit_cast<std::uint32_t>(floats[k]) & 0x7fffffffu;
       peak = bits > peak ? bits : peak;
     }
-    const row_scale<Number> of(peak);
+    const shared_scale<Number> of(peak);
     for (index_t k = 0; k < matrix.columns; ++k) to[k] = static_cast<std::byte>(of.bits(floats[k]));
     scale = of.scale;
   }

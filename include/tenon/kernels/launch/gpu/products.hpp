@@ -6,7 +6,7 @@
 // through matrix units, x and weights rounded to bf16. Of either kind a token's bits do not depend on its batch.
 //
 // Under compute::e4m3 floats are rows of e4m3, under compute::int8 weights stored as i8 rows of int8, each with one scale; many tokens then meet them as numbers of
-// the same kind, with a scale per token. On sm_75 all weights are rows of f16, and so is x: what exceeds 65504 becomes infinite.
+// the same kind, with a scale for each 128 values of a token. On sm_75 all weights are rows of f16, and so is x: what exceeds 65504 becomes infinite.
 
 #include <type_traits>
 
@@ -33,6 +33,23 @@ void launch_few(const Machine& machine, const view<const float, 2>& x, const pac
   body.pitch = pitch_of<Format>(x.extent[1]), body.sink = sink;
   launch(machine, tiles(sink.rows, panel::columns), tiles(sink.tokens, Tokens), body, body.shared_bytes);
 }
+/// out = join(residual, x w^T + bias) of many tokens and rows of Format. `to`: out, bias, residual and join.
+template <class Format, class Problem, device_machine Machine>
+void launch_rows(const Machine& machine, device_x<Machine>& x, const packed_matrix& w, const matmul_arguments<Problem>& to) {
+  using number = typename Format::number;
+  using words = typename words_of<typename Machine::arch>::template matmul<typename Machine::leaf, number>;
+  matmul_arguments<Problem> a = to;
+  a.tokens = static_cast<int>(x.rows().extent[0]), a.rows = static_cast<int>(w.rows), a.depth = static_cast<int>(w.depth);
+  a.w = reinterpret_cast<const number*>(w.data), a.w_stride = Format::stride(w.depth);
+  if constexpr (Format::scaled) {
+    const auto rows = x.template quantised<number>();
+    a.x = rows.numbers, a.x_scale = rows.scales, a.x_stride = quantised_stride(w.depth);
+    a.w_scale = reinterpret_cast<const float*>(w.data + Format::padded(w.depth)), a.w_scale_stride = a.w_stride / 4;
+  } else {
+    a.x = x.natural(), a.x_stride = staged_depth(w.depth);
+  }
+  launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), product_on<words>(machine, a), words::shared_bytes);
+}
 template <class Format, device_machine Machine, int Matrices, class Join>
 void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[Matrices], const device_sink<typename Machine::leaf, float, Join>& sink) {
   using leaf = typename Machine::leaf;
@@ -45,20 +62,9 @@ void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_mat
     launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), gated_product_on<words>(machine, in, sink), words::shared_bytes);
   } else if constexpr (lies_in_rows<Format>) {
     static_assert(Matrices == 1);
-    using number = typename Format::number;
-    using words = typename words_of<typename Machine::arch>::template matmul<leaf, number>;
-    matmul_arguments<device_product<number>> a{};
-    a.w = reinterpret_cast<const number*>(w[0].data), a.out = sink.out, a.bias = sink.bias, a.residual = sink.previous;
-    a.tokens = sink.tokens, a.rows = sink.rows, a.depth = depth;
-    a.w_stride = Format::stride(depth), a.out_stride = sink.out_stride, a.residual_stride = sink.previous_stride;
-    if constexpr (Format::scaled) {
-      const auto rows = x.template quantised<number>();
-      a.x = rows.numbers, a.x_scale = rows.scales, a.x_stride = quantised_stride(depth);
-      a.w_scale = reinterpret_cast<const float*>(w[0].data + Format::padded(depth)), a.w_scale_stride = a.w_stride / 4;
-    } else {
-      a.x = x.natural(), a.x_stride = staged;
-    }
-    launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), product_on<words>(machine, a), words::shared_bytes);
+    matmul_arguments<device_product<typename Format::number>> to{};
+    to.out = sink.out, to.bias = sink.bias, to.residual = sink.previous, to.out_stride = sink.out_stride, to.residual_stride = sink.previous_stride;
+    launch_rows<Format>(machine, x, w[0], to);
   } else {
     using words = typename words_of<typename Machine::arch>::template panel_matmul<leaf, Format, Matrices>;
     typename words::source in{};
@@ -89,12 +95,15 @@ void launch_product(const Machine& machine, device_x<Machine>& x, const packed_m
   });
 }
 
+/// Of the opening half of a gated product, as floats.
+constexpr std::size_t opening_bytes(index_t tokens, index_t width) { return static_cast<std::size_t>(tokens * staged_depth(width)) * sizeof(float); }
+
 }  // namespace kernel_detail
 
-/// Arranged x, and the opening half of a gated product as wide as `depth`.
+/// Arranged x, and the opening half of a gated product and what comes of it as wide as `depth`.
 template <device_machine Machine>
 std::size_t matmul_scratch(const Machine&, index_t tokens, index_t depth) {
-  return round_up(kernel_detail::device_x<Machine>::bytes(tokens, depth) + static_cast<std::size_t>(tokens * kernel_detail::staged_depth(depth)) * sizeof(float), 64);
+  return round_up(kernel_detail::device_x<Machine>::bytes(tokens, depth) + kernel_detail::opening_bytes(tokens, depth) + kernel_detail::quantised_bytes(tokens, depth), 64);
 }
 
 template <form_set Forms = every_form, device_machine Machine, int Count>
@@ -112,8 +121,7 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   kernel_detail::check(x, gate, out);
   kernel_detail::check(x, up, out);
   if (x.extent[0] == 0) return;
-  const index_t wider = kernel_detail::staged_depth(x.extent[1] > gate.rows ? x.extent[1] : gate.rows);
-  kernel_detail::device_x<Machine> of(machine, x, scratch + static_cast<std::size_t>(x.extent[0] * wider) * sizeof(float));
+  kernel_detail::device_x<Machine> of(machine, x, scratch + kernel_detail::opening_bytes(x.extent[0], x.extent[1] > gate.rows ? x.extent[1] : gate.rows));
   const bool alike = gate.kind == up.kind && gate.as == up.as;
   const bool at_once = alike && (x.extent[0] <= tuning::few_tokens || kernel_detail::with_packed<Forms>(machine, gate, [](auto format) { return kernel_detail::gated_by_tiles<decltype(format)>; }));
   if (at_once) return kernel_detail::launch_product<Forms>(machine, of, {gate, up}, unit, out, nullptr, finish::store);
@@ -121,6 +129,36 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
   kernel_detail::launch_product<Forms>(machine, of, {gate}, added{}, opening, nullptr, finish::store);
   kernel_detail::launch_product<Forms>(machine, of, {up}, added{}, out, nullptr, finish::store);
   open_gate(machine, unit, opening, out, out);
+}
+
+/// As on a processor. Where all three matrices are rows of the same numbers of 8 bits and tokens are many, what lies between is such numbers too, quantised by the
+/// product that makes them, and `between` is not touched.
+template <form_set Forms = every_form, device_machine Machine, class Gate>
+void gated_matmuls(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> between, const product& down, std::byte* scratch) {
+  kernel_detail::check(x, gate, between), kernel_detail::check(x, up, between), kernel_detail::check(view<const float, 2>(between), down.weights, down.out);
+  const index_t tokens = x.extent[0], hidden = gate.rows, wider = x.extent[1] > hidden ? x.extent[1] : hidden;
+  const auto of_8_bits = [&](const packed_matrix& w) { return w.as == packed_as::rows_of_8_bits && w.kind == down.weights.kind; };
+  if (tokens > tuning::few_tokens && of_8_bits(gate) && of_8_bits(up) && of_8_bits(down.weights))
+    return kernel_detail::with_packed<Forms>(machine, down.weights, [&](auto format) {
+      using Format = decltype(format);
+      if constexpr (lies_in_rows<Format>)
+        if constexpr (Format::scaled) {
+          using number = typename Format::number;
+          auto* const opening = reinterpret_cast<float*>(scratch);
+          std::byte* const rest = scratch + kernel_detail::opening_bytes(tokens, wider);
+          const kernel_detail::quantised_rows<number> made(rest, tokens, hidden);
+          kernel_detail::device_x<Machine> of(machine, x, rest + kernel_detail::quantised_bytes(tokens, wider));
+          kernel_detail::launch_product<Forms>(machine, of, {gate}, added{}, view<float, 2>(opening, tokens, hidden), nullptr, finish::store);
+          matmul_arguments<quantised_product<number, Gate>> to{};
+          to.out = made.numbers, to.out_scale = made.scales, to.out_stride = quantised_stride(hidden), to.residual = opening, to.residual_stride = hidden, to.join = unit;
+          kernel_detail::launch_rows<Format>(machine, of, up, to);
+          kernel_detail::device_x<Machine> between_x(machine, tokens, hidden, made);
+          kernel_detail::launch_product<Forms>(machine, between_x, {down.weights}, added{}, down.out, down.bias, down.how);
+        }
+    });
+  gated_matmul<Forms>(machine, x, gate, up, unit, between, scratch);
+  const product one[] = {down};
+  matmul<Forms>(machine, between, one, scratch);
 }
 
 TENON_KERNELS_END

@@ -46,7 +46,8 @@ tensor_shape operand_shape(const Number* first, int rows, int depth, index_t str
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void matmul_tensor_kernel(const matmul_tensor_arguments<Problem>& a) {
   Words m;
-  const typename Words::source in{&a.x, {&a.w}, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, a.call.depth};
+  const typename Words::source in{&a.x, {&a.w}, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, a.call.depth,
+                                  scales_of_tile<Leaf, Words>(a.call)};
   if (m.produces()) return m.produce(in);
   tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a.call); });
 }
@@ -77,7 +78,7 @@ struct gated_tensor_body {
 
   TENON_BOTH void operator()() const {
     Words m;
-    const typename Words::source in{&x, {&w[0], &w[1]}, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, depth};
+    const typename Words::source in{&x, {&w[0], &w[1]}, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, depth, {}};
     if (m.produces()) return m.produce(in);
     tile_matmul(m, in, [&]() TENON_LAMBDA { return sink.from(Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows); });
   }
