@@ -9,6 +9,7 @@ namespace {
 
 using kernels = tenon_test::product_kernels<tenon::words_of<tenon::sm90a>, tenon::atoms::sm90a::leaf>;
 using tiles_of_maps = tenon::matmul_tensor_body<tenon::atoms::sm90a::leaf, kernels::words<tenon::e4m3>, tenon::device_product<tenon::e4m3>>;
+using opened_of_maps = tenon::matmul_tensor_body<tenon::atoms::sm90a::leaf, kernels::words<tenon::e4m3>, tenon::quantised_product<tenon::e4m3, tenon::swiglu>>;
 
 }  // namespace
 

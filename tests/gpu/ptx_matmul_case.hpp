@@ -18,7 +18,7 @@ namespace tenon_test {
 
 enum class extras { none, bias, bias_and_residual };
 
-/// Random operands, between whose rows stand NaNs.
+/// Random operands, between whose rows stand NaNs. Numbers of 8 bits have a scale for each 128 of the depth of a token.
 template <class P>
 struct ptx_matmul {
   using number = tenon::problem_number<P>;
@@ -26,11 +26,12 @@ struct ptx_matmul {
   extras more;
   ptx::Buffer<number> x, w;
   ptx::Buffer<typename P::out> out, residual;
-  ptx::Buffer<float> bias;
+  ptx::Buffer<float> bias, x_scale;
 
   ptx_matmul(int t, int r, int k, extras with = extras::none, int out_slack = 0)
       : tokens(t), rows(r), depth(k), stride((k + 15) / 16 * 16 + 16), more(with), x(count(t, stride), "x"), w(count(r, stride), "w"),
-        out(count(t, r + out_slack), "out"), residual(count(t, r + out_slack), "residual"), bias(count(r, 1), "bias") {
+        out(count(t, r + out_slack), "out"), residual(count(t, r + out_slack), "residual"), bias(count(r, 1), "bias"),
+        x_scale(count((k + 127) / 128, t), "scales of x") {
     std::mt19937 random(static_cast<unsigned>(t * 31 + r * 7 + k));
     std::normal_distribution<float> normal;
     for (auto* all : {&x, &w})
@@ -38,6 +39,7 @@ struct ptx_matmul {
         (*all)[i] = static_cast<int>(i) % stride < depth ? some(normal(random)) : between();
     for (auto& value : residual) value = static_cast<typename P::out>(normal(random));
     for (float& value : bias) value = normal(random);
+    for (float& value : x_scale) value = sizeof(number) == 1 ? 0.1f + std::fabs(normal(random)) : 1.0f;
   }
   static number some(float normal) {
     if constexpr (std::is_integral_v<number>)
@@ -58,6 +60,7 @@ struct ptx_matmul {
     tenon::matmul_arguments<P> a{};
     a.x = x.data(), a.w = w.data(), a.out = out.data(), a.tokens = tokens, a.rows = rows, a.depth = depth;
     a.x_stride = a.w_stride = stride, a.out_stride = a.residual_stride = out_stride();
+    a.x_scale = x_scale.data();
     a.bias = more == extras::none ? nullptr : bias.data();
     a.residual = more == extras::bias_and_residual ? residual.data() : nullptr;
     return a;
@@ -75,7 +78,7 @@ struct ptx_matmul {
         const std::size_t at = count(t, out_stride()) + static_cast<std::size_t>(r);
         if (more == extras::bias_and_residual) want += static_cast<double>(static_cast<float>(residual[at]));
         const number *a = x.data() + t * stride, *b = w.data() + r * stride;
-        for (int k = 0; k < depth; ++k) want += static_cast<double>(static_cast<float>(a[k])) * static_cast<double>(static_cast<float>(b[k]));
+        for (int k = 0; k < depth; ++k) want += static_cast<double>(x_scale[count(k / 128, tokens) + static_cast<std::size_t>(t)]) * static_cast<double>(static_cast<float>(a[k])) * static_cast<double>(static_cast<float>(b[k]));
         const double d = static_cast<double>(static_cast<float>(out[at])) - want;
         apart += d * d, size += want * want;
       }

@@ -30,4 +30,8 @@ TEST_CASE("e4m3: weights stored so, with scales of any kind, and floats") {
   for (const ptx::Options& way : ptx_ways()) tenon::testing::check_products_of_8_bits<tenon::e4m3>(machine(module(), way));
 }
 
+TEST_CASE("what a gate opens, quantised by the product that makes it") {
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_gates_of_8_bits<std::int8_t>(machine(module(), way)), tenon::testing::check_gates_of_8_bits<tenon::e4m3>(machine(module(), way));
+}
+
 }  // namespace

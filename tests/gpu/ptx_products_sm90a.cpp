@@ -10,6 +10,7 @@ namespace {
 using namespace tenon_test;
 using kernels = product_kernels<tenon::words_of<tenon::sm90a>, ptx_leaf>;
 using tiles_of_maps = tenon::matmul_tensor_body<ptx_leaf, kernels::words<tenon::e4m3>, tenon::device_product<tenon::e4m3>>;
+using opened_of_maps = tenon::matmul_tensor_body<ptx_leaf, kernels::words<tenon::e4m3>, tenon::quantised_product<tenon::e4m3, tenon::swiglu>>;
 
 }  // namespace
 
@@ -30,6 +31,10 @@ TEST_CASE("whole numbers: weights stored as i8, with a scale per row, finer ones
 
 TEST_CASE("e4m3: weights stored so, with scales of any kind, and floats") {
   for (const ptx::Options& way : ptx_ways()) tenon::testing::check_products_of_8_bits<tenon::e4m3>(machine(module(), way), 4);
+}
+
+TEST_CASE("what a gate opens, quantised by the product that makes it") {
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_gates_of_8_bits<std::int8_t>(machine(module(), way)), tenon::testing::check_gates_of_8_bits<tenon::e4m3>(machine(module(), way));
 }
 
 }  // namespace

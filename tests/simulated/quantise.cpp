@@ -1,9 +1,9 @@
-// Activations of 8 bits with one scale per 128 values of a token on GPUs, executed on both architectures.
+// Activations of 8 bits with one scale per 128 values of a token on GPUs, of floats and behind a product, executed on both architectures.
 #include "device_case.hpp"
 
 #include <limits>
 
-#include <tenon/kernels/launch/gpu/quantise.hpp>
+#include <tenon/kernels/launch/gpu/products.hpp>
 #include <tenon/kernels/reference/quantise.hpp>
 
 namespace {
@@ -46,6 +46,62 @@ TEST_CASE_TEMPLATE("rows of any width, zeros, tiny ones, the greatest, NaN and i
         CHECK(std::all_of(at + width, at + stride, [](Number n) { return n == Number{}; }));
       }
     }
+  });
+}
+
+// Results of one product as floats, made numbers of 8 bits by the kernel, and made so by the product.
+template <class Number, class Machine>
+void check_behind_product(const Machine& machine, index_t tokens, index_t rows, index_t depth, bool more) {
+  CAPTURE(tokens);
+  CAPTURE(rows);
+  auto x = noise(tokens * depth, 1);
+  const auto set = [&](index_t t, index_t k, float value) {
+    if (t < tokens) x[static_cast<std::size_t>(t * depth + k)] = value;
+  };
+  for (index_t k = 0; k < depth; ++k) set(1, k, 0), set(2, k, 1e-30f);
+  set(3, 0, std::numeric_limits<float>::quiet_NaN()), set(4, depth - 1, std::numeric_limits<float>::infinity()), set(5, depth / 2, 3e38f);
+  const std::vector<float> w = noise(rows * depth, 2), bias = noise(rows, 3), before = noise(tokens * rows, 4);
+  const compute how = std::is_same_v<Number, e4m3> ? compute::e4m3 : compute::int8;
+  std::vector<std::int8_t> whole;
+  for (const float value : w) whole.push_back(static_cast<std::int8_t>(40 * std::tanh(value)));
+  stored_matrix stored{.kind = storage::f32, .rows = rows, .columns = depth, .bytes = reinterpret_cast<const std::byte*>(w.data())};
+  if (how == compute::int8) stored.kind = storage::i8, stored.bytes = reinterpret_cast<const std::byte*>(whole.data());
+  const auto memory = allocate(machine, packed_bytes(machine, stored.kind, how, rows, depth), "weights", memory_use::constants);
+  const packed_matrix packed = pack(machine, stored, how, memory.data());
+  const device_numbers on_x(machine, x), on_bias(machine, bias), on_before(machine, before);
+  const device_numbers<Machine, std::byte> scratch(machine, matmul_scratch(machine, tokens, depth));
+  kernel_detail::device_x<Machine> of(machine, view<const float, 2>(on_x.data(), tokens, depth), scratch.data());
+  const auto with = [&](auto a, auto* out, index_t stride) {
+    a.out = out, a.out_stride = stride;
+    if (more) a.bias = on_bias.data(), a.residual = on_before.data(), a.residual_stride = rows;
+    return a;
+  };
+  using format = number_rows<Number>;
+  const index_t stride = quantised_stride(rows);
+  const device_numbers<Machine, float> floats(machine, before.size());
+  kernel_detail::launch_rows<format>(machine, of, packed, with(matmul_arguments<device_product<Number>>{}, floats.data(), rows));
+  const auto filled = std::vector<std::uint8_t>(static_cast<std::size_t>(tokens * stride), 0x55);
+  const auto count = static_cast<std::size_t>(tokens * scales_of(rows));
+  const device_numbers want(machine, filled), got(machine, filled);
+  const device_numbers<Machine, std::uint32_t> want_scales(machine, count), got_scales(machine, count);
+  quantise(machine, view<const float, 2>(floats.data(), tokens, rows), reinterpret_cast<Number*>(want.data()), reinterpret_cast<float*>(want_scales.data()));
+  auto to = with(matmul_arguments<quantised_product<Number>>{}, reinterpret_cast<Number*>(got.data()), stride);
+  to.out_scale = reinterpret_cast<float*>(got_scales.data());
+  kernel_detail::launch_rows<format>(machine, of, packed, to);
+  CHECK(want.host() == got.host());
+  CHECK(want_scales.host() == got_scales.host());
+}
+
+TEST_CASE("a product writes the bytes that the kernel makes of its result: ragged, one token, zeros, tiny ones, a huge one, NaN and infinity") {
+  on_simulated_gpus([]<class Machine>(const Machine& machine) {
+    const auto check = [&](auto number) {
+      using number_type = decltype(number);
+      check_behind_product<number_type>(machine, 1, 15, 40, false);
+      check_behind_product<number_type>(machine, 9, 300, 200, true);
+      check_behind_product<number_type>(machine, 67, 129, 129, false);
+    };
+    check(std::int8_t{});
+    if constexpr (multiplies_e4m3<Machine>) check(e4m3{});
   });
 }
 

@@ -15,7 +15,7 @@ enum class compute : std::uint8_t {
   bf16,  ///< both rounded to bf16
   int8,  ///< activations quantised to int8 with one scale per 32 values, as each product starts; integer blocks stay as stored
   int8x2,  ///< two int8 per activation, a high and a low one, with one scale per 512 values: 15 bits for twice the dots
-  e4m3,    ///< floats of both sides as e4m3, activations with one scale per token, weights with one per row: on GPUs that multiply it
+  e4m3,    ///< floats of both sides as e4m3, activations with one scale per 128 values, weights with one per row: on GPUs that multiply it
 };
 
 /// A choice of arithmetic per role. Softmax, norms and residual sums are fp32 under every choice.
@@ -44,7 +44,7 @@ inline constexpr precision_policy<bf16> as_stored{.floats = compute::fp32, .bf16
 /// As `as_stored`, with all float weights multiplied as bf16: twice the rate where the CPU's bf16 dot is a full-rate instruction.
 inline constexpr precision_policy<bf16> bf16_products{.floats = compute::bf16, .bf16s = compute::bf16, .integers = compute::int8x2};
 /// As `as_stored`, with 8 bits per activation: the precision of llama.cpp, and up to twice as fast where products are the limit. On GPUs whole numbers meet where
-/// weights are stored as i8, with one scale per token and per row.
+/// weights are stored as i8, with one scale per 128 activations and per row of weights.
 inline constexpr precision_policy<bf16> int8_products{.floats = compute::fp32, .bf16s = compute::bf16, .integers = compute::int8};
 
 /// As `as_stored`, with float weights multiplied as e4m3: GPUs of sm_89 and newer, gfx942 and gfx1201 alone.

@@ -9,6 +9,12 @@ using namespace tenon;
 using namespace tenon::testing;
 using namespace tenon_test;
 
+// Widths of several scales, the last one's values few.
+struct small_llama : tiny_llama {
+  static constexpr decoder_spec shape{.width = 320, .blocks = 2, .vocabulary = 288, .tied_head = head::tied, .epsilon = 1e-5f};
+  static constexpr auto gate = swiglu{.hidden = 440};
+};
+
 template <class Spec>
 struct in_e4m3 : Spec {
   static constexpr auto precision = e4m3_products;
@@ -19,26 +25,26 @@ struct in_int8 : Spec {
 };
 
 struct narrow {
-  random_model whole{{.width = 64, .query_heads = 2, .kv_heads = 1, .head_dim = 64, .hidden = 96, .theta = 1e5, .sharpness = 1}};
+  random_model whole{{.width = 320, .query_heads = 2, .kv_heads = 1, .head_dim = 64, .hidden = 440, .theta = 1e5, .sharpness = 1}};
   narrow_model of;
   std::vector<std::int32_t> tokens = tokens_of(41);
   std::vector<float> exact;  // of the floats that the narrow weights stand for
 
-  explicit narrow(storage kind) : of(whole, kind), exact(all_logits(load<decoder<tiny_llama>>(file(of.wide), cpu()), tokens, tokens.size())) {}
+  explicit narrow(storage kind) : of(whole, kind), exact(all_logits(load<decoder<small_llama>>(file(of.wide), cpu()), tokens, tokens.size())) {}
   weights_file file(const std::vector<stored_tensor>& tensors) const { return weights_file({.path = "a model of a test", .folder = {}, .facts = whole.facts(), .tensors = tensors, .files = {}, .owned = {}}); }
 };
 
 // Three bits of fraction, of both sides of each product.
 TEST_CASE("weights stored as e4m3") {
   const narrow model(storage::e4m3);
-  const auto check = [&](const auto& machine) { check_logits<in_e4m3<tiny_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 0.13); };
+  const auto check = [&](const auto& machine) { check_logits<in_e4m3<small_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 0.13); };
   check(simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 3}));
   check(simulated<gfx942>({.schedule = simulation::schedule::reversed}));
 }
 
 TEST_CASE("weights stored as i8, with a scale per row") {
   const narrow model(storage::i8);
-  const auto check = [&](const auto& machine) { check_logits<in_int8<tiny_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 0.035); };
+  const auto check = [&](const auto& machine) { check_logits<in_int8<small_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 0.035); };
   check(simulated<sm80>({.schedule = simulation::schedule::reversed}));
 }
 

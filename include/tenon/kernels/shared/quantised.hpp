@@ -97,7 +97,7 @@ struct quantised_out {
   /// The same of 32 neighbouring lanes, which hold 128 of a token. Reached by all lanes.
   TENON_BOTH TENON_INLINE void store_together(int token, int column, const float (&value)[4]) const {
     std::uint32_t peak = scale_type::peak_of(value);
-    TENON_UNROLL for (int mask = 16; mask > 0; mask /= 2) peak = scale_type::larger(peak, Leaf::shuffle_xor(peak, mask));
+    for (int mask = 16; mask > 0; mask /= 2) peak = scale_type::larger(peak, Leaf::shuffle_xor(peak, mask));
     store(token, column, value, scale_type::of_activations(peak));
   }
 };

@@ -22,6 +22,7 @@ struct matmul_words {
   using place = typename Leaf::place;
   using operand = typename Leaf::operand;
   using lane_sums = typename Leaf::template sums<Number>;
+  using lane_totals = typename Leaf::template sums<bf16>;
   // Rows of one stage and 16 bytes more, so that neighbours begin in different banks: x, then w in the order of its lanes.
   static constexpr int row_bytes = StageBytes + 16, shared_bytes = (Tokens + Rows) * row_bytes;
   static constexpr bool promotes = sizeof(Number) == 1;  ///< whether the sums of a stage, which shares a scale of x, are added, scaled, to others in single precision
@@ -38,7 +39,7 @@ struct matmul_words {
   };
 
   lane_sums sums[token_tiles][row_tiles];
-  typename Leaf::template sums<bf16> totals[promotes ? token_tiles : 1][promotes ? row_tiles : 1];  ///< of the stages that are done
+  lane_totals totals[promotes ? token_tiles : 1][promotes ? row_tiles : 1];  ///< of the stages that are done
   coming_rows<Leaf, Number, Tokens, StageBytes> coming_x;  // on their way to shared memory
   Weights coming_w;
   int first_token, first_row;  // of this wave, in the tile
@@ -54,7 +55,7 @@ struct matmul_words {
     TENON_UNROLL for (int i = 0; i < token_tiles; ++i)
       TENON_UNROLL for (int n = 0; n < row_tiles; ++n) {
         sums[i][n] = lane_sums{};
-        if constexpr (promotes) totals[i][n] = {};
+        if constexpr (promotes) totals[i][n] = lane_totals{};
       }
   }
 

@@ -10,8 +10,9 @@ TENON_KERNELS_BEGIN
 
 template <class Arch, class Number = bf16>
 inline constexpr tuning::sm80::matmul_tile nvidia_tile = sizeof(Number) == 1 ? tuning::sm80::matmul_of_8_bits(Arch::facts) : tuning::sm80::matmul(128, Arch::facts);
-template <class Leaf, class Number, class Arch, int Matrices, tuning::sm80::matmul_tile Tile = nvidia_tile<Arch, Number>>
-using nvidia_matmul_of_rows = atoms::sm80::matmul_words<Leaf, Tile.tokens, Tile.rows, Tile.stages, atoms::sm80::row_weights<Leaf, Tile.rows, 128, Number, Matrices>>;
+template <class Leaf, class Number, class Arch, int Matrices>
+using nvidia_matmul_of_rows = atoms::sm80::matmul_words<Leaf, nvidia_tile<Arch, Number>.tokens, nvidia_tile<Arch, Number>.rows, nvidia_tile<Arch, Number>.stages,
+                                                        atoms::sm80::row_weights<Leaf, nvidia_tile<Arch, Number>.rows, 128, Number, Matrices>>;
 
 /// The words of a product of Numbers: bf16, f16, tf32, std::int8_t or, from sm_89 on, e4m3; on sm_75 f16. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
 template <class Leaf, class Number = bf16, class Arch = sm80>
