@@ -119,6 +119,24 @@ TEST_CASE("keys and values appended") {
   });
 }
 
+TEST_CASE("keys and values appended in turn to the caches of places") {
+  in_every_way([](const auto& machine) {
+    constexpr index_t capacity = 4, tokens = 7, first = 3, places = 3, apart = 2 * capacity * 64;
+    ptx::Buffer<bf16> memory(places * apart, "caches");
+    const device_cache<2, 1, 64> cache{.data = reinterpret_cast<std::byte*>(memory.data()), .capacity = capacity};
+    const auto k = noise(tokens * 64, 7), v = noise(tokens * 64, 8);
+    on_ptx on_k(k, "k"), on_v(v, "v");
+    on_ptx place(std::vector<std::int32_t>{first, first + tokens}, "place");
+    kernel_detail::append_rows(machine, cache, view<const float, 3>(on_k.data(), tokens, 1, 64), view<const float, 3>(on_v.data(), tokens, 1, 64), place.data(), nullptr, places, apart);
+    for (index_t t = 0; t < tokens; ++t)
+      for (index_t d = 0; d < 64; ++d) {
+        const index_t at = (first + t) % places * apart + (first + t) / places * 64 + d;
+        CHECK(cache.keys()[at] == bf16(k[static_cast<std::size_t>(t * 64 + d)]));
+        CHECK(cache.values()[at] == bf16(v[static_cast<std::size_t>(t * 64 + d)]));
+      }
+  });
+}
+
 TEST_CASE("keys that are kept, those of a processor, after some were forgotten too") {
   in_every_way([](const auto& machine) {
     constexpr index_t capacity = 40, tokens = 21, first = 9;
@@ -203,18 +221,17 @@ TEST_CASE("heads that are chosen, their rows packed and brought home") {
 
 TEST_CASE("places of tokens in segments, running means, softmax of rows, a number per head") {
   in_every_way([](const auto& machine) {
-    constexpr int tokens = 23, length = 6, segments = 10, most = (tokens + length - 1) / length;
+    constexpr int tokens = 23, length = 6, most = (tokens + length - 1) / length;
     for (const std::int32_t first : {0, 4, 13}) {
       on_ptx place(std::vector<std::int32_t>{first, first + tokens}, "place");
-      ptx::Buffer<std::int32_t> slots(tokens, "slots"), rows(tokens, "rows"), counts(length, "counts"), lengths(length, "lengths");
+      ptx::Buffer<std::int32_t> rows(tokens, "rows"), counts(length, "counts"), lengths(length, "lengths");
       machine.launch({1, 1, 1}, {place_tokens_body<ptx_leaf>::threads}, 0,
-                     place_tokens_body<ptx_leaf>{place.data(), tokens, length, segments, most, slots.data(), rows.data(), counts.data(), lengths.data()});
+                     place_tokens_body<ptx_leaf>{place.data(), tokens, length, most, rows.data(), counts.data(), lengths.data()});
       std::vector<std::int32_t> seen(length, 0), keys(length, 0);
       for (std::int32_t p = 0; p < first + tokens; ++p) {
         const auto at = static_cast<std::size_t>(p % length);
         ++keys[at];
         if (p < first) continue;
-        CHECK(slots[static_cast<std::size_t>(p - first)] == p % length * segments + p / length);
         CHECK(rows[static_cast<std::size_t>(p - first)] == p % length * most + seen[at]++);
       }
       for (std::size_t i = 0; i < length; ++i) CHECK((counts[i] == seen[i] && lengths[i] == keys[i]));

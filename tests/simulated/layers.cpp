@@ -47,6 +47,23 @@ TEST_CASE("a sequence that was cut back forgets the keys that it had kept") {
   });
 }
 
+TEST_CASE("over pages: the bits of a contiguous cache") {
+  using layer = gated_sparse<in_bf16<key_gated<15>>>;
+  constexpr index_t width = 48, tokens = 160;
+  tenon_test::layer_weights<gated_sparse<key_gated<15>>> w(9);
+  const std::vector<float> in = tenon_test::random_floats(tokens * width, 10);
+  on_simulated_gpus([&]<class Machine>(const Machine& machine) {
+    device_layer<layer, Machine> own(machine, w, tokens);
+    device_layer<layer, in_pages<Machine>> run(machine, w, 256);
+    const device_numbers<Machine, std::byte> pool(machine, 3 * page_bytes<bf16>(machine, layer::parts_of::shape, 128));
+    const device_numbers table(machine, std::vector<std::int32_t>{2, 0});
+    run.state().cache = {.data = pool.data(), .shape = layer::parts_of::shape, .capacity = 256, .pages = table.data(), .page_keys = 128};
+    CHECK(run.forward(in, width, {150, 1}) == own.forward(in, width, {150, 1}));
+    CHECK(*run.state().cache.length_at == *own.state().cache.length_at);
+    CHECK((*own.state().cache.length_at > 128 && *own.state().cache.length_at < tokens));
+  });
+}
+
 template <class Spec>
 using three_d = three_d_attention<Spec>;
 struct compressed : layer_parts {

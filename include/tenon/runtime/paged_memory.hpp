@@ -43,9 +43,9 @@ template <class Number, class Machine, class... States, class F>
 void each_shelf(std::tuple<States...>& states, const F& f) {
   std::apply([&](auto&... state) { (each_shelf<Number, Machine>(state, f), ...); }, states);
 }
-// Whether what a layer remembers are keys and values in `Number`, things of another size that can be carried over, or nothing. On a GPU a key of each token.
+// Whether what a layer remembers are keys and values in `Number`, things of another size that can be carried over, or nothing.
 template <class State, class Number, class Machine>
-concept pageable = std::is_empty_v<State> || cache_in_pages<State, Number> || (host_machine<Machine> && std::same_as<typename State::shelf_type, shelf<cache_view<Number>, Machine>>) ||
+concept pageable = std::is_empty_v<State> || cache_in_pages<State, Number> || cache_in_pages<typename State::shelf_type::cache, Number> ||
                    (!requires { typename State::shelf_type; } && requires(State& s, const State& from, const Machine& machine) { s.carry(machine, from); });
 template <class Number, class Machine, class... States>
 constexpr bool all_pageable(std::type_identity<std::tuple<States...>>) {
@@ -166,6 +166,7 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   void truncate(index_t length) {
     pages_[0].truncate(length);
     if (pages_.size() == 1) return;
+    await(*machine_);  // a GPU counts what is kept
     each_shelf([&](auto& own, std::size_t number) {
       const index_t keys = own.keys(length);
       if (own.kept != nullptr) own.caches[0].length = keys;
@@ -201,14 +202,12 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
       at += Block::state_bytes(on, 0);
     });
     each_shelf([&](const auto& own, std::size_t) { places_.add({.caches = std::ssize(own.caches), .tokens_per_key = own.tokens_per_key}); });
-    if constexpr (host_machine<Machine>) {
-      const std::size_t list = kept_keys_bytes(on, most()), lists = static_cast<std::size_t>(std::ranges::count(places_.kinds, 0, &shelf_kind::tokens_per_key));
-      lists_ = buffer(lists * list, "what stands beside keys that layers keep");
-      at = lists_.data();
-      each_shelf([&](auto& own, std::size_t) {
-        if (own.kept != nullptr) *own.kept = {on, std::exchange(at, at + list), most()};
-      });
-    }
+    const std::size_t list = kept_keys_bytes(on, most()), lists = static_cast<std::size_t>(std::ranges::count(places_.kinds, 0, &shelf_kind::tokens_per_key));
+    lists_ = allocate(owner, lists * list, "what stands beside keys that layers keep");
+    at = lists_.data();
+    each_shelf([&](auto& own, std::size_t) {
+      if (own.kept != nullptr) *own.kept = {on, std::exchange(at, at + list), most()};
+    });
   }
   pool& pool_of(std::size_t number) const { return number == 0 ? *pool_ : pool_->beside(number - 1); }
   // 1 where the last key of `length` tokens stands for more, which are still to come: a segment that is not whole.
@@ -229,7 +228,7 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
   pool* pool_;
   std::vector<paged_sequence<Number, Machine>> pages_;  ///< of the pool, and of those beside it
   typename memory_on<Machine>::type rest_;              ///< what layers remember that is not in pages: of a size of its own,
-  buffer lists_;                                        ///< and of each key that is kept
+  typename memory_on<Machine>::type lists_;             ///< and of each key that is kept
   states states_;
   detail::shelf_places places_;
 };

@@ -65,7 +65,7 @@ struct shelf_kind {
 
 /// `pages` pages, each the keys and values of `page_keys` tokens in all `layers`, all of the same heads. All memory is taken here.
 /// A pool outlives its sequences. Each sequence belongs to one thread at a time; those of one pool may be in different threads.
-/// What layers keep of other tokens than each lies in pools beside it, as many pages of as many tokens.
+/// What layers keep of other tokens than each lies in pools beside it, as many pages of as many tokens or, where a machine's pages are larger, of more.
 template <cache_number Number, class Machine>
 class page_pool {
  public:
@@ -83,7 +83,7 @@ class page_pool {
     for (index_t page = pages; page-- > 0;) free_.push_back(static_cast<std::int32_t>(page));
     for (const shelf_kind& kind : kinds_) {
       const index_t tokens = kind.tokens_per_key == 0 ? 1 : kind.tokens_per_key;
-      beside_.push_back(std::make_unique<page_pool>(machine, shape, page_keys / tokens + (page_keys % tokens > 0), pages, kind.caches));
+      beside_.push_back(std::make_unique<page_pool>(machine, shape, page_keys_for(machine, page_keys / tokens + (page_keys % tokens > 0)), pages, kind.caches));
     }
   }
   page_pool(const page_pool&) = delete;

@@ -97,7 +97,9 @@ struct in_pairs : layer_parts {
   static constexpr segment_spec segments{.length = 2};
 };
 
-TEST_CASE("room for more keys than partial results fit into memory: tiles of rows in turn, the same bits") {
+TEST_CASE("segments over a cache of int8") { check_layer<tri, segmented, in_int8_cache>(40, 8, nothing_before, [](const auto&, const auto&) {}); }
+
+TEST_CASE("how much room there is shows in no bit") {
   constexpr index_t width = 48, tokens = 140;
   tenon_test::layer_weights<tri<in_pairs>> w(12);
   const std::vector<float> in = tenon_test::random_floats(tokens * width, 13);

@@ -98,6 +98,11 @@ template <cache_number Number, class Machine>
 std::size_t page_bytes(const Machine&, heads shape, index_t page_keys) {
   return kernel_detail::layout_of<Number>(shape, page_keys).bytes(shape.kv);
 }
+/// The fewest keys of a page that holds `keys`.
+template <class Machine>
+index_t page_keys_for(const Machine&, index_t keys) {
+  return keys;
+}
 /// Throws tenon::error where no cache of these heads has pages of so many keys.
 template <cache_number Number, class Machine>
 void check_pool(const Machine&, const heads& shape, index_t) {

@@ -48,7 +48,7 @@ struct kept_keys {
       : positions(reinterpret_cast<std::int32_t*>(memory)), log_gate(reinterpret_cast<float*>(memory + list_bytes(capacity))) {}
   static std::size_t list_bytes(index_t capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
   /// Takes over what stands beside the first `count` keys of another, into memory of its own.
-  void carry(const kept_keys& from, index_t count) {
+  void carry(const Machine&, const kept_keys& from, index_t count) {
     for (index_t i = 0; i < count; ++i) positions[i] = from.positions[i], log_gate[i] = from.log_gate[i];
   }
 };

@@ -55,7 +55,7 @@ struct gated_sparse_attention<Spec, true> {
     }
     using shelf_type = shelf<typename cached_attention<Spec>::template state<Machine>, Machine>;
     void each_shelf(const auto& f) { f(shelf_type{.caches = {&cache, 1}, .tokens_per_key = 0, .kept = &kept}); }
-    void carry(const Machine&, const memory& from) { kept.carry(from.kept, from.cache.length), cache.length = from.cache.length, skipped = from.skipped; }
+    void carry(const Machine& machine, const memory& from) { kept.carry(machine, from.kept, from.cache.length), cache.length = from.cache.length, skipped = from.skipped; }
   };
   template <class Machine>
   using state = memory<Machine>;

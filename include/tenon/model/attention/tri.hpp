@@ -50,13 +50,13 @@ struct tri_attention<Spec, true> {
   enum slot { turned_in = parts_of::own, mean };
   static constexpr auto activations = parts_of::plan(width, width);
 
-  /// What one sequence remembers: keys in the order of the stream, keys by place, and the mean of its last segment. Of the places a processor makes
-  /// caches of their own, [place in the segment], one key per segment in each; a GPU one cache, place by place.
+  /// What one sequence remembers: keys in the order of the stream, keys by place, in caches of their own, [place in the segment], one key per segment in
+  /// each, and the mean of its last segment.
   template <class Machine>
   struct memory {
     using cache = typename cached_attention<Spec>::template state<Machine>;
     cache spatial;
-    std::array<cache, host_machine<Machine> ? length : 1> temporal;
+    std::array<cache, length> temporal;
     running_mean<Machine> mean;
     using shelf_type = shelf<cache, Machine>;
     void each_shelf(const auto& f) { f(shelf_type{.caches = {&spatial, 1}}), f(shelf_type{.caches = temporal, .tokens_per_key = length}); }
@@ -72,10 +72,9 @@ struct tri_attention<Spec, true> {
   static state<Machine> open_state(const Machine& machine, std::byte* bytes, index_t capacity) {
     state<Machine> out{.spatial = {.data = bytes, .shape = parts_of::shape, .capacity = capacity}, .temporal = {}, .mean = {}};
     bytes += parts_of::cache_bytes(machine, capacity);
-    const index_t keys = host_machine<Machine> ? segments_of(capacity) : length * segments_of(capacity);
     for (auto& cache : out.temporal) {
-      cache = {.data = bytes, .shape = parts_of::shape, .capacity = keys};
-      bytes += parts_of::cache_bytes(machine, keys);
+      cache = {.data = bytes, .shape = parts_of::shape, .capacity = segments_of(capacity)};
+      bytes += parts_of::cache_bytes(machine, segments_of(capacity));
     }
     out.mean = {machine, bytes, width, length};
     return out;
@@ -86,7 +85,7 @@ struct tri_attention<Spec, true> {
     if constexpr (host_machine<Machine>) {
       return usual;
     } else {
-      const std::size_t across = attention_across_scratch(machine, parts_of::shape, block_tokens, length, segments_of(capacity));
+      const std::size_t across = attention_across_scratch(machine, parts_of::shape, block_tokens, length, capacity);
       return usual > across ? usual : across;
     }
   }
@@ -209,14 +208,14 @@ struct tri_attention<Spec, true> {
 
   // Every place is a sequence of its own.
   template <class Machine>
-  static void temporal(const pass<Machine>& now, const typename parts_of::weights& w, std::array<typename memory<Machine>::cache, 1>& caches, view<const float, 2> in, view<float, 2> stream)
+  static void temporal(const pass<Machine>& now, const typename parts_of::weights& w, std::array<typename memory<Machine>::cache, length>& caches, view<const float, 2> in, view<float, 2> stream)
     requires(!host_machine<Machine>)
   {
     const parts x = parts_of::in(activations, now.activations, now.tokens);
     parts_of::project(now, w, in, x);
     rotate(now.machine, Spec::position, x.query, now.first, length);
     rotate(now.machine, Spec::position, x.key, now.first, length);
-    attend_across(now.machine, x.query, x.key, x.value, caches[0], x.mixed, length, Spec::mask, parts_of::score, now.first, now.scratch);
+    attend_across(now.machine, x.query, x.key, x.value, caches.data(), x.mixed, length, Spec::mask, parts_of::score, now.first, now.scratch);
     parts_of::finish(now, w, parts_of::flat(x.mixed), stream);
   }
   // The block's rows in the order (place, segment).

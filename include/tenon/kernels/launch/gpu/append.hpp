@@ -6,7 +6,8 @@
 
 TENON_KERNELS_BEGIN
 
-/// k and v [token, kv_head, dim] in the cache's numbers, behind the keys that are there, or each where its slot says. Grid: x = tokens.
+/// k and v [token, kv_head, dim] in the cache's numbers, behind the keys that are there, or each where its slot says, or in turn into several caches. Grid:
+/// x = tokens.
 template <class Leaf, cache_number Number>
 struct append_body {
   static constexpr int threads = 128;
@@ -22,13 +23,16 @@ struct append_body {
   const std::int32_t* slots = nullptr;  ///< [token]: -1 is left out; null: one behind the other
   page_table pages = {};                ///< without a table: one
   index_t scales = 0;                   ///< as in attention_arguments
+  int places = 1;                       ///< caches that take turns, `place_apart` numbers from one to the next; without slots
+  index_t place_apart = 0;
 
   TENON_BOTH TENON_INLINE void operator()() const {
     const int per_head = dim / 4, items = heads * per_head;
     const index_t token = Leaf::block_x();
-    int key = slots != nullptr ? Leaf::load(slots + token) : Leaf::load(first) + static_cast<int>(token);
-    if (key < 0) return;
-    const index_t page = pages.table == nullptr ? 0 : pages.page_of<Leaf>(key, key);
+    const int position = slots != nullptr ? Leaf::load(slots + token) : Leaf::load(first) + static_cast<int>(token);
+    if (position < 0) return;
+    int key = position / places;
+    const index_t page = (pages.table == nullptr ? 0 : pages.page_of<Leaf>(key, key)) + position % places * place_apart;
     for (int strip = 0; strip < 2 * items; strip += threads) {  // by all lanes: those of a row find its scale together
       const int i = strip + Leaf::thread();
       const bool there = i < 2 * items, of_keys = i < items;
@@ -62,13 +66,14 @@ struct append_body {
 };
 
 namespace kernel_detail {
-/// The launch alone, into `cache`, which may be the first of several that `slots` reach.
+/// The launch alone, into `cache`, which may be the first of several.
 template <device_machine Machine, cache_of_device Cache>
-void append_rows(const Machine& machine, const Cache& cache, const view<const float, 3>& k, const view<const float, 3>& v, const std::int32_t* first, const std::int32_t* slots) {
+void append_rows(const Machine& machine, const Cache& cache, const view<const float, 3>& k, const view<const float, 3>& v, const std::int32_t* first, const std::int32_t* slots, int places = 1,
+                 index_t place_apart = 0) {
   const auto aligned = [](const view<const float, 3>& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && x.stride[0] % 4 == 0 && x.stride[1] % 4 == 0; };
   launch(machine, static_cast<int>(k.extent[0]), 1,
          append_body<typename Machine::leaf, typename Cache::number>{k.data, v.data, k.stride[0], k.stride[1], v.stride[0], v.stride[1], cache.keys(), cache.values(), cache.head_stride(), first, Cache::kv_heads,
-                                             Cache::dim, aligned(k) && aligned(v), slots, cache.table(), cache.scales()});
+                                             Cache::dim, aligned(k) && aligned(v), slots, cache.table(), cache.scales(), places, place_apart});
 }
 }  // namespace kernel_detail
 

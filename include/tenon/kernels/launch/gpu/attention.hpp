@@ -47,9 +47,10 @@ struct attention_arguments {
   int heads, kv_heads;
   index_t q_batch, q_query, q_head;        ///< strides of q
   index_t out_batch, out_query, out_head;  ///< strides of out
-  index_t cache_batch, cache_head;         ///< strides of keys and values; in pages: within a page
+  index_t cache_batch, cache_head;         ///< strides of keys and values; in pages: within a page, or from those of one sequence to the next's
   page_table pages;                        ///< of problems whose keys lie in them: those of the one sequence
   index_t scales;                          ///< of problems whose keys share some: bytes from the first of the keys, and of the values, to theirs
+  index_t scaled_batch;                    ///< of these where each sequence has a cache of its own: in place of cache_batch
   mask_type mask;
   score_type score;
   weighting_type weighting;
@@ -101,10 +102,11 @@ struct attention_tile {
   TENON_BOTH TENON_INLINE typename Words::source source() const {
     const index_t head = batch * a.cache_batch + kv_head() * a.cache_head;
     constexpr bool paged = std::is_same_v<problem_keys<Problem>, paged_keys>, scaled = kept_number<problem_kept<Problem>>::scaled;
+    [[maybe_unused]] const index_t before = batch * a.scaled_batch;
     if constexpr (paged && scaled)
-      return {{a.keys, a.values, head, length, a.pages}, a.scales};
+      return {{a.keys + before, a.values + before, head, length, a.pages}, a.scales};
     else if constexpr (scaled)
-      return {{a.keys, a.values, head, length}, a.scales};
+      return {{a.keys + before, a.values + before, head, length}, a.scales};
     else if constexpr (paged)
       return {a.keys, a.values, head, length, a.pages};
     else

@@ -135,6 +135,10 @@ template <cache_number Number, device_machine Machine>
 std::size_t page_bytes(const Machine& machine, heads shape, index_t page_keys) {
   return cache_bytes<Number>(machine, shape, page_keys);
 }
+template <device_machine Machine>
+index_t page_keys_for(const Machine&, index_t keys) {
+  return static_cast<index_t>(round_up(static_cast<std::size_t>(keys), page_table::granule));
+}
 template <cache_number Number, device_machine Machine>
 void check_pool(const Machine&, const heads& shape, index_t page_keys) {
   kernel_detail::check_heads(shape);

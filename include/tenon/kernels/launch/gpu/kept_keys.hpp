@@ -1,6 +1,6 @@
 #pragma once
-// A cache of some of a sequence's keys on a GPU, which alone knows how many it keeps: their number lies where kernels read it. Called as on a
-// processor (launch/kept_keys.hpp): one block decides, and `append` stores.
+// A cache of some of a sequence's keys on a GPU, which alone decides and counts: their number lies where kernels read it, and the host once they have
+// ended. Called as on a processor (launch/kept_keys.hpp): one block decides, and `append` stores.
 
 #include <tenon/kernels/launch/gpu/append.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
@@ -32,6 +32,16 @@ struct kept_keys<Machine> {
     wrote(machine, tally, sizeof *tally);
   }
   static std::size_t list_bytes(index_t capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
+  /// As on a processor. The kernels of `from` have ended; those that read these lists come after.
+  void carry(const Machine& machine, const kept_keys& from, index_t count) {
+    const auto copied = [&](auto* to, const auto* of) {
+      copy_within(machine, reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(of), static_cast<std::size_t>(count) * sizeof *to);
+    };
+    copied(positions, from.positions), copied(log_gate, from.log_gate);
+    *tally = *from.tally;
+    tally->length = static_cast<std::int32_t>(count);
+    wrote(machine, tally, sizeof *tally);
+  }
 };
 template <device_machine Machine>
 std::size_t kept_keys_bytes(const Machine&, index_t capacity) {
@@ -78,14 +88,14 @@ struct keep_keys_body {
 };
 
 /// As on a processor, but that nobody knows yet how many were left out: `tally` says.
-template <device_machine Machine, int Query, int Kv, int Dim, cache_number Number>
-void append_kept(const Machine& machine, device_cache<Query, Kv, Dim, Number>& cache, const kept_keys<Machine>& list, view<const float, 2> gate, float threshold, view<const float, 3> k,
+template <device_machine Machine, cache_of_device Cache>
+void append_kept(const Machine& machine, Cache& cache, const kept_keys<Machine>& list, view<const float, 2> gate, float threshold, view<const float, 3> k,
                  view<const float, 3> v, device_place first) {
   using body = keep_keys_body<typename Machine::leaf>;
   const index_t tokens = k.extent[0];
   kernel_detail::check_gate(gate, tokens);
   if (tokens > list.most_tokens) throw error("[gate] of append_kept has ", tokens, " tokens: a GPU decides of at most ", list.most_tokens, " at once. Fix: smaller blocks.");
-  kernel_detail::check_append({Query, Kv, Dim, Dim}, cache.capacity, k, v, first.first);
+  kernel_detail::check_append({Cache::query_heads, Cache::kv_heads, Cache::dim, Cache::dim}, cache.capacity, k, v, first.first);
   if (tokens == 0) return;
   kernel_detail::launch(machine, 1, 1,
                         body{gate.data, gate.stride[0], threshold, static_cast<int>(tokens), first.at, list.positions, list.slots, list.log_gate, list.tally}, body::shared_bytes);
@@ -93,8 +103,8 @@ void append_kept(const Machine& machine, device_cache<Query, Kv, Dim, Number>& c
   cache.length_at = &list.tally->length;
 }
 
-template <device_machine Machine, int Query, int Kv, int Dim, cache_number Number>
-read_later query_shift(const device_cache<Query, Kv, Dim, Number>&, const kept_keys<Machine>& list, device_place, index_t) {
+template <device_machine Machine, cache_of_device Cache>
+read_later query_shift(const Cache&, const kept_keys<Machine>& list, device_place, index_t) {
   read_later shift{};
   shift.at = &list.tally->shift;  // nvcc hands an initialiser of one member over without its braces
   return shift;

@@ -42,10 +42,10 @@ using sm90a_schedule = std::conditional_t<tuning::sm90a::attention_of<Problem>()
                                               !decltype(state_of<1>(std::declval<const typename Problem::weighting&>()))::bounded,
                                           overlapped, in_order>;
 
-/// cache_shape() of a call's keys and values, as the machine encodes it, with `mapped` keys to a sequence.
+/// cache_shape() of a call's keys and values, as the machine encodes it, with `mapped` keys to a sequence; in pages heads from one to the next.
 struct cache_maps {
   tensor_map keys, values;
-  int mapped;
+  int mapped, heads_apart;
 };
 /// Keys and values of 8 bits are no tensors: their rows are copied as runs of bytes.
 struct no_maps {};
@@ -63,6 +63,13 @@ struct attention_tensor_split_arguments {
   maps_of_problem<Problem> maps;
 };
 
+namespace kernel_detail {
+template <class Problem>
+int heads_apart(const attention_arguments<Problem>& call) {
+  return call.cache_head == 0 ? 0 : static_cast<int>(call.cache_batch / call.cache_head);
+}
+}  // namespace kernel_detail
+
 /// Keys or values of a call, `mapped` to a sequence, as boxes of one head's `keys` x 64: [batch, kv_head, key, dim]; of a pool [page, kv_head, key, dim].
 template <class Problem>
 tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* first, int batches, int mapped, int keys) {
@@ -70,8 +77,8 @@ tensor_shape cache_shape(const attention_arguments<Problem>& call, const bf16* f
   const auto count = [](int n) { return static_cast<std::uint32_t>(n > 0 ? n : 1); };
   index_t of_batch = call.cache_batch;
   int heads = call.kv_heads;
-  if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)  // a table names the pages: how many there are nobody asks. The batch is heads of the one sequence
-    heads *= batches, mapped = call.pages.page_keys, batches = std::numeric_limits<int>::max(), of_batch = call.pages.page_stride;
+  if constexpr (std::is_same_v<problem_keys<Problem>, paged_keys>)  // a table names the pages: how many there are nobody asks. Another sequence is other heads
+    heads += (batches - 1) * kernel_detail::heads_apart(call), mapped = call.pages.page_keys, batches = std::numeric_limits<int>::max(), of_batch = call.pages.page_stride;
   // A call of one head or one sequence may leave its stride out; a driver wants to hear of one, a multiple of that before it.
   const index_t batch = batches > 1 ? of_batch : heads > 1 ? heads * call.cache_head : index_t{count(mapped)} * Problem::dim;
   const index_t head = heads > 1 ? call.cache_head : batch;
@@ -88,7 +95,7 @@ template <class Words, class Tile>
 TENON_BOTH TENON_INLINE typename Words::source source_of(const Tile& tile, const cache_maps& maps) {
   constexpr bool paged = Words::brought::paged;
   const auto& a = tile.a;
-  return {&maps.keys, &maps.values, a.keys, a.values, paged ? a.pages.page_stride : a.cache_batch, a.cache_head, paged ? tile.batch * a.kv_heads + tile.kv_head() : tile.kv_head(), tile.batch,
+  return {&maps.keys, &maps.values, a.keys, a.values, paged ? a.pages.page_stride : a.cache_batch, a.cache_head, paged ? tile.batch * maps.heads_apart + tile.kv_head() : tile.kv_head(), tile.batch,
           tile.length, maps.mapped, a.pages};
 }
 template <class Words, class Tile>
