@@ -2,7 +2,7 @@
 // Attention over a cache as models call it, as the kernels that the tests compile for GPUs and run as PTX: groups of three heads of 64, of four
 // of 128.
 
-#include <tenon/kernels/launch/gpu/attend.hpp>
+#include <tenon/kernels/launch/gpu/attend_heads.hpp>
 #include <tenon/policies/gathered.hpp>
 #include <tenon/policies/mask.hpp>
 #include <tenon/policies/score.hpp>
@@ -43,7 +43,7 @@ struct cached_kernels {
   /// Of some of the keys, each with a number of its own.
   using kept = of<tenon::device_attention<tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{}), tenon::softmax, 64, 2>>;
   /// Of some of the rows, as many as the machine has counted.
-  using chosen = of<tenon::counted_attention<tenon::gathered_rows<tenon::causal>, tenon::scaled, 128, 1>>;
+  using chosen = of<tenon::counted_attention<tenon::gathered_rows<tenon::causal>, tenon::scaled, tenon::gathered_rows<tenon::sink>, 128, 1>>;
   using round = tenon::arrange_body<Leaf, tenon::natural_order>;
 };
 

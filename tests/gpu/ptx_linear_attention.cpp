@@ -86,6 +86,24 @@ TEST_CASE("gradients of waves, and what they learn, with the same bits in every 
   });
 }
 
+TEST_CASE("random exponentials, in prompts, in pieces and token by token, and their gradients, with the same bits in every way") {
+  const tenon_test::on_ptx directions(random_directions(), "directions");
+  const random_exponentials few{.directions = directions.data(), .size = 40}, many{.directions = directions.data(), .size = 150};
+  std::vector<bf16> first[2];
+  in_every_way([&](const auto& machine) {
+    check_linear<bf16, bf16>(machine, {1, 4, 2, 70, 100}, 64, causal{}, many);
+    check_linear<f16, float>(machine, {1, 1, 1, 50, 20}, 128, causal{}, few);
+    check_recurrent<bf16>(machine, 6, 1, 64, {66, 1, 3, 1}, many);
+    std::vector<bf16> now[2];
+    CHECK(linear_backward_distance<bf16>(machine, {1, 2, 1, 40, 70}, 64, causal{}, many, &now[0]) <= 7e-3);
+    CHECK(linear_backward_distance<float>(machine, {1, 1, 1, 9, 20}, 128, causal{}, many, &now[1]) <= 7e-3);
+    for (int i = 0; i < 2; ++i) {
+      if (first[i].empty()) first[i] = now[i];
+      CHECK(std::memcmp(first[i].data(), now[i].data(), first[i].size() * sizeof(bf16)) == 0);
+    }
+  });
+}
+
 TEST_CASE("every barrier left out, shuffle and matrix load done wrong shows") {
   ptx::Module whole = ptx::load(TENON_TEST_PTX);
   const tenon_test::break_of barriers[] = {{"the barrier left out", "bar.sync", [](const std::string&) { return std::string(); }}};
@@ -108,6 +126,12 @@ TEST_CASE("every barrier left out, shuffle and matrix load done wrong shows") {
   broken_run gradients{whole, [&](const auto& machine) { return most([&](const linear_sizes& s) { return linear_backward_distance<bf16, float>(machine, s, 64, causal{}, elu_plus_one{}); }); }};
   for (const char* kernel : {"queries_causal_64", "keys_causal_64", "values_causal_64"}) CHECK(break_everywhere(gradients, kernel, 7e-3, barriers) >= 4);
   CHECK(break_everywhere(gradients, "facts_causal_64", 7e-3, shuffles) == 3);
+  const tenon_test::on_ptx directions(random_directions(), "directions");
+  broken_run pulled{whole, [&](const auto& machine) {
+                      return linear_backward_distance<bf16, float>(machine, {1, 1, 1, 20, 30}, 64, causal{}, random_exponentials{.directions = directions.data(), .size = 150});
+                    }};
+  CHECK(break_everywhere(pulled, "mapped_rows_64", 7e-3, barriers) == 1);
+  CHECK(break_everywhere(pulled, "pull_rows_64", 7e-3, barriers) == 2);
 }
 
 }  // namespace

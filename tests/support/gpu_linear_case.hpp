@@ -152,6 +152,15 @@ inline with_waves<elu_plus_one> waves_over(const float* operands, int terms) {
   return {.inner = {}, .cosine = operands, .sine = operands + 6 * terms, .terms = terms, .floor = 0.25f, .first = 0.9f, .ratio = 0.4f};
 }
 
+/// Directions of up to 200 random_exponentials of heads of 128.
+inline std::vector<float> random_directions() {
+  std::mt19937 random(6);
+  std::normal_distribution<float> normal;
+  std::vector<float> of(200 * 128);
+  for (float& x : of) x = normal(random);
+  return of;
+}
+
 /// The greatest distance of dq, dk and dv, which are also written to `bits` if that is there.
 template <class Number, class Out, class Machine, class Mask, class Features>
 double linear_backward_distance(const Machine& machine, linear_sizes s, int dim, const Mask& mask, const Features& features, std::vector<Out>* bits = nullptr) {

@@ -4,8 +4,9 @@
 //   int count(int dim) const;                                              how many there are of `dim` numbers
 //   template <class T> void map(const T* x, int dim, position p, side, T* to) const;             to [count] = phi(x)
 //   template <class T> void pull(const T* x, int dim, position p, side, T* d, T* dx) const;  dx [dim] += d phi / d x times d
-// GPUs take features that look at one number at a time, and with_waves over these, which also have
+// GPUs take features that look at one number at a time, which also have
 //   template <class T> T value(T x) const;  template <class T> T slope(T x) const;
+// random_exponentials, and with_waves over either.
 // p has the position of the query or key (both members hold it) and its query head; the features of keys do not look at the head.
 // Features with operands of their own that are learned also have
 //   bool learning() const;                                                                      whether anybody asked
@@ -79,7 +80,7 @@ struct random_exponentials {
     for (int m = 0; m < size; ++m) {
       T dot = 0;
       for (int d = 0; d < dim; ++d) dot += T(directions[m * dim + d]) * x[d] * by;
-      to[m] = exp(dot - square / T(2)) / T(__builtin_sqrt(static_cast<double>(size)));
+      to[m] = of_row(dot, square) * share<T>();
     }
   }
   template <class T>
@@ -89,15 +90,23 @@ struct random_exponentials {
     for (int m = 0; m < size; ++m) {
       const random_exponentials alone{directions + m * dim, 1};
       alone.map(x, dim, p, of, &one);
-      const T share = d[m] * one / T(__builtin_sqrt(static_cast<double>(size))) * by;
-      for (int i = 0; i < dim; ++i) dx[i] += share * (T(directions[m * dim + i]) - x[i] * by);
+      const T slope = d[m] * one * share<T>() * by;
+      for (int i = 0; i < dim; ++i) dx[i] += slope * (T(directions[m * dim + i]) - x[i] * by);
     }
   }
 
- private:
+  // As machines take it that have all products of a row with directions: y = x times `scale`, a feature `of_row` of w_m . y and |y|^2, times `share`.
   template <class T>
   TENON_BOTH static constexpr T scale(int dim) {
     return T(1 / __builtin_sqrt(__builtin_sqrt(static_cast<double>(dim))));
+  }
+  template <class T>
+  TENON_BOTH constexpr T share() const {
+    return T(1 / __builtin_sqrt(static_cast<double>(size)));
+  }
+  template <class T>
+  TENON_BOTH TENON_INLINE static constexpr T of_row(T dot, T square) {
+    return exp(dot - square * T(0.5));
   }
 };
 

@@ -18,7 +18,7 @@ enum class beside : unsigned char {
 
 /// Letters whose products are taken as they are.
 struct plain_letters {
-  static constexpr int shared_bytes = 0, part = 0;
+  static constexpr int shared_bytes = 0, part = 0, wave_number = 0;
   TENON_BOTH TENON_INLINE constexpr plain_letters(const auto&...) {}
   TENON_BOTH TENON_INLINE static constexpr bool attends() { return true; }
   TENON_BOTH TENON_INLINE static constexpr float pair(int, float score) { return score; }

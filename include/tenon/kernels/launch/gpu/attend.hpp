@@ -26,8 +26,8 @@ struct device_attention {
   static constexpr int dim = Dim, group = Group;
 };
 /// The same of sequences that each have as many queries as the machine has counted.
-template <class Mask, class Score, int Dim, int Group, class Keys = dense_keys, class Kept = bf16>
-struct counted_attention : device_attention<Mask, Score, softmax, Dim, Group, Keys, Kept> {
+template <class Mask, class Score, class Weighting, int Dim, int Group, class Keys = dense_keys, class Kept = bf16>
+struct counted_attention : device_attention<Mask, Score, Weighting, Dim, Group, Keys, Kept> {
   using counted_rows = void;
 };
 

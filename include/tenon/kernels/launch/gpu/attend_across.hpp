@@ -65,7 +65,7 @@ void attend_across(const Machine& machine, view<const float, 3> q, view<const fl
                    const Score& score, device_place first, std::byte* scratch) {
   constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim, width = Query * Dim;
   using leaf = typename Machine::leaf;
-  using problem = counted_attention<Mask, Score, Dim, Query / Kv, typename Cache::layout, typename Cache::number>;
+  using problem = counted_attention<Mask, Score, softmax, Dim, Query / Kv, typename Cache::layout, typename Cache::number>;
   const Cache& place = places[0];
   const index_t tokens = q.extent[0], capacity = place.capacity * length;
   const index_t apart = length > 1 ? (places[1].data - place.data) / static_cast<index_t>(sizeof(typename Cache::stored)) : 0;

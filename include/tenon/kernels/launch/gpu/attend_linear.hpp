@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include <tenon/core/fault.hpp>
-#include <tenon/kernels/launch/gpu/linear_waves.hpp>
+#include <tenon/kernels/launch/gpu/linear_rows.hpp>
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/with_arch.hpp>
 #include <tenon/kernels/launch/linear_attention.hpp>
@@ -78,39 +78,55 @@ class device_result {
   typename memory_on<Machine>::type memory_;
 };
 
-// The scratch of features in parts, for `rows` neighbouring positions and `queries` queries; none for others.
+// The scratch of features in parts, for `rows` neighbouring positions, `queries` queries and `keys` keys; none for others.
 struct linear_room {
-  std::size_t waves, of_heads, sums;
+  std::size_t waves = 0, of_heads = 0, sums = 0, of_queries = 0, of_keys = 0;
   template <class Features>
-  linear_room(const Features& features, heads shape, index_t rows, index_t queries) : waves(0), of_heads(0), sums(0) {
-    if constexpr (features_in_parts<Features>) {
-      const auto floats = [](index_t count) { return round_up(static_cast<std::size_t>(count) * sizeof(float), 64); };
-      waves = floats(2 * rows * features.terms), of_heads = floats(index_t{shape.query} * linear_waves::pair_weights);
-      sums = floats(features.parts() * queries * shape.query * linear_state_columns(shape.dim));
+  linear_room(const Features& features, heads shape, index_t rows, index_t queries, index_t keys) {
+    const auto floats = [](index_t count) { return round_up(static_cast<std::size_t>(count) * sizeof(float), 64); };
+    if constexpr (features_in_waves<Features>) waves = floats(2 * rows * features.terms), of_heads = floats(index_t{shape.query} * linear_waves::pair_weights);
+    if constexpr (features_in_parts<Features>) sums = floats(parts_of(features, shape.dim) * queries * shape.query * linear_state_columns(shape.dim));
+    if constexpr (features_of_rows<Features>) {
+      const index_t row = index_t{parts_of_wave(features, shape.dim)} * shape.dim;
+      of_queries = floats(queries * shape.query * row), of_keys = floats(keys * shape.kv * row);
     }
   }
-  std::size_t bytes() const { return waves + of_heads + sums; }
+  std::size_t bytes() const { return waves + of_heads + sums + of_queries + of_keys; }
 };
 constexpr index_t linear_piece = 256;  // tokens whose parts lie in scratch at once
 
-// Writes what stands beside the features of `batch` sequences into scratch, and says where, if they are in parts.
+// Writes what features in parts of `batch` sequences have beside them into scratch, and says where: what waves say of positions, and the features of rows,
+// which take the place of q and k.
 template <device_machine Machine, class Problem>
-void turn_waves(const Machine& machine, linear_attention_arguments<Problem>& a, index_t batch, std::byte* scratch) {
+void prepare_parts(const Machine& machine, linear_attention_arguments<Problem>& a, index_t batch, std::byte* scratch) {
   using features = std::remove_cvref_t<decltype(Problem::weighting::features)>;
-  if constexpr (features_in_parts<features>) {
-    const int heads = a.kv_heads * a.group;
-    const index_t first = a.keys < a.queries ? a.keys - a.queries : 0, rows = a.keys - first, queries = batch * a.queries;  // the first query may stand before key 0
-    const linear_room room(a.weighting.features, {heads, a.kv_heads, Problem::dim, Problem::dim}, rows, queries);
+  const int heads = a.kv_heads * a.group;
+  const index_t first = a.keys < a.queries ? a.keys - a.queries : 0, rows = a.keys - first, queries = batch * a.queries;  // the first query may stand before key 0
+  const linear_room room(a.weighting.features, {heads, a.kv_heads, Problem::dim, Problem::dim}, rows, queries, batch * a.keys);
+  a.waves.sums = reinterpret_cast<float*>(scratch + room.waves + room.of_heads), a.waves.plane = queries * heads;
+  if constexpr (features_of_rows<features>) {
+    using map = linear_rows_body<typename Machine::leaf, std::remove_cvref_t<decltype(without_waves(a.weighting.features))>, Problem::dim>;
+    const index_t row = index_t{parts_of_wave(a.weighting.features, Problem::dim)} * Problem::dim;
+    const auto mapped = [&](device_tensor<const std::byte>& x, std::size_t at, int tokens, int of_heads) {
+      auto* const to = reinterpret_cast<float*>(scratch + at);
+      if (tokens > 0)
+        launch(machine, static_cast<int>(tiles(batch * tokens * of_heads, map::rows)), 1, map{x, to, static_cast<int>(batch), tokens, of_heads, without_waves(a.weighting.features)}, map::shared_bytes);
+      x = {reinterpret_cast<const std::byte*>(to), float_kind::f32, tokens * of_heads * row, of_heads * row, row};
+    };
+    mapped(a.q, room.waves + room.of_heads + room.sums, a.queries, heads);
+    mapped(a.k, room.waves + room.of_heads + room.sums + room.of_queries, a.keys, a.kv_heads);
+  }
+  if constexpr (features_in_waves<features>) {
     auto *const waves = reinterpret_cast<float*>(scratch), *const of_heads = reinterpret_cast<float*>(scratch + room.waves);
     const auto from = [&](index_t position) { return waves + 2 * (position - first) * a.weighting.features.terms; };
-    a.waves = {from(a.keys - a.queries), from(0), of_heads, reinterpret_cast<float*>(scratch + room.waves + room.of_heads), queries * heads};
+    a.waves.of_queries = from(a.keys - a.queries), a.waves.of_keys = from(0), a.waves.of_heads = of_heads;
     using turn = linear_waves_body<typename Machine::leaf, features>;
     const turn turned{a.weighting.features, {a.place.at, a.place.plus + static_cast<int>(first)}, static_cast<int>(rows), heads, waves, of_heads};
     launch(machine, static_cast<int>(tiles(rows * a.weighting.features.terms + index_t{heads} * linear_waves::pair_weights, turn::threads)), 1, turned);
   }
 }
 
-// All query heads of `batch` sequences, then the states. After turn_waves.
+// All query heads of `batch` sequences, then the states. After prepare_parts.
 template <device_machine Machine, class Problem>
 void launch_linear(const Machine& machine, linear_attention_arguments<Problem> a, index_t batch) {
   using leaf = typename Machine::leaf;
@@ -119,7 +135,7 @@ void launch_linear(const Machine& machine, linear_attention_arguments<Problem> a
   const int heads = a.kv_heads * a.group, sequences = static_cast<int>(batch);
   const auto sum = [&](int blocks) {
     using body = linear_attention_body<leaf, words, Problem, std::conditional_t<in_parts, linear_part<leaf, Problem>, linear_forward<leaf, Problem>>>;
-    launch(machine, blocks, sequences, body{a}, body::shared_bytes, parts_of(a.weighting.features));
+    launch(machine, blocks, sequences, body{a}, body::shared_bytes, parts_of(a.weighting.features, Problem::dim));
   };
   float* const after = a.after;
   if (a.group != 1) a.after = nullptr;  // all heads of a group read the state before it moves on
@@ -136,13 +152,13 @@ void launch_linear(const Machine& machine, linear_attention_arguments<Problem> a
 /// of float; and how many tokens it holds.
 template <device_machine Machine, class Features>
 std::size_t linear_state_bytes(const Machine&, heads shape, const linear<Features>& weighting) {
-  const std::size_t parts = static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(parts_of(weighting.features));
+  const std::size_t parts = static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(parts_of(weighting.features, shape.dim));
   return parts * static_cast<std::size_t>(shape.dim * linear_state_columns(shape.dim)) * sizeof(float) + round_up(parts * sizeof(std::int32_t), 64);
 }
-/// The sums of the parts of some tokens; where features have no parts, none.
+/// The sums of the parts of some tokens, and features of rows; where features have no parts, none.
 template <device_machine Machine, class Features>
 std::size_t linear_scratch(const Machine&, heads shape, const linear<Features>& weighting) {
-  return kernel_detail::linear_room(weighting.features, shape, kernel_detail::linear_piece, kernel_detail::linear_piece).bytes();
+  return kernel_detail::linear_room(weighting.features, shape, kernel_detail::linear_piece, kernel_detail::linear_piece, kernel_detail::linear_piece).bytes();
 }
 
 namespace kernel_detail {
@@ -162,15 +178,15 @@ void attend_recurrent_from(const Machine& machine, readable<3> q, readable<3> k,
       const auto out_rows = device_rows_of(out);
       a.kv_heads = static_cast<int>(kv), a.group = static_cast<int>(q.extent[1] / kv), a.weighting = weighting;
       a.before = reinterpret_cast<const float*>(state), a.after = reinterpret_cast<float*>(state);
-      a.seen = reinterpret_cast<std::int32_t*>(reinterpret_cast<float*>(state) + kv * parts_of(weighting.features) * dim.value * linear_state_columns(dim.value));
+      a.seen = reinterpret_cast<std::int32_t*>(reinterpret_cast<float*>(state) + kv * parts_of(weighting.features, dim.value) * dim.value * linear_state_columns(dim.value));
       using step = linear_attention_step_body<typename Machine::leaf, problem>;
       const index_t piece = features_in_parts<Features> ? linear_piece : tokens;
       for (index_t done = 0; done < tokens; done += piece) {
         a.queries = a.keys = static_cast<int>(tokens - done < piece ? tokens - done : piece);
         a.place = {place.at, place.plus + static_cast<int>(done)};
         a.q = q_rows.from(done), a.k = k_rows.from(done), a.v = v_rows.from(done), a.out = out_rows.from(done);
+        if (tokens > 1 || features_of_rows<Features>) prepare_parts(machine, a, 1, scratch);
         if (tokens == 1) return launch(machine, a.kv_heads, 1, step{a}, step::shared_bytes(weighting));
-        turn_waves(machine, a, 1, scratch);
         launch_linear(machine, a, 1);
       }
     });
@@ -206,9 +222,9 @@ void attend(const Machine& machine, readable<4> q, readable<4> k, readable<4> v,
       a.q = on_q.tensor, a.k = on_k.tensor, a.v = on_v.tensor, a.out = on_out.tensor, a.mask = mask, a.weighting = weighting;
       a.queries = static_cast<int>(q.extent[1]), a.keys = static_cast<int>(k.extent[1]), a.kv_heads = static_cast<int>(k.extent[2]), a.group = static_cast<int>(q.extent[2] / k.extent[2]);
       const index_t longest = q.extent[1] > k.extent[1] ? q.extent[1] : k.extent[1];
-      const kernel_detail::linear_room room(weighting.features, kernel_detail::heads_of(q, k, v), longest, q.extent[0] * q.extent[1]);
+      const kernel_detail::linear_room room(weighting.features, kernel_detail::heads_of(q, k, v), longest, q.extent[0] * q.extent[1], q.extent[0] * k.extent[1]);
       const auto scratch = allocate(machine, room.bytes(), "the parts of features");
-      kernel_detail::turn_waves(machine, a, q.extent[0], scratch.data());
+      kernel_detail::prepare_parts(machine, a, q.extent[0], scratch.data());
       kernel_detail::launch_linear(machine, a, q.extent[0]);
       await(machine);
       on_out.collect();

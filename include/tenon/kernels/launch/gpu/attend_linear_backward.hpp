@@ -32,8 +32,8 @@ class linear_pass {
         out_(machine, rows(queries_) * Problem::dim, "out", memory_use::results),
         totals_(machine, rows(queries_), "totals", memory_use::results),
         facts_(machine, 2 * rows(queries_), "facts", memory_use::results),
-        sums_(machine, rows(longest()) * Problem::dim * parts_of(weighting.features), "the sums of a gradient", memory_use::results),
-        scratch_(allocate(machine, linear_room(weighting.features, {heads_, kv_heads_, Problem::dim, Problem::dim}, longest(), index_t{batch_} * queries_).bytes(), "the parts of features")) {}
+        sums_(machine, rows(longest()) * Problem::dim * parts_of(weighting.features, Problem::dim), "the sums of a gradient", memory_use::results),
+        scratch_(allocate(machine, linear_room(weighting.features, {heads_, kv_heads_, Problem::dim, Problem::dim}, longest(), index_t{batch_} * queries_, index_t{batch_} * keys_).bytes(), "the parts of features")) {}
 
   void run(const typename Problem::mask& mask, const typename Problem::weighting& weighting) {
     linear_backward_arguments<Problem> a{};
@@ -42,18 +42,18 @@ class linear_pass {
     c.out = {reinterpret_cast<std::byte*>(out_.data()), float_kind::f32, index_t{queries_} * heads_ * Problem::dim, index_t{heads_} * Problem::dim, Problem::dim};
     c.queries = queries_, c.keys = keys_, c.kv_heads = kv_heads_, c.group = heads_ / kv_heads_;
     a.d_out = d_out_.tensor, a.forward = out_.data(), a.facts = facts_.data(), a.sums = sums_.data(), a.batch = batch_;
-    turn_waves(machine_, c, batch_, scratch_.data());
+    prepare_parts(machine_, c, batch_, scratch_.data());
     if (queries_ > 0) {
       launch_linear(machine_, c, batch_);
       launch(machine_, sixteens(rows(queries_)), 1, linear_facts_body<leaf, Problem>{a});
       sum_queries(a);
-      gather(q_.tensor, dq_.tensor, queries_, heads_, c, side::query);
+      gather(q_.tensor, dq_.tensor, queries_, heads_, c, side::query, c.q);
     }
     if (keys_ == 0) return;
     sum<letters_of_keys<leaf, Problem>>(a);
-    gather(k_.tensor, dk_.tensor, keys_, kv_heads_, c, side::key);
+    gather(k_.tensor, dk_.tensor, keys_, kv_heads_, c, side::key, c.k);
     sum<letters_of_values<leaf, Problem>>(a);
-    gather({}, dv_.tensor, keys_, kv_heads_, c, side::key);
+    gather({}, dv_.tensor, keys_, kv_heads_, c, side::key, {});
   }
   /// After `await`.
   void collect() const { dq_.collect(), dk_.collect(), dv_.collect(); }
@@ -66,10 +66,10 @@ class linear_pass {
   void sum(const linear_backward_arguments<Problem>& a) const {
     using words = linear_words<Machine, Problem, Letters::asks>;
     using body = linear_gradient_body<leaf, words, Letters, Problem>;
-    launch(machine_, heads_, batch_, body{a}, body::shared_bytes, parts_of(a.call.weighting.features));
+    launch(machine_, heads_, batch_, body{a}, body::shared_bytes, parts_of(a.call.weighting.features, Problem::dim));
   }
   void sum_queries(const linear_backward_arguments<Problem>& a) const {
-    if constexpr (features_in_parts<features>)
+    if constexpr (features_in_waves<features>)
       if (a.call.weighting.features.learning()) {
         using learn = linear_learn_body<leaf, Problem>;
         sum<letters_of_queries<leaf, Problem, parts_are::apart>>(a);
@@ -77,8 +77,14 @@ class linear_pass {
       }
     sum<letters_of_queries<leaf, Problem>>(a);
   }
-  void gather(const device_tensor<const std::byte>& x, const device_tensor<std::byte>& to, int tokens, int heads, const linear_attention_arguments<Problem>& call, side of) const {
-    const linear_gather_arguments<features> a{sums_.data(), x, to, batch_, tokens, heads, heads_ / heads, Problem::dim, call.weighting.features, of, call.waves};
+  // `taken`: what kernels had for x.
+  void gather(const device_tensor<const std::byte>& x, const device_tensor<std::byte>& to, int tokens, int heads, const linear_attention_arguments<Problem>& call, side of,
+              const device_tensor<const std::byte>& taken) const {
+    const linear_gather_arguments<features> a{sums_.data(), x, to, batch_, tokens, heads, heads_ / heads, Problem::dim, call.weighting.features, of, call.waves, reinterpret_cast<const float*>(taken.data)};
+    if constexpr (features_of_rows<features>) {
+      using pull = linear_pull_body<leaf, features, Problem::dim>;
+      if (x.data != nullptr) return launch(machine_, static_cast<int>(tiles(index_t{batch_} * tokens * heads, pull::rows)), 1, pull{a}, pull::shared_bytes);
+    }
     launch(machine_, sixteens(index_t{batch_} * tokens * heads), 1, linear_gather_body<leaf, features>{a});
   }
 

@@ -116,7 +116,14 @@ struct attention_tile {
   template <class State>
   TENON_BOTH TENON_INLINE float factor_of_row(const State& state, int share, int row) const {
     const float* learned = sinks(a.weighting);
-    return state.factor(share, learned != nullptr, learned == nullptr ? 0.0f : Leaf::load(learned + first_head + row % group));
+    return state.factor(share, learned != nullptr, learned == nullptr ? 0.0f : Leaf::load(learned + head_of(row)));
+  }
+  /// The query head of a row: its own origin's, where rows were gathered; any where the tile has no such row.
+  TENON_BOTH TENON_INLINE int head_of(int row) const {
+    if constexpr (requires { a.weighting.rows; })
+      return Leaf::load(&a.weighting.rows[length - queries() + first + (row < rows ? row : 0) + Leaf::load(a.weighting.offset + batch)].head);
+    else
+      return first_head + row % group;
   }
   template <class State>
   TENON_BOTH TENON_INLINE void store_log_sum_exp(const State& state, int share, int row) const {

@@ -1,5 +1,6 @@
 #pragma once
-// Linear attention on a GPU, for features that look at one number at a time (elu_plus_one, relu_features), and for these in waves (linear_waves.hpp):
+// Linear attention on a GPU, for features that look at one number at a time (elu_plus_one, relu_features), random_exponentials (linear_rows.hpp), and either
+// in waves (linear_waves.hpp):
 // prompts in chunks over the skeleton of the processors, and a step of decoding from a state of constant size. A problem is device_linear or a struct
 // of the same members: its mask is causal, position-free, or both; its dim 64 or 128.
 //
@@ -29,15 +30,43 @@ struct device_linear {
 /// Floats of one feature's row of a state: the columns of the values, the sum of the feature, and padding to 16 bytes.
 TENON_BOTH TENON_INLINE constexpr int linear_state_columns(int dim) { return dim + 4; }
 
-/// Features that are several times those of one number, each times something that its position says: with_waves.
+/// Features that are several times those of others, each times something that its position says: with_waves.
 template <class Features>
-concept features_in_parts = requires(const Features& features) { features.parts(); };
+concept features_in_waves = requires(const Features& features) { features.parts(); };
+namespace kernel_detail {
 template <class Features>
-TENON_BOTH TENON_INLINE constexpr int parts_of(const Features& features) {
-  if constexpr (features_in_parts<Features>)
-    return features.parts();
+TENON_BOTH TENON_INLINE constexpr const auto& without_waves(const Features& features) {
+  if constexpr (features_in_waves<Features>)
+    return features.inner;
+  else
+    return features;
+}
+}  // namespace kernel_detail
+/// Features that look at a whole row, or these in waves: random_exponentials.
+template <class Features>
+concept features_of_rows = requires(const Features& features) { kernel_detail::without_waves(features).directions; };
+template <class Features>
+concept features_in_parts = features_in_waves<Features> || features_of_rows<Features>;
+
+/// Parts of `dim` features that waves multiply, and all parts: waves one after the other, each of so many.
+template <class Features>
+TENON_BOTH TENON_INLINE constexpr int parts_of_wave(const Features& features, int dim) {
+  if constexpr (features_of_rows<Features>)
+    return (kernel_detail::without_waves(features).size + dim - 1) / dim;
   else
     return 1;
+}
+/// Which of them a part is.
+template <class Features>
+TENON_BOTH TENON_INLINE constexpr int block_of(const Features& features, int dim, int part) {
+  return features_in_waves<Features> ? part % parts_of_wave(features, dim) : part;
+}
+template <class Features>
+TENON_BOTH TENON_INLINE constexpr int parts_of(const Features& features, int dim) {
+  if constexpr (features_in_waves<Features>)
+    return features.parts() * parts_of_wave(features, dim);
+  else
+    return parts_of_wave(features, dim);
 }
 
 /// Where the first key of a call stands.
@@ -66,7 +95,7 @@ struct linear_attention_arguments {
   using mask_type = typename Problem::mask;
   using weighting_type = typename Problem::weighting;
 
-  device_tensor<const std::byte> q, k, v;
+  device_tensor<const std::byte> q, k, v;  ///< of q and k the features themselves, where these look at rows: [token, head, parts of a wave x dim]
   device_tensor<std::byte> out;
   int queries, keys, kv_heads, group;  ///< tokens of each sequence, and query heads of a kv head
   mask_type mask;
@@ -86,39 +115,43 @@ concept feature_of_one = requires(const Features& features, Number x) {
   { features.value(x) } -> std::same_as<Number>;
 };
 
-// What a part of the features is multiplied by where keys have the wave `key` of its term: of a key, and of a query of a head.
-TENON_BOTH TENON_INLINE constexpr int term_of(int part) { return (part - 1) / 2; }
-TENON_BOTH TENON_INLINE constexpr float key_share(int part, wave<float> key) { return part == 0 ? 1.0f : part % 2 != 0 ? key.even : key.odd; }
+// What features are multiplied by in a wave, by its number, 0 for none, where keys have the wave `key` of its term: of a key, and of a query of a head.
+TENON_BOTH TENON_INLINE constexpr int term_of(int number) { return (number - 1) / 2; }
+TENON_BOTH TENON_INLINE constexpr float key_share(int number, wave<float> key) { return number == 0 ? 1.0f : number % 2 != 0 ? key.even : key.odd; }
 template <class Features>
-TENON_BOTH TENON_INLINE constexpr float query_share(const Features& features, int part, int head, wave<float> key) {
-  const wave<float> query = features.of_query(term_of(part), head, key);
-  return part % 2 != 0 ? query.even : query.odd;
+TENON_BOTH TENON_INLINE constexpr float query_share(const Features& features, int number, int head, wave<float> key) {
+  const wave<float> query = features.of_query(term_of(number), head, key);
+  return number % 2 != 0 ? query.even : query.odd;
 }
 
 /// One head of one sequence: where its rows are, and their features.
 template <class Leaf, class Problem>
 struct linear_head {
   using number = device_number<Leaf>;
-  static constexpr bool in_parts = features_in_parts<std::remove_cvref_t<decltype(Problem::weighting::features)>>;
+  using features_type = std::remove_cvref_t<decltype(Problem::weighting::features)>;
+  static constexpr bool in_parts = features_in_parts<features_type>, of_rows = features_of_rows<features_type>;
+  static constexpr int dim = Problem::dim;
   const linear_attention_arguments<Problem>& a;
   int head, batch;
+  int block = 0;  ///< which of the parts of a wave, where features look at rows
 
   /// Whether a key is there for any query: a mask that looks at the query too is causal.
   TENON_BOTH TENON_INLINE bool keeps(int key) const { return a.mask.keep(position{key, key, head, batch}); }
   template <int Count>
   TENON_BOTH TENON_INLINE void features(float (&x)[Count]) const {
-    TENON_UNROLL for (float& each : x) each = a.weighting.features.value(number(each)).value;
+    if constexpr (!of_rows)
+      TENON_UNROLL for (float& each : x) each = a.weighting.features.value(number(each)).value;
   }
   template <int Count>
   TENON_BOTH TENON_INLINE void query(int row, int column, float (&to)[Count]) const {
-    load_numbers<Leaf>(a.q.at(batch, row, head, column), a.q.kind, to);
+    load_numbers<Leaf>(a.q.at(batch, row, head, first() + column), kind_of(a.q), to);
     features(to);
   }
   /// The features of a key, and its value: zeros where the mask hides it.
   template <int Count>
   TENON_BOTH TENON_INLINE void key(int row, int column, float (&to)[Count]) const {
     if (!keeps(row)) return zeros(to);
-    load_numbers<Leaf>(a.k.at(batch, row, head / a.group, column), a.k.kind, to);
+    load_numbers<Leaf>(a.k.at(batch, row, head / a.group, first() + column), kind_of(a.k), to);
     features(to);
   }
   template <int Count>
@@ -131,8 +164,11 @@ struct linear_head {
     TENON_UNROLL for (float& x : to) x = 0;
   }
   TENON_BOTH TENON_INLINE index_t row_of_heads(int row) const { return (index_t{batch} * a.queries + row) * (a.kv_heads * a.group) + head; }
-  TENON_BOTH TENON_INLINE int slot(int part) const { return (batch * a.kv_heads + head / a.group) * parts_of(a.weighting.features) + part; }
-  TENON_BOTH TENON_INLINE index_t state(int part) const { return index_t{slot(part)} * (Problem::dim * linear_state_columns(Problem::dim)); }
+  TENON_BOTH TENON_INLINE int first() const { return of_rows ? block * dim : 0; }
+  TENON_BOTH TENON_INLINE static float_kind kind_of(const device_tensor<const std::byte>& x) { return of_rows ? float_kind::f32 : x.kind; }
+  TENON_BOTH TENON_INLINE int blocks() const { return parts_of_wave(a.weighting.features, dim); }
+  TENON_BOTH TENON_INLINE int slot(int part) const { return (batch * a.kv_heads + head / a.group) * parts_of(a.weighting.features, dim) + part; }
+  TENON_BOTH TENON_INLINE index_t state(int part) const { return index_t{slot(part)} * (dim * linear_state_columns(dim)); }
   /// What the state before is multiplied by: 0 where a sequence begins, whatever lies there, and NaN where it holds other tokens.
   TENON_BOTH TENON_INLINE float stays(int part, int at) const { return at == 0 ? 0.0f : Leaf::load(a.seen + slot(part)) == at ? 1.0f : __builtin_nanf(""); }
 };
@@ -142,7 +178,7 @@ template <class Leaf, class Problem>
 struct linear_forward : plain_letters {
   linear_head<Leaf, Problem> of;
 
-  TENON_BOTH TENON_INLINE linear_forward(const linear_attention_arguments<Problem>& a, int head, int batch, int = 0, typename Leaf::address = 0) : of{a, head, batch} {}
+  TENON_BOTH TENON_INLINE linear_forward(const linear_attention_arguments<Problem>& a, int head, int batch, int block = 0, typename Leaf::address = 0) : of{a, head, batch, block} {}
   template <int Count>
   TENON_BOTH TENON_INLINE void a(int row, int column, float (&to)[Count]) const {
     of.query(row, column, to);
@@ -168,9 +204,9 @@ struct linear_forward : plain_letters {
 /// The rules of linear weights, and those of a GPU.
 template <class Mask, class Score, class Features>
 consteval bool device_linear_assembles() {
-  constexpr bool one = feature_of_one<Features, float>;
-  static_assert(one, "[features] on GPUs look at one number at a time, by a member value(x). Fix: elu_plus_one, relu_features, or a processor.");
-  return linear_assembles<Mask, Score>() && one;
+  constexpr bool known = feature_of_one<Features, float> || features_of_rows<Features>;
+  static_assert(known, "[features] on GPUs look at one number, by value(x), or are random_exponentials. Fix: one of ours, or a processor.");
+  return linear_assembles<Mask, Score>() && known;
 }
 
 }  // namespace kernel_detail
@@ -214,25 +250,27 @@ struct linear_attention_step_body {
   linear_attention_arguments<Problem> a;
 
   /// The features of the key and of queries, and their denominators; cos and sin of each term.
-  static int shared_bytes(const typename Problem::weighting& weighting) { return (dim * (1 + at_once) + at_once) * 4 + (parts_of(weighting.features) - 1) * 4; }
+  static int shared_bytes(const typename Problem::weighting& weighting) { return (dim * (1 + at_once) + at_once) * 4 + (waves_of(weighting.features) - 1) * 4; }
 
   TENON_BOTH void operator()() const {
     const int kv_head = Leaf::block_x(), batch = Leaf::block_y(), first = a.place.template position<Leaf>();
     const head_type key{a, kv_head * a.group, batch};
     const float stays = key.stays(0, first);
-    if constexpr (in_parts) turn(first);
+    if constexpr (in_waves) turn(first);
     for (int next = 0; next < a.group; next += at_once) {
       const int head = kv_head * a.group + next;
-      take(head, batch, a.group - next);
-      Leaf::barrier();
-      if (next == 0)
-        for (int part = Leaf::thread(); part < parts_of(a.weighting.features); part += threads) Leaf::store(a.seen + key.slot(part), first + 1);
       float sums[at_once] = {};
-      if (Leaf::thread() <= dim) {
+      for (int block = 0; block < key.blocks(); ++block) {
+        if (block > 0) Leaf::barrier();
+        take(head, batch, a.group - next, block);
+        Leaf::barrier();
+        if (next == 0 && block == 0)
+          for (int part = Leaf::thread(); part < parts_of(a.weighting.features, dim); part += threads) Leaf::store(a.seen + key.slot(part), first + 1);
+        if (Leaf::thread() > dim) continue;
         if (next == 0)
-          move<true>(head, batch, a.group - next, stays, sums);
+          move<true>(head, batch, a.group - next, block, stays, sums);
         else
-          move<false>(head, batch, a.group - next, stays, sums);
+          move<false>(head, batch, a.group - next, block, stays, sums);
       }
       if (Leaf::thread() == dim)
         TENON_UNROLL for (int h = 0; h < at_once; ++h) Leaf::store_shared(place(1 + at_once, h), sums[h]);
@@ -247,7 +285,13 @@ struct linear_attention_step_body {
   }
 
  private:
-  static constexpr bool in_parts = head_type::in_parts;
+  static constexpr bool in_waves = features_in_waves<typename head_type::features_type>;
+  static int waves_of(const typename head_type::features_type& features) {
+    if constexpr (in_waves)
+      return features.parts();
+    else
+      return 1;
+  }
 
   // Feature `feature` of the key, and of the queries behind it; the terms of waves lie behind these.
   TENON_BOTH TENON_INLINE static address place(int row, int feature) { return Leaf::shared() + static_cast<address>(4 * (row * dim + feature)); }
@@ -258,36 +302,36 @@ struct linear_attention_step_body {
       Leaf::store_shared(place_of_term(term), bits64{{bit_cast<std::uint32_t>(key.even), bit_cast<std::uint32_t>(key.odd)}});
     }
   }
-  TENON_BOTH TENON_INLINE void take(int head, int batch, int heads) const {
+  TENON_BOTH TENON_INLINE void take(int head, int batch, int heads, int block) const {
     for (int pair = Leaf::thread(); pair < (1 + at_once) * dim / 2; pair += threads) {
       const int row = pair / (dim / 2), feature = pair % (dim / 2) * 2;
       float two[2] = {};
       if (row == 0)
-        head_type{a, head, batch}.key(0, feature, two);
+        head_type{a, head, batch, block}.key(0, feature, two);
       else if (row <= heads)
-        head_type{a, head + row - 1, batch}.query(0, feature, two);
+        head_type{a, head + row - 1, batch, block}.query(0, feature, two);
       Leaf::store_shared(place(row, feature), bits64{{bit_cast<std::uint32_t>(two[0]), bit_cast<std::uint32_t>(two[1])}});
     }
   }
   // The thread's column of the state, with the key's share the first time, and what the queries see of it.
   template <bool Adds>
-  TENON_BOTH TENON_INLINE void move(int head, int batch, int heads, float stays, float (&sums)[at_once]) const {
+  TENON_BOTH TENON_INLINE void move(int head, int batch, int heads, int block, float stays, float (&sums)[at_once]) const {
     const head_type in{a, head, batch};
     const int thread = Leaf::thread();
     float value[2] = {1, 1};
     if (thread < dim && Adds) in.value(0, thread / 2 * 2, value);
     const float own = thread % 2 == 0 ? value[0] : value[1];
-    if constexpr (!in_parts) {
-      move_part<Adds>(in.state(0) + thread, own, stays, sums);
+    if constexpr (!in_waves) {
+      move_part<Adds>(in.state(block) + thread, own, stays, sums);
     } else {
       const auto& features = a.weighting.features;
-      for (int part = 0; part < features.parts(); ++part) {
+      for (int number = 0; number < features.parts(); ++number) {
         wave<float> key{};
-        if (part > 0) key = bit_cast<wave<float>>(Leaf::template load_shared<bits64>(place_of_term(kernel_detail::term_of(part))));
+        if (number > 0) key = bit_cast<wave<float>>(Leaf::template load_shared<bits64>(place_of_term(kernel_detail::term_of(number))));
         float of_part[at_once] = {};
-        move_part<Adds>(in.state(part) + thread, own * kernel_detail::key_share(part, key), stays, of_part);
+        move_part<Adds>(in.state(number * in.blocks() + block) + thread, own * kernel_detail::key_share(number, key), stays, of_part);
         TENON_UNROLL for (int h = 0; h < at_once; ++h)
-          if (h < heads) sums[h] += of_part[h] * (part == 0 ? features.constant(head + h) : kernel_detail::query_share(features, part, head + h, key));
+          if (h < heads) sums[h] += of_part[h] * (number == 0 ? features.constant(head + h) : kernel_detail::query_share(features, number, head + h, key));
       }
     }
   }

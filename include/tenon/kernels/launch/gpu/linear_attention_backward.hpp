@@ -7,13 +7,14 @@
 //
 //   linear_facts_body               grid batch queries heads / 16              t and m of each row
 //   linear_gradient_body<Letters>   grid query heads, batch, parts             the sums of one gradient, of each query head
-//   linear_gather_body              grid batch tokens heads / 16               a gradient: the sums of a group's heads in order, through the features
+//   linear_gather_body              grid batch tokens heads / 16               a gradient: the sums of a group's heads in order, through the features;
+//                                                                              of features of rows linear_pull_body (linear_rows.hpp)
 //   linear_learn_body               grid query heads, terms                    what waves learn
 //
 // Parts of features (linear_waves.hpp) are summed as in the output: those of what a row is multiplied with at once, its own when they are gathered.
 // attend_backward (launch/gpu/attend_linear_backward.hpp) starts them. No atomics: a gradient's bits depend on neither the grid nor its order.
 
-#include <tenon/kernels/launch/gpu/linear_waves.hpp>
+#include <tenon/kernels/launch/gpu/linear_rows.hpp>
 #include <tenon/kernels/shared/device_block.hpp>
 
 TENON_KERNELS_BEGIN
@@ -33,23 +34,26 @@ namespace kernel_detail {
 
 /// Of a query: t, m, and t d_out.
 template <class Leaf, class Problem>
-struct linear_back : std::conditional_t<linear_head<Leaf, Problem>::in_parts, pairs_of_part<Leaf>, plain_letters> {
-  static constexpr bool in_parts = linear_head<Leaf, Problem>::in_parts;
-  using pairs = std::conditional_t<in_parts, pairs_of_part<Leaf>, plain_letters>;
-  using pairs::part;
+struct linear_back : std::conditional_t<linear_head<Leaf, Problem>::in_parts, pairs_of_part<Leaf, typename linear_head<Leaf, Problem>::features_type>, plain_letters> {
+  using features_type = typename linear_head<Leaf, Problem>::features_type;
+  static constexpr bool in_parts = features_in_parts<features_type>, in_waves = features_in_waves<features_type>;
+  using pairs = std::conditional_t<in_parts, pairs_of_part<Leaf, features_type>, plain_letters>;
+  using pairs::part, pairs::wave_number;
   const linear_backward_arguments<Problem>& a;
   linear_head<Leaf, Problem> of;
 
   TENON_BOTH TENON_INLINE linear_back(const linear_backward_arguments<Problem>& arguments, int head, int batch, int number, typename Leaf::address shared)
-      : pairs(arguments.call.waves, head, number, shared), a(arguments), of{arguments.call, head, batch} {}
+      : pairs(arguments.call.weighting.features, int{Problem::dim}, arguments.call.waves, head, number, shared),
+        a(arguments),
+        of{arguments.call, head, batch, block_of(arguments.call.weighting.features, Problem::dim, number)} {}
   template <int Count>
   TENON_BOTH TENON_INLINE void scale_as_key(int row, float (&to)[Count]) const {
-    if constexpr (in_parts)
-      if (part != 0) scale(to, share_of_key<Leaf>(a.call.weighting.features, a.call.waves.of_keys, row, part));
+    if constexpr (in_waves)
+      if (wave_number != 0) scale(to, share_of_key<Leaf>(a.call.weighting.features, a.call.waves, row, wave_number));
   }
   template <int Count>
   TENON_BOTH TENON_INLINE void scale_as_query(int row, float (&to)[Count]) const {
-    if constexpr (in_parts) scale(to, share_of_query<Leaf>(a.call.weighting.features, a.call.waves.of_queries, a.call.waves.of_heads, row, of.head, part));
+    if constexpr (in_waves) scale(to, share_of_query<Leaf>(a.call.weighting.features, a.call.waves, row, of.head, wave_number));
   }
   TENON_BOTH TENON_INLINE float t(int query) const { return Leaf::load(a.facts + 2 * of.row_of_heads(query)); }
   TENON_BOTH TENON_INLINE float m(int query) const { return Leaf::load(a.facts + 2 * of.row_of_heads(query) + 1); }
@@ -207,19 +211,6 @@ struct linear_facts_body {
   }
 };
 
-/// What `linear_gather_body` is given: the gradient of x [batch, token, head, dim] is the sum over `group` neighbouring heads of `sums`, times the slopes
-/// of the features at x, where x is there. Parts are multiplied by what the row's own position says.
-template <class Features>
-struct linear_gather_arguments {
-  const float* sums;                    ///< [part][batch, token, head group, dim] dense
-  device_tensor<const std::byte> x;     ///< data null: the sums themselves
-  device_tensor<std::byte> to;
-  int batch, tokens, heads, group, dim;
-  Features features;
-  side of;                              ///< whose gradient it is; that of values is the keys'
-  linear_waves waves;
-};
-
 /// 16 rows of a gradient: eight lanes of 128 take one row.
 template <class Leaf, class Features>
 struct linear_gather_body {
@@ -234,8 +225,8 @@ struct linear_gather_body {
     const index_t rows = index_t{a.batch} * a.tokens * a.heads;
     for (int column = Leaf::thread() % 8 * 2; column < a.dim; column += 16) {
       float sum[2] = {};
-      for (int part = 0; part < parts_of(a.features); ++part) {
-        const float share = share_of(part, token, head);
+      for (int part = 0; part < parts_of(a.features, a.dim); ++part) {
+        const float share = a.template share_of<Leaf>(part / parts_of_wave(a.features, a.dim), token, head);
         for (int h = 0; h < a.group; ++h) {
           float one[2];
           kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.sums + ((part * rows + row) * a.group + h) * a.dim + column), float_kind::f32, one);
@@ -245,20 +236,11 @@ struct linear_gather_body {
       if (a.x.data != nullptr) {
         float x[2];
         kernel_detail::load_numbers<Leaf>(a.x.at(batch, token, head, column), a.x.kind, x);
-        TENON_UNROLL for (int e = 0; e < 2; ++e) sum[e] *= a.features.slope(number(x[e])).value;
+        if constexpr (!features_of_rows<Features>)  // of these there is linear_pull_body
+          TENON_UNROLL for (int e = 0; e < 2; ++e) sum[e] *= a.features.slope(number(x[e])).value;
       }
       kernel_detail::store_numbers<Leaf>(a.to.at(batch, token, head, column), a.to.kind, sum);
     }
-  }
-
- private:
-  TENON_BOTH TENON_INLINE float share_of(int part, int token, int head) const {
-    if constexpr (!features_in_parts<Features>)
-      return 1;
-    else if (a.of == side::key)
-      return kernel_detail::share_of_key<Leaf>(a.features, a.waves.of_keys, token, part);
-    else
-      return kernel_detail::share_of_query<Leaf>(a.features, a.waves.of_queries, a.waves.of_heads, token, head, part);
   }
 };
 
@@ -275,13 +257,15 @@ struct linear_learn_body {
     float cosine = 0, sine = 0, constant = 0;
     for (index_t row = Leaf::thread(); row < index_t{a.batch} * queries; row += threads) {
       const int batch = static_cast<int>(row / queries), query = static_cast<int>(row % queries);
-      const kernel_detail::linear_head<Leaf, Problem> of{a.call, head, batch};
+      kernel_detail::linear_head<Leaf, Problem> of{a.call, head, batch};
       float said[3] = {};  // by part 0 and by the term's two
-      for (int column = 0; column < dim; column += 8) {
+      for (int at = 0; at < of.blocks() * dim; at += 8) {
+        const int column = at % dim;
         float x[8];
+        of.block = at / dim;
         of.query(query, column, x);
         TENON_UNROLL for (int i = 0; i < 3; ++i) {
-          const int part = i == 0 ? 0 : 2 * term + i;
+          const int part = (i == 0 ? 0 : 2 * term + i) * of.blocks() + of.block;
           float d[8];
           kernel_detail::load_numbers<Leaf>(reinterpret_cast<const std::byte*>(a.sums + ((part * index_t{a.batch} * queries + row) * heads + head) * dim + column), float_kind::f32, d);
           TENON_UNROLL for (int e = 0; e < 8; ++e) said[i] += x[e] * d[e];

@@ -44,32 +44,38 @@ namespace kernel_detail {
 
 /// What the rows of a part are multiplied by. `waves`: of those rows, [row][term].
 template <class Leaf, class Features>
-TENON_BOTH TENON_INLINE wave<float> wave_at(const Features& features, const float* waves, int row, int part) {
-  return bit_cast<wave<float>>(Leaf::load(reinterpret_cast<const bits64*>(waves + 2 * (index_t{row} * features.terms + term_of(part)))));
+TENON_BOTH TENON_INLINE wave<float> wave_at(const Features& features, const float* waves, int row, int number) {
+  return bit_cast<wave<float>>(Leaf::load(reinterpret_cast<const bits64*>(waves + 2 * (index_t{row} * features.terms + term_of(number)))));
 }
 template <class Leaf, class Features>
-TENON_BOTH TENON_INLINE float share_of_key(const Features& features, const float* waves, int row, int part) {
-  return part == 0 ? 1.0f : key_share(part, wave_at<Leaf>(features, waves, row, part));
+TENON_BOTH TENON_INLINE float share_of_key(const Features& features, const linear_waves& waves, int row, int number) {
+  if constexpr (!features_in_waves<Features>)
+    return 1;
+  else
+    return number == 0 ? 1.0f : key_share(number, wave_at<Leaf>(features, waves.of_keys, row, number));
 }
 template <class Leaf, class Features>
-TENON_BOTH TENON_INLINE float share_of_query(const Features& features, const float* waves, const float* of_heads, int row, int head, int part) {
-  return part == 0 ? Leaf::load(of_heads + head * linear_waves::pair_weights + linear_waves::constant_at) : query_share(features, part, head, wave_at<Leaf>(features, waves, row, part));
+TENON_BOTH TENON_INLINE float share_of_query(const Features& features, const linear_waves& waves, int row, int head, int number) {
+  if constexpr (!features_in_waves<Features>)
+    return 1;
+  else
+    return number == 0 ? Leaf::load(waves.of_heads + head * linear_waves::pair_weights + linear_waves::constant_at) : query_share(features, number, head, wave_at<Leaf>(features, waves.of_queries, row, number));
 }
 
-/// Beside the letters of a part: inside a chunk part 0 stands for all of them, and weighs each pair.
+/// Beside the letters of a part: inside a chunk those of wave 0 stand for all of them, and weigh each pair.
 template <class Leaf>
-struct pairs_of_part {
+struct pairs_of_wave {
   static constexpr int shared_bytes = 4 * linear_waves::distances;
   using address = typename Leaf::address;
-  int part;
+  int wave_number;
   address by_distance;  ///< what pairs weigh
 
-  TENON_BOTH TENON_INLINE pairs_of_part(const linear_waves& waves, int head, int number, address shared) : part(number), by_distance(shared) {
+  TENON_BOTH TENON_INLINE pairs_of_wave(const linear_waves& waves, int head, int number, address shared) : wave_number(number), by_distance(shared) {
     const int four = Leaf::thread();
-    if (part != 0 || four >= linear_waves::distances / 4) return;
+    if (number != 0 || four >= linear_waves::distances / 4) return;
     Leaf::store_shared(by_distance + static_cast<address>(16 * four), Leaf::load(reinterpret_cast<const bits128*>(waves.of_heads + head * linear_waves::pair_weights + 4 * four)));
   }
-  TENON_BOTH TENON_INLINE bool attends() const { return part == 0; }
+  TENON_BOTH TENON_INLINE bool attends() const { return wave_number == 0; }
   TENON_BOTH TENON_INLINE float pair(int ahead, float score) const { return score * Leaf::template load_shared<float>(by_distance + static_cast<address>(4 * (ahead - linear_waves::least_distance))); }
 };
 template <int Count>
@@ -77,20 +83,29 @@ TENON_BOTH TENON_INLINE void scale(float (&x)[Count], float by) {
   TENON_UNROLL for (float& each : x) each *= by;
 }
 
+/// A part by its number: whose pairs it has, and what it is called.
+template <class Leaf, class Features>
+struct pairs_of_part : std::conditional_t<features_in_waves<Features>, pairs_of_wave<Leaf>, plain_letters> {
+  using base = std::conditional_t<features_in_waves<Features>, pairs_of_wave<Leaf>, plain_letters>;
+  int part;
+  TENON_BOTH TENON_INLINE pairs_of_part(const Features& features, int dim, const linear_waves& waves, int head, int number, typename Leaf::address shared)
+      : base(waves, head, number / parts_of_wave(features, dim), shared), part(number) {}
+};
+
 /// The letters of a part: those of the output, of keys times what their positions say, and not yet of queries.
 template <class Leaf, class Problem>
-struct linear_part : linear_forward<Leaf, Problem>, pairs_of_part<Leaf> {
+struct linear_part : linear_forward<Leaf, Problem>, pairs_of_part<Leaf, typename linear_head<Leaf, Problem>::features_type> {
   using base = linear_forward<Leaf, Problem>;
-  using pairs = pairs_of_part<Leaf>;
+  using pairs = pairs_of_part<Leaf, typename linear_head<Leaf, Problem>::features_type>;
   using base::of;
-  using pairs::attends, pairs::pair, pairs::part, pairs::shared_bytes;
+  using pairs::attends, pairs::pair, pairs::part, pairs::wave_number, pairs::shared_bytes;
 
   TENON_BOTH TENON_INLINE linear_part(const linear_attention_arguments<Problem>& a, int head, int batch, int number, typename Leaf::address shared)
-      : base(a, head, batch), pairs(a.waves, head, number, shared) {}
+      : base(a, head, batch, block_of(a.weighting.features, Problem::dim, number)), pairs(a.weighting.features, Problem::dim, a.waves, head, number, shared) {}
   template <int Count>
   TENON_BOTH TENON_INLINE void b(int row, int column, float (&to)[Count]) const {
     base::b(row, column, to);
-    if (part != 0) scale(to, share_of_key<Leaf>(of.a.weighting.features, of.a.waves.of_keys, row, part));
+    if (wave_number != 0) scale(to, share_of_key<Leaf>(of.a.weighting.features, of.a.waves, row, wave_number));
   }
   TENON_BOTH TENON_INLINE static float inverse(float) { return 1; }
   TENON_BOTH TENON_INLINE void store_total(int row, float total) const { Leaf::store(sum(row) + Problem::dim, total); }
@@ -119,9 +134,9 @@ struct linear_merge_body {
     const int head = static_cast<int>(row % heads), query = static_cast<int>(row / heads % a.queries), lane = Leaf::thread() % 8;
     const auto& features = a.weighting.features;
     float total = 0, sum[pairs][2] = {};
-    for (int part = 0; part < features.parts(); ++part) {
+    for (int part = 0; part < parts_of(features, dim); ++part) {
       const float* const from = a.waves.sums + (part * a.waves.plane + row) * linear_state_columns(dim);
-      const float share = kernel_detail::share_of_query<Leaf>(features, a.waves.of_queries, a.waves.of_heads, query, head, part);
+      const float share = kernel_detail::share_of_query<Leaf>(features, a.waves, query, head, part / parts_of_wave(features, dim));
       total += share * Leaf::load(from + dim);
       TENON_UNROLL for (int i = 0; i < pairs; ++i) {
         float two[2];
