@@ -1,6 +1,8 @@
 // Attention layers on GPUs beside the same layers in fp32 on a processor: what layers.cpp leaves out.
 #include "../layer_case.hpp"
 
+#include <array>
+
 #include <tenon/model/attention/bridge.hpp>
 #include <tenon/model/attention/gated_sparse.hpp>
 #include <tenon/model/attention/output_gated.hpp>
@@ -54,10 +56,29 @@ struct encoded : layer_parts {
   static constexpr auto weighting = softmax{};
 };
 
+// Of a normal distribution, more or less.
+constexpr auto directions = [] {
+  std::array<float, 64 * 80> of{};
+  unsigned seed = 1;
+  for (float& x : of) {
+    float sum = 0;
+    for (int i = 0; i < 4; ++i) seed = seed * 1664525u + 1013904223u, sum += static_cast<float>(seed >> 8) / 16777216.0f - 0.5f;
+    x = 1.7320508f * sum;
+  }
+  return of;
+}();
+struct by_directions : layer_parts {
+  static constexpr encoding_spec encoding{.terms = 1};
+  static constexpr auto score = scaled{};
+  static constexpr auto weighting = linear{.features = random_exponentials{.directions = directions.data(), .size = 80}};
+};
+
 struct with_task : layer_parts {
   static constexpr encoding_spec encoding{.terms = 2, .task = task_encoding::learned};
   static constexpr auto weighting = sigmoid{.bias = -2};
 };
+
+TEST_CASE("the compressed form of 3D attention over random exponentials, more than a head has numbers") { check_layer<three_d, by_directions>(11, 13); }
 
 TEST_CASE("3D attention: a series of the distance, learned per head; under sigmoid a task too") {
   check_layer<three_d, encoded>(20, 3);

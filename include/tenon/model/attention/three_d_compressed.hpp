@@ -6,6 +6,8 @@
 // Exact, as cos and sin of a difference are sums of products: 2 terms + 1 states of phi. On processors sums are cut at multiples of 64 tokens:
 // how many come at a time shows in no bit. Included by three_d.hpp.
 
+#include <algorithm>
+
 #include <tenon/model/attention/projections.hpp>
 #include <tenon/model/attention/rules.hpp>
 #include <tenon/model/attention/training.hpp>
@@ -35,11 +37,13 @@ struct three_d_attention<Spec, true> {
 
   static constexpr auto activations = parts_of::plan();
 
-  /// What one sequence remembers: the sums of each head over the tokens seen, the last up to 64 of them one by one.
+  /// What one sequence remembers: the sums of each head over the tokens seen, the last up to 64 of them one by one. A GPU's has a copy of directions that
+  /// features look at, which the spec has in memory of the host.
   struct memory {
     std::byte* sums;
     std::size_t bytes;
     index_t seen = 0;
+    const float* directions = nullptr;
     template <class Machine>
     void carry(const Machine& machine, const memory& from) {
       copy_within(machine, sums, from.sums, bytes);
@@ -50,11 +54,18 @@ struct three_d_attention<Spec, true> {
   using state = memory;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t) {
-    return linear_state_bytes(machine, parts_of::shape, waves({}));
+    return linear_state_bytes(machine, parts_of::shape, waves({})) + (host_machine<Machine> ? 0 : round_up(directions_bytes(), 64));
   }
   template <class Machine>
   static memory open_state(const Machine& machine, std::byte* bytes, index_t) {
-    return {.sums = bytes, .bytes = state_bytes(machine, 0)};
+    memory out{.sums = bytes, .bytes = linear_state_bytes(machine, parts_of::shape, waves({}))};
+    if constexpr (with_directions && !host_machine<Machine>) {
+      auto* const to = reinterpret_cast<float*>(bytes + round_up(out.bytes, 64));
+      std::copy_n(Spec::weighting.features.directions, directions_bytes() / sizeof(float), to);
+      wrote(machine, to, directions_bytes());
+      out.directions = to;
+    }
+    return out;
   }
   template <class Machine>
   static std::size_t scratch_bytes(const Machine& machine, index_t capacity) {
@@ -96,9 +107,22 @@ struct three_d_attention<Spec, true> {
   }
 
  private:
-  static auto waves(const weights& w, float* d_cosine = nullptr, float* d_sine = nullptr) {
+  static constexpr bool with_directions = requires { Spec::weighting.features.directions; };
+  static constexpr std::size_t directions_bytes() {
+    if constexpr (with_directions)
+      return static_cast<std::size_t>(Spec::weighting.features.size * parts_of::spec.head_dim) * sizeof(float);
+    else
+      return 0;
+  }
+  static auto inner_over([[maybe_unused]] const float* directions) {
+    auto inner = Spec::weighting.features;
+    if constexpr (with_directions)
+      if (directions != nullptr) inner.directions = directions;
+    return inner;
+  }
+  static auto waves(const weights& w, float* d_cosine = nullptr, float* d_sine = nullptr, const float* directions = nullptr) {
     using features = with_waves<std::remove_const_t<decltype(Spec::weighting.features)>>;
-    return linear<features>{.features = {.inner = Spec::weighting.features, .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .floor = own.floor, .first = own.first,
+    return linear<features>{.features = {.inner = inner_over(directions), .cosine = w.cosine.data, .sine = w.sine.data, .terms = own.terms, .floor = own.floor, .first = own.first,
                                          .ratio = own.ratio, .d_cosine = d_cosine, .d_sine = d_sine}};
   }
 
@@ -112,7 +136,7 @@ struct three_d_attention<Spec, true> {
         throw error("[first] is ", now.first, ", but the sums hold ", state.seen, " tokens and go back to ", earliest, " alone. Fix: cut back to there, or to 0.");
       state.seen = now.first + now.tokens;
     }
-    attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w), state.sums, now.first, now.scratch);
+    attend_recurrent(now.machine, x.query, x.key, x.value, x.mixed, waves(w, nullptr, nullptr, state.directions), state.sums, now.first, now.scratch);
   }
 };
 
