@@ -148,8 +148,9 @@ inline std::vector<float> wave_operands(int terms) {
   return of;
 }
 /// with_waves over operands of that kind.
-inline with_waves<elu_plus_one> waves_over(const float* operands, int terms) {
-  return {.inner = {}, .cosine = operands, .sine = operands + 6 * terms, .terms = terms, .floor = 0.25f, .first = 0.9f, .ratio = 0.4f};
+template <class Inner = elu_plus_one>
+with_waves<Inner> waves_over(const float* operands, int terms, const Inner& inner = {}) {
+  return {.inner = inner, .cosine = operands, .sine = operands + 6 * terms, .terms = terms, .floor = 0.25f, .first = 0.9f, .ratio = 0.4f};
 }
 
 /// Directions of up to 200 random_exponentials of heads of 128.
@@ -182,18 +183,18 @@ double linear_backward_distance(const Machine& machine, linear_sizes s, int dim,
 struct learned_distance {
   double gradients, operands;
 };
-template <template <class> class Array, class Machine>
-learned_distance waves_learned(const Machine& machine, linear_sizes s, int dim, int terms, std::vector<float>* bits = nullptr) {
+template <template <class> class Array, class Machine, class Inner = elu_plus_one>
+learned_distance waves_learned(const Machine& machine, linear_sizes s, int dim, int terms, std::vector<float>* bits = nullptr, const Inner& inner = {}) {
   const std::vector<float> drawn = wave_operands(terms);
   Array<float> values(drawn.size(), "the waves"), found(drawn.size(), "what they learn");
   std::copy(drawn.begin(), drawn.end(), values.data());
   std::fill(found.data(), found.data() + drawn.size(), 0.5f);  // it is added to
-  auto waves = waves_over(values.data(), terms);
+  auto waves = waves_over(values.data(), terms, inner);
   waves.d_cosine = found.data(), waves.d_sine = found.data() + 6 * terms;
   learned_distance off{linear_backward_distance<bf16, float>(machine, s, dim, causal{}, waves, bits), 0};
   gpu_linear_case<bf16> c(s, dim);
   const auto loss = [&] {
-    c.answer(causal{}, waves_over(values.data(), terms));
+    c.answer(causal{}, waves_over(values.data(), terms, inner));
     double sum = 0;
     for (std::size_t i = 0; i < c.want.size(); ++i) sum += c.want[i] * static_cast<double>(static_cast<float>(c.d_out[i]));
     return sum;

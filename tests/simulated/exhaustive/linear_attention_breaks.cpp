@@ -118,6 +118,13 @@ TEST_CASE_TEMPLATE("every break of gradients of waves, and of what they learn, s
   }, everywhere, of_gradients);
 }
 
+TEST_CASE_TEMPLATE("every break of random exponentials and of their gradients shows", Arch, sm80, gfx942) {
+  static const std::vector<float> directions = random_directions();
+  require_all_caught<Arch>([](const auto& machine) {
+    return linear_backward_distance<bf16, bf16>(machine, {1, 1, 1, 40, 70}, 64, causal{}, random_exponentials{.directions = directions.data(), .size = 100}) * 5 / 7;
+  }, everywhere, of_gradients);
+}
+
 TEST_CASE_TEMPLATE("every break of gradients shows", Arch, sm80, gfx942) {
   require_all_caught<Arch>([](const auto& machine) { return linear_backward_distance<bf16, bf16>(machine, {1, 2, 1, 100, 130}, 64, causal{}, elu_plus_one{}) * 5 / 7; }, everywhere, of_gradients);
 }

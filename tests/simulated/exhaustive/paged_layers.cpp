@@ -56,8 +56,8 @@ TEST_CASE("pages: the logits of a contiguous cache, forks from within a segment 
     CHECK((pool.beside(0).free_pages() == 4 && pool.beside(1).free_pages() == 4));
 
     // From the start of a segment on, as if what is gone had never been; a mean cannot go back into one.
-    auto early = second.fork(60);
-    first.truncate(60), own.truncate(60);
+    first.truncate(60), second.truncate(60), own.truncate(60);
+    auto early = second.fork();
     const auto want = read(own, part_of(text, 100, 6), 1);
     CHECK(read(first, part_of(text, 100, 6), 1) == want);
     CHECK(read(early, part_of(text, 100, 6), 1) == want);
