@@ -167,7 +167,7 @@ maps_of_problem<Problem> maps_of(const Machine& machine, const attention_argumen
   } else {
     const int mapped = static_cast<int>(reach);
     const auto map = [&](const bf16* first) { return machine.encode(cache_shape(a, first, static_cast<int>(batches), mapped, Words::block_keys)); };
-    return {map(a.keys), map(a.values), mapped};
+    return {map(a.keys), map(a.values), mapped, heads_apart(a)};
   }
 }
 }  // namespace kernel_detail
