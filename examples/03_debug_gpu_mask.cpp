@@ -45,10 +45,10 @@ int main(int count, char** words) {
     for (tenon::index_t i = token * heads * dim; i < (token + 1) * heads * dim; ++i) {
       const double got = static_cast<double>(out[static_cast<std::size_t>(i)]), right = want[static_cast<std::size_t>(i)];
       if (std::fabs(got - right) <= 0.03) continue;  // operands are rounded to bf16
-      std::printf("Query %td is %.3f and should be %.3f. In gdb: break band::covers if t.q0 <= %td && %td < t.q1\n", token, got, right,
+      std::printf("Query %td is %.3f and should be %.3f. In gdb (build with --preset debug): break band::covers if t.q0 <= %td && %td < t.q1\n", token, got, right,
                   token, token);
       return 1;
     }
-  std::puts(gpu.report().clean() ? "The mask is right." : "The kernel is at fault. In gdb: break tenon::simulated_fault, then up.");
+  std::puts(gpu.report().clean() ? "The mask is right." : "The kernel is at fault. In gdb (build with --preset debug): break tenon::simulated_fault, then up.");
   return gpu.report().clean() ? 0 : 1;
 }

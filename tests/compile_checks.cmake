@@ -2,6 +2,7 @@
 find_program(TENON_GXX NAMES g++-14 g++-13 g++-12 g++)
 find_program(TENON_CLANG NAMES clang++-21 clang++-20 clang++-19)
 find_program(TENON_NVCC NAMES nvcc PATHS /usr/local/cuda/bin)
+find_program(TENON_GDB gdb)
 find_program(TENON_AARCH64_GXX aarch64-linux-gnu-g++)
 option(TENON_CUDA "Fail, not skip, where nvcc or CUDA's runtime is missing" OFF)
 option(TENON_HIP "Fail, not skip, where clang for AMD GPUs or HIP's runtime is missing" OFF)
@@ -78,6 +79,9 @@ add_check(link/libraries/cuda TENON_NVCC ${here}/link/check_libraries.sh cuda ${
 add_check(link/libraries/hip TENON_CLANG_AND_HIP ${here}/link/check_libraries.sh hip ${here}/link ${include} ${scratch}/link/libraries_hip ${TENON_CLANG} g++)
 add_check(link/cuda TENON_NVCC ${here}/link/check_cuda.sh ${here}/link ${include} ${scratch}/link/cuda ${TENON_NVCC} g++)
 
+if(TARGET tenon::simulated)
+  add_check(examples/debug_gpu_mask/gdb TENON_GDB ${here}/examples/check_gdb.sh ${PROJECT_SOURCE_DIR} ${scratch}/examples/gdb g++ ${TENON_GDB})
+endif()
 add_check(examples/weights CMAKE_CXX_COMPILER ${here}/examples/check_weights.sh ${PROJECT_SOURCE_DIR} ${scratch}/examples/weights)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_check(examples/processor CMAKE_CXX_COMPILER ${here}/examples/check_processor.sh ${PROJECT_SOURCE_DIR}/examples/support ${scratch}/examples/processor ${CMAKE_CXX_COMPILER})

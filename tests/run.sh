@@ -53,7 +53,7 @@ for configuration in $configurations; do
   case $configuration in
     cpu)
       [ $exhaustive = OFF ] || packages="$packages rocm-device-libs"
-      packages="$packages libbenchmark-dev clang-19 clang-tools-19 lld-19 llvm-19 libomp-19-dev libamdhip64-dev"
+      packages="$packages gdb libbenchmark-dev clang-19 clang-tools-19 lld-19 llvm-19 libomp-19-dev libamdhip64-dev"
       ;;
     asan) ;;
     tsan | fuzz) packages="$packages clang-19 libclang-rt-19-dev libomp-19-dev" ;;

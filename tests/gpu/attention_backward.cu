@@ -4,31 +4,26 @@
 #include <tenon/kernels/launch/nvidia/attention_backward.hpp>
 
 #include "attention_backward_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
 using leaf = tenon::atoms::sm80::leaf;
 template <class Problem>
-using keys = tenon::nvidia_attention_backward_keys<leaf, Problem>;
+using keys = tenon::attention_backward_keys_body<leaf, tenon::nvidia_attention_backward_keys<leaf, Problem>, Problem>;
 template <class Problem>
-using rows = tenon::nvidia_attention_backward_rows<leaf, Problem>;
+using queries = tenon::attention_backward_queries_body<leaf, tenon::nvidia_attention_backward_rows<leaf, Problem>, Problem>;
+template <class Problem>
+using facts = tenon::attention_backward_rows_body<leaf, Problem>;
+template <class Problem>
+using sinks = tenon::attention_backward_sinks_body<leaf, Problem>;
 
 }  // namespace
 
-#define TENON_TEST_WALKS(problem)                                                                                    \
-  extern "C" __global__ void __launch_bounds__(keys<tenon_test::problem>::threads)                                   \
-      keys_##problem(const __grid_constant__ tenon::attention_backward_arguments<tenon_test::problem> arguments) {   \
-    tenon::attention_backward_keys_kernel<leaf, keys<tenon_test::problem>>(arguments);                               \
-  }                                                                                                                  \
-  extern "C" __global__ void __launch_bounds__(rows<tenon_test::problem>::threads)                                   \
-      queries_##problem(const __grid_constant__ tenon::attention_backward_arguments<tenon_test::problem> arguments) { \
-    tenon::attention_backward_queries_kernel<leaf, rows<tenon_test::problem>>(arguments);                            \
-  }
-#define TENON_TEST_ROWS(problem)                                                                                  \
-  extern "C" __global__ void __launch_bounds__(128)                                                               \
-      facts_##problem(const __grid_constant__ tenon::attention_backward_arguments<tenon_test::problem> arguments) { \
-    tenon::attention_backward_rows_kernel<leaf>(arguments);                                                       \
-  }
+#define TENON_TEST_WALKS(problem)                              \
+  TENON_TEST_KERNEL(keys_##problem, keys<tenon_test::problem>) \
+  TENON_TEST_KERNEL(queries_##problem, queries<tenon_test::problem>)
+#define TENON_TEST_ROWS(problem) TENON_TEST_KERNEL(facts_##problem, facts<tenon_test::problem>)
 
 TENON_TEST_WALKS(back_causal_128)
 TENON_TEST_ROWS(back_causal_128)
@@ -39,7 +34,4 @@ TENON_TEST_ROWS(back_capped_128)
 TENON_TEST_WALKS(back_documents_64)
 TENON_TEST_ROWS(back_documents_64)
 TENON_TEST_WALKS(back_sigmoid_64)
-
-extern "C" __global__ void __launch_bounds__(128) sinks_back_capped_128(const __grid_constant__ tenon::attention_backward_arguments<tenon_test::back_capped_128> arguments) {
-  tenon::attention_backward_sinks_kernel<leaf, 128>(arguments);
-}
+TENON_TEST_KERNEL(sinks_back_capped_128, sinks<tenon_test::back_capped_128>)

@@ -2,6 +2,7 @@
 // The problems of attention that the tests of GPU kernels compile and run.
 
 #include <tenon/core/number.hpp>
+#include <tenon/policies/mask/listed.hpp>
 #include <tenon/policies/mask/positional.hpp>
 #include <tenon/policies/mask/sequences.hpp>
 #include <tenon/policies/score/biases.hpp>
@@ -43,6 +44,19 @@ struct documents_64 : causal_64 {
   using mask = tenon::both<tenon::causal, tenon::document>;
   using score = tenon::chain<tenon::scaled, tenon::alibi>;
   static constexpr int group = 4;
+};
+
+struct documents_128 : documents_64 {
+  static constexpr int dim = 128;
+};
+
+/// What is listed: bits of each pair, a bias by buckets.
+struct listed_64 : causal_64 {
+  using mask = tenon::bits;
+  using score = tenon::chain<tenon::scaled, tenon::relative_bias>;
+};
+struct listed_128 : listed_64 {
+  static constexpr int dim = 128;
 };
 
 /// Decoding: four heads of a group in one tile, keys split over blocks.

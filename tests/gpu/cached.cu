@@ -4,15 +4,13 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "cached_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
 using kernels = tenon_test::cached_kernels<tenon::atoms::sm80::leaf, tenon::words_of<tenon::sm80>>;
 
 }  // namespace
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNEL(round_rows, kernels::round)
 TENON_TEST_KERNEL(whole_kept, kernels::kept::whole)

@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "cached_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
@@ -14,9 +15,6 @@ using kernels = tenon_test::cached_kernels<tenon::atoms::sm80::leaf, tenon::word
 #endif
 
 }  // namespace
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNEL(round_rows, kernels::round)
 TENON_TEST_KERNEL(append_int8, kernels::append<tenon::int8_per_128>)

@@ -4,14 +4,12 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "products_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
 using kernels = tenon_test::product_kernels<tenon::words_of<tenon::sm89>, tenon::atoms::sm80::leaf>;
 
 }  // namespace
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads, 1) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNELS_SM89(TENON_TEST_KERNEL)

@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
 #include "products_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
@@ -12,8 +13,5 @@ using tiles_of_maps = tenon::matmul_tensor_body<tenon::atoms::sm90a::leaf, kerne
 using opened_of_maps = tenon::matmul_tensor_body<tenon::atoms::sm90a::leaf, kernels::words<tenon::e4m3>, tenon::quantised_product<tenon::e4m3, tenon::swiglu>>;
 
 }  // namespace
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads, 1) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNELS_SM90A(TENON_TEST_KERNEL)

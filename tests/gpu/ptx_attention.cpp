@@ -57,6 +57,19 @@ TEST_CASE("documents and alibi, the heads of a group in one tile") {
   for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = i < 90 ? 1 : i < 91 ? 7 : i < 200 ? 2 : 3;
   for (const sizes s : {sizes{1, 250, 250, 8, 2}, sizes{1, 9, 250, 4, 1}})
     problem<documents_64>(s, tenon::causal{} & tenon::document{ids.data()}, tenon::scaled{} >> tenon::alibi{s.heads}, {}).check("attention_documents_64");
+  problem<documents_128>({1, 140, 250, 4, 1}, tenon::causal{} & tenon::document{ids.data()}, tenon::scaled{} >> tenon::alibi{4}, {}).check("attention_documents_128");
+}
+
+TEST_CASE("listed pairs, and a bias by buckets") {
+  ptx::Buffer<std::uint64_t> words(140 * 3, "bits");
+  ptx::Buffer<float> table(2 * 32, "table");
+  std::mt19937_64 random(5);
+  for (std::uint64_t& w : words) w = random();
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 7) - 3;
+  const tenon::bits mask{words.data(), 140, 190, 50};
+  const auto score = tenon::scaled{} >> tenon::relative_bias{.table = table.data()};
+  problem<listed_64>({1, 140, 190, 2, 1}, mask, score, {}).check("attention_listed_64");
+  problem<listed_128>({1, 140, 190, 2, 1}, mask, score, {}).check("attention_listed_128");
 }
 
 TEST_CASE("scores of +-1e4 and more: the greatest takes all") {

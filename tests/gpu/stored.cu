@@ -5,6 +5,7 @@
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 #include "stored_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
@@ -14,9 +15,6 @@ using kernels = stored_kernels<leaf, tenon::nvidia_panel_matmul>;
 using gated_rows = tenon::gated_rows_body<leaf, tenon::nvidia_gated_matmul<leaf>, float, tenon::silu>;
 
 }  // namespace
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNEL(gated_bf16, gated_rows)
 TENON_TEST_KERNELS(TENON_TEST_KERNEL)

@@ -4,6 +4,7 @@
 #include <tenon/kernels/launch/nvidia/matmul_sm90a.hpp>
 
 #include "stored_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
@@ -13,9 +14,6 @@ using kernels = stored_kernels<leaf, tenon::sm90a_panel_matmul, tenon::panel_ten
 using gated_rows = tenon::gated_tensor_body<leaf, tenon::sm90a_gated_matmul<leaf>, float, tenon::silu>;
 
 }  // namespace
-
-#define TENON_TEST_KERNEL(name, body) \
-  extern "C" __global__ void __launch_bounds__(body::threads) name(const __grid_constant__ body thread) { thread(); }
 
 TENON_TEST_KERNEL(gated_bf16, gated_rows)
 TENON_TEST_KERNELS(TENON_TEST_KERNEL)

@@ -75,7 +75,8 @@ constexpr place published_wgmma_a[] = {{0, 0, 0, 0},  {0, 1, 0, 1}, {3, 1, 0, 7}
                                        {31, 3, 15, 7}, {0, 4, 0, 8}, {3, 5, 0, 15}, {28, 6, 15, 8}, {31, 7, 15, 15}};
 constexpr place published_wgmma_d[] = {{0, 0, 0, 0},  {0, 1, 0, 1},  {3, 1, 0, 7},   {4, 0, 1, 0},    {31, 1, 7, 7},    {0, 2, 8, 0},
                                        {31, 3, 15, 7}, {0, 4, 0, 8},  {3, 5, 0, 15},  {0, 6, 8, 8},    {31, 7, 15, 15},  {0, 8, 0, 16},
-                                       {0, 60, 0, 120}, {3, 61, 0, 127}, {28, 62, 15, 120}, {31, 63, 15, 127}};
+                                       {0, 60, 0, 120}, {3, 61, 0, 127}, {28, 62, 15, 120}, {31, 63, 15, 127},
+                                       {0, 64, 0, 128}, {0, 124, 0, 248}, {3, 125, 0, 255}, {28, 126, 15, 248}, {31, 127, 15, 255}};  // the figure's N - 8 and N - 1, for N = 128 and 256
 
 TEST_CASE("wgmma: the executor's tables have the published values, and the kernels' take sums for those of mma beside each other") {
   using wgmma = simulation::wgmma_fragments;
@@ -103,6 +104,19 @@ TEST_CASE("chunks of 16 bytes lie where the published figure of 128-byte swizzli
     for (std::uint32_t chunk = 0; chunk < 8; ++chunk) {
       CHECK(simulation::permuted_128(row * 128 + chunk * 16) == row * 128 + figure[row % 8][chunk] * 16);
       CHECK(atoms::sm90a::panel_offset<std::uint32_t>(24, static_cast<int>(row), static_cast<int>(chunk)) == row * 128 + figure[row % 8][chunk] * 16);
+    }
+}
+
+// 'Strides', table of canonical layouts, rows '128B Swizzling', of 16-bit numbers (T = 8), in numbers: shape:stride of what is contiguous, then of
+// the other axis. K-major ((8,m),(T,2k)):((8T,SBO),(1,T)), MN-major ((T,8,m),(8,k)):((1,T,LBO),(8T,SBO)).
+TEST_CASE("operands of wgmma lie as the published canonical layouts have them, along the depth and across it") {
+  constexpr std::uint32_t T = 8, bytes = 2, stride = 1024, leading = 8192;
+  for (std::uint32_t mn = 0; mn < 256; ++mn)
+    for (std::uint32_t k = 0; k < 16; ++k) {
+      const std::uint32_t along = (mn % 8 * 8 * T + k % T + k / T % 2 * T) * bytes + mn / 8 * stride;
+      CHECK(simulation::wgmma_k_major::offset(static_cast<int>(mn), static_cast<int>(k / T), stride) + k % T * bytes == along);
+      const std::uint32_t across = (mn % T + mn / T % 8 * T + k % 8 * 8 * T) * bytes + mn / (8 * T) * leading + k / 8 * stride;
+      CHECK(simulation::wgmma_mn_major::offset(static_cast<int>(k), static_cast<int>(mn / T), leading, stride) + mn % T * bytes == across);
     }
 }
 

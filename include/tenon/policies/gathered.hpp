@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <tenon/policies/lookup.hpp>
 #include <tenon/policies/mask/algebra.hpp>
 #include <tenon/policies/read_later.hpp>
 #include <tenon/policies/score/algebra.hpp>
@@ -16,10 +17,6 @@ struct row_origin {
   std::int32_t query, head;
 };
 
-/// A policy that looks into memory for each score: a kernel for it needs registers for the addresses.
-template <class Policy>
-inline constexpr bool reads_for_each_score = false;
-
 /// `policy` over gathered rows, each a query of one head: the row that a kernel takes for query i of sequence b is
 /// rows[i + offset[b]]. Within a sequence the queries ascend. All sequences stand for parts of sequence `batch`.
 template <class Policy>
@@ -28,6 +25,7 @@ struct gathered_rows {
   const row_origin* rows;
   const std::ptrdiff_t* offset;  ///< [sequence]
   int batch = 0;
+  static constexpr lookup looks_up = lookup::by_key;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const
     requires mask<Policy>
@@ -52,8 +50,6 @@ struct gathered_rows {
     return {own.query, p.key, own.head, batch};
   }
 };
-template <class Policy>
-inline constexpr bool reads_for_each_score<gathered_rows<Policy>> = true;
 
 /// `policy` over gathered keys: the key that a kernel takes for j is keys[j], ascending, and the query it takes for i is
 /// i + query_shift, as fewer keys make a kernel count from an earlier one. Shift: int or read_later.
@@ -62,6 +58,7 @@ struct gathered_keys {
   Policy policy;
   const std::int32_t* keys;
   Shift query_shift;
+  static constexpr lookup looks_up = lookup::by_key;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const
     requires mask<Policy>
@@ -82,7 +79,5 @@ struct gathered_keys {
  private:
   TENON_BOTH TENON_INLINE constexpr position origin(position p) const { return {p.query + query_shift, keys[p.key], p.head, p.batch}; }
 };
-template <class Policy, class Shift>
-inline constexpr bool reads_for_each_score<gathered_keys<Policy, Shift>> = true;
 
 }  // namespace tenon

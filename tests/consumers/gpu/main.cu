@@ -23,8 +23,8 @@ int main() try {
   with_arch(device, [&](const auto& machine) { machine.launch({2, 1, 1}, {64}, 0, numbering<typename std::decay_t<decltype(machine)>::leaf>{numbers.data()}); });
   device.synchronize();
   std::printf("a kernel ran on %s\n", device.facts().name);
-  return numbers.data()[63] == 0 && numbers.data()[127] == 1 ? 0 : 1;
+  return numbers.data()[63] == 0 && numbers.data()[127] == 1 ? 0 : 2;
 } catch (const tenon::error& fault) {
   std::puts(fault.what());
-  return 2;
+  return 1;
 }

@@ -60,9 +60,9 @@ constexpr occupancy occupancy_of(const gpu_facts& on, const block_cost& cost) {
 static_assert(occupancy_of(facts_sm80, {128, 255, 64 * kib}).blocks == 2 && occupancy_of(facts_sm86, {128, 255, 64 * kib}).by == bound::shared_memory);
 static_assert(occupancy_of(facts_gfx942, {256, 217, 35 * kib}).blocks == 1 && occupancy_of(facts_gfx1100, {256, 192, 35 * kib}).blocks == 3);
 
-/// How much a score asks of each of its numbers: `scaled` is folded into the exponent; others hold operands and temporaries; `looked_up`
-/// stands for masks and scores that read memory for each number, and hold its addresses.
-enum class score_weight { scaled, computed, looked_up };
+/// How much a mask and a score ask of each number: `scaled` is folded into the exponent; others hold operands and temporaries; `listed` stands for
+/// those that read memory for each number, `looked_up` for those that hold the addresses of all keys of a tile.
+enum class score_weight { scaled, computed, listed, looked_up };
 
 /// How keys and values of a cache reach their tiles: as they are, or widened from 8 bits on their way.
 enum class arrival { copied, widened };

@@ -19,7 +19,7 @@ struct attention_tile {
 /// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight; and what a score holds, or 16 numbers that are widened
 /// beside all of it: with fewer ptxas spills some for sm_90a.
 consteval int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
-  const int of_score = score == score_weight::looked_up ? 112 : score == score_weight::computed ? 24 : 0;
+  const int of_score = score == score_weight::looked_up ? 2 * t.keys + 16 : score == score_weight::listed ? 48 : score == score_weight::computed ? 24 : 0;
   return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + of_score + (how == arrival::widened ? 40 : 0);
 }
 consteval int shared_bytes_of(attention_tile t, int dim, arrival how = arrival::copied) {
@@ -50,6 +50,7 @@ consteval attention_tile attention_of(score_weight score, gpu_facts on = facts_s
     return attention(Problem::dim, score, on, how);
 }
 
+static_assert(attention(64, score_weight::looked_up).keys == 32 && attention(128, score_weight::listed).row_tiles == 2 && attention(128, score_weight::looked_up).row_tiles == 1);
 static_assert(attention(64).row_tiles == 2 && attention(128).row_tiles == 2 && attention(128).keys == 64);
 static_assert(attention(128, score_weight::computed).row_tiles == 2 && attention(256).row_tiles == 1 && attention(128, score_weight::scaled, facts_sm86).keys == 32);
 static_assert(occupancy_of(facts_sm80, cost_of(attention(128), 128)).blocks == 2 && occupancy_of(facts_sm89, cost_of(attention(128, score_weight::scaled, facts_sm89), 128)).blocks == 2);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <tenon/policies/lookup.hpp>
 #include <tenon/policies/mask/positional.hpp>
 
 namespace tenon {
@@ -15,6 +16,7 @@ struct bits {
   int queries, keys;
   int first_query = 0;
   std::ptrdiff_t batch_stride = 0;
+  static constexpr lookup looks_up = lookup::some;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const int i = p.query - first_query;
@@ -47,6 +49,7 @@ struct block_sparse {
   int rows, columns;
   int query_block, key_block;
   int first_query = 0;
+  static constexpr lookup looks_up = lookup::some;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const { return p.query >= first_query && at((p.query - first_query) / query_block, p.key / key_block); }
   TENON_BOTH TENON_INLINE constexpr cover covers(tile t) const {
@@ -70,6 +73,7 @@ struct token_sparse {
   const std::int32_t* lists;
   int queries, count;
   int first_query = 0;
+  static constexpr lookup looks_up = lookup::some;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const int i = p.query - first_query;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <tenon/core/range.hpp>
+#include <tenon/policies/lookup.hpp>
 #include <tenon/policies/mask/positional.hpp>
 
 namespace tenon {
@@ -14,6 +15,7 @@ namespace tenon {
 struct document {
   const std::int32_t* ids;
   std::ptrdiff_t batch_stride = 0;
+  static constexpr lookup looks_up = lookup::by_key;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     const std::int32_t* own = ids + p.batch * batch_stride;
@@ -47,6 +49,7 @@ struct padding {
 struct tree {
   const std::int32_t* parents;
   int first, count;
+  static constexpr lookup looks_up = lookup::some;
 
   TENON_BOTH TENON_INLINE constexpr bool keep(position p) const {
     if (p.key < first || p.query < first) return p.key <= p.query;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <tenon/policies/learned.hpp>
+#include <tenon/policies/lookup.hpp>
 #include <tenon/policies/read_later.hpp>
 #include <tenon/policies/score/algebra.hpp>
 
@@ -46,6 +47,7 @@ struct relative_bias {
   int buckets = 32, max_distance = 128;
   direction sides = direction::both;
   float* d_table = nullptr;
+  static constexpr lookup looks_up = lookup::some;
 
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
@@ -78,6 +80,7 @@ struct fourier {
   int terms;
   float first = 1.0f, ratio = 0.5f;
   float *d_cosine = nullptr, *d_sine = nullptr;
+  static constexpr lookup looks_up = lookup::some;
 
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
@@ -113,6 +116,7 @@ struct key_bias {
   const float* values;
   std::ptrdiff_t batch_stride = 0;
   float* d_values = nullptr;
+  static constexpr lookup looks_up = lookup::by_key;
   template <class T>
   TENON_BOTH TENON_INLINE constexpr T adjust(T s, position p) const {
     return s + T(values[p.batch * batch_stride + p.key]);

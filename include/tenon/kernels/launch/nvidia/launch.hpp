@@ -16,10 +16,14 @@
 TENON_KERNELS_BEGIN
 namespace kernel_detail {
 
-/// The number of the architecture whose kernels serve a GPU of nvcc's number, 860 say, best; 900 without what sm_90a alone has.
+/// The number of the architecture whose kernels serve a GPU of nvcc's number, 860 say, best; 900 without what sm_90a alone has. For 8.7, which has the
+/// memory of sm_80, ptxas spills registers of its tiles.
 consteval int arch_number(int one) {
-  return one < 10 * sm80::number ? sm75::number : one == 860 ? sm86::number : one == 890 || one / 100 == 12 ? sm89::number : sm80::number;
+  return one < 10 * sm80::number ? sm75::number : one == 860 || one == 870 ? sm86::number : one == 890 || one / 100 == 12 ? sm89::number : sm80::number;
 }
+static_assert(arch_number(750) == sm75::number && arch_number(800) == sm80::number && arch_number(860) == sm86::number && arch_number(870) == sm86::number);
+static_assert(arch_number(890) == sm89::number && arch_number(900) == sm80::number && arch_number(1000) == sm80::number && arch_number(1030) == sm80::number);
+static_assert(arch_number(1100) == sm80::number && arch_number(1200) == sm89::number && arch_number(1210) == sm89::number);
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 inline constexpr int arch_of_pass = sm90a::number;
@@ -33,10 +37,17 @@ inline constexpr int arch_of_pass = sm80::number;  // of the host's pass: nobody
 consteval int threads_that_say(int arch) { return 32 * (arch - 70); }
 static __global__ void __launch_bounds__(threads_that_say(arch_of_pass)) says_arch() {}
 
+// How many blocks nvcc is told of. Where so many leave a thread all registers that it may have, 1: told of two blocks of 128 threads it spills up to
+// 140 bytes that it does not spill for one.
+template <class Body>
+consteval int blocks_told() {
+  return blocks_of<Body>() * Body::threads * 256 <= 65536 ? 1 : blocks_of<Body>();
+}
+
 // nvcc 13 makes what starts a kernel local to its file, so that two libraries of one program that hold the same kernel each start their own.
 // Where the pass holds another architecture's kernels with_arch never starts it.
 template <class Arch, class Body>
-__global__ void __launch_bounds__(Body::threads, blocks_of<Body>()) run_body(const __grid_constant__ Body body) {
+__global__ void __launch_bounds__(Body::threads, blocks_told<Body>()) run_body(const __grid_constant__ Body body) {
 #if defined(__CUDA_ARCH__)
   if constexpr (arch_of_pass == Arch::number)
     body();
