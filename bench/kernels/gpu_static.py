@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""What can be said of the kernels for GPUs without a GPU: registers, and the share of matrix instructions in the main loop.
+"""What can be said of the kernels for GPUs without a GPU: registers, how many blocks they leave room for on a multiprocessor, and the share of
+matrix instructions in the main loop. Blocks are those of tuning/gpu_facts.hpp, but for shared memory, which is not in the code: with it
+bench_kernels_gpu_tuning says them. Bank conflicts are in tests: none under simulation (tests/simulated/counts.cpp) and as PTX; so are executed
+warp instructions (tests/gpu/ptx_attention.cpp): at most 2,162,360 for 2,048 tokens and 2 heads.
 
 Compiles tests/gpu/*.cu for sm_80, or for the machine that their
 names end in, and *.hip for gfx90a, gfx942, gfx1100 and gfx1201. The loop's share needs NVIDIA's nvdisasm
@@ -15,6 +18,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -95,36 +99,92 @@ def distances(block):
     return out
 
 
+def gpu_facts():
+    """{name: {field: value}} of tuning/gpu_facts.hpp."""
+    text = (root / "include/tenon/kernels/tuning/gpu_facts.hpp").read_text()
+    fields = re.findall(r"^  int (\w+);", text, re.M)
+    number = lambda word: 1024 * int(word.removesuffix("kib").rstrip("* ") or 1) if word.endswith("kib") else int(word)
+    return {name: dict(zip(fields, map(number, values.split(", ")))) for name, values in re.findall(r'facts_\w+\{"(\w+)", (.*?)\};', text)}
+
+
+every_gpu = gpu_facts()
+
+
+def blocks_at_once(on, threads, registers):
+    """As occupancy_of, of a block without shared memory."""
+    warps = -(-threads // on["lanes"])
+    given = -(-registers // on["register_step"]) * on["register_step"]
+    return min(on["schedulers"] * (on["registers"] // given) // warps, on["schedulers"] * on["warps"] // warps, on["blocks"]) if registers <= on["most_registers"] else 0
+
+
+def shares_of(cubin, log, disassembler):
+    """{kernel: (percent of matrix instructions or None, median distance or None, what the main loop is)}."""
+    shares = {}
+    for function in re.split(r"//-+ \.text\.", run(disassembler, "-c", str(cubin)).stdout)[1:]:
+        name = function.split()[0]
+        loop = main_loop(*basic_blocks(function))
+        kept = [b for b in loop if not rare(b)]
+        ops = Counter(opcode(i) for b in kept for i in b)
+        apart = distances([i for b in kept for i in b])
+        count, total = sum(ops[m] for m in matrix), sum(ops.values())
+        if ops["HGMMA"]:
+            shapes = Counter(re.search(r"HGMMA\.(\w+)", i)[1] for b in kept for i in b if opcode(i) == "HGMMA")
+            serialised = "serialised by the compiler" if re.search(rf"C75(14|17).*{name}", log) else "none serialised"
+            shares[name] = (None, None, f"HGMMA {', '.join(f'{n} of {s}' for s, n in shapes.items())} among {total} instructions of the main loop, {serialised}")
+        elif count:
+            percent, median = 100 * count / total, statistics.median(apart) if apart else None
+            shares[name] = (percent, median, f"{count} of {total} = {percent:.1f} % matrix instructions" + (f", {median:g} (median) between LDSM and use" if apart else ""))
+        else:
+            inside = [i for b in main_loop(*basic_blocks(function), wanted=("LDG",)) for i in b]
+            wide = sum(opcode(i) == "LDG" and ".128" in i for i in inside)
+            shares[name] = (None, None, f"{wide} loads of 16 bytes among {len(inside)} instructions of the main loop" if wide else "no loop of loads")
+    return shares
+
+
+def find_disassembler():
+    return os.environ.get("NVDISASM") or shutil.which("nvdisasm")
+
+
+def kernels_of(log):
+    """[(name, bytes spilled, registers)] of what ptxas -v said."""
+    found = re.findall(r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", log, re.S)
+    return sorted((name, int(spilled), int(registers)) for name, spilled, registers in found if not name.startswith("_Z"))
+
+
 def nvidia(nvcc, work):
-    disassembler = os.environ.get("NVDISASM") or shutil.which("nvdisasm")
+    disassembler = find_disassembler()
     for source in sorted((root / "tests/gpu").glob("*.cu")):
-        cubin = work / (source.stem + ".cubin")
+        ptx, cubin = (work / (source.stem + end) for end in (".ptx", ".cubin"))
         machine = re.search(r"_sm(\d+a?)$", source.stem)
         arch = f"sm_{machine[1] if machine else 80}"
-        log = run(nvcc, "-std=c++20", "-O3", f"-arch={arch}", f"-I{root}/include", "-Xptxas", "-v", "-cubin", str(source), "-o", str(cubin)).stderr
-        facts = re.findall(r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores.*?Used (\d+) registers", log, re.S)
-        shares = {}
-        if disassembler:
-            for function in re.split(r"//-+ \.text\.", run(disassembler, "-c", str(cubin)).stdout)[1:]:
-                loop = main_loop(*basic_blocks(function))
-                kept = [b for b in loop if not rare(b)]
-                ops = Counter(opcode(i) for b in kept for i in b)
-                apart = distances([i for b in kept for i in b])
-                count, total = sum(ops[m] for m in matrix), sum(ops.values())
-                if ops["HGMMA"]:
-                    shapes = Counter(re.search(r"HGMMA\.(\w+)", i)[1] for b in kept for i in b if opcode(i) == "HGMMA")
-                    serialised = "serialised by the compiler" if re.search(rf"C75(14|17).*{function.split()[0]}", log) else "none serialised"
-                    shares[function.split()[0]] = f"HGMMA {', '.join(f'{n} of {s}' for s, n in shapes.items())} among {total} instructions of the main loop, {serialised}"
-                elif count:
-                    shares[function.split()[0]] = f"{count} of {total} = {100 * count / total:.1f} % matrix instructions"
-                    if apart:
-                        shares[function.split()[0]] += f", {statistics.median(apart):g} (median) between LDSM and use"
-                else:
-                    inside = [i for b in main_loop(*basic_blocks(function), wanted=("LDG",)) for i in b]
-                    wide = sum(opcode(i) == "LDG" and ".128" in i for i in inside)
-                    shares[function.split()[0]] = f"{wide} loads of 16 bytes among {len(inside)} instructions of the main loop" if wide else "no loop of loads"
-        for name, spilled, registers in sorted(facts):
-            print(f"{arch:7} {name:24} {registers:>4} registers, {spilled} bytes spilled; {shares.get(name, 'no nvdisasm')}")
+        run(nvcc, "-std=c++20", "-O3", f"-arch={arch}", f"-I{root}/include", "-ptx", str(source), "-o", str(ptx))
+        log = run(nvcc, f"-arch={arch}", "-Xptxas", "-v", "-cubin", str(ptx), "-o", str(cubin)).stderr
+        threads = dict(re.findall(r"\.entry (\w+)\(.*?\.maxntid (\d+)", ptx.read_text(), re.S))
+        shares = shares_of(cubin, log, disassembler) if disassembler else {}
+        for name, spilled, registers in kernels_of(log):
+            blocks = blocks_at_once(every_gpu[arch], int(threads[name]), registers)
+            print(f"{arch:7} {name:24} {registers:>4} registers, {spilled} bytes spilled, {blocks:>2} blocks of {threads[name]} threads; {shares.get(name, (0, 0, 'no nvdisasm'))[2]}")
+
+
+# Of a kernel's main loop: percent of matrix instructions, median of those between a load from shared memory and its use.
+limits = {"attention": {"attention_causal_128": (28, 15)}, "matmul": {"matmul_to_bf16": (50, 0)}}
+
+
+def check(folder):
+    """Whether the kernels that tests/gpu/check_nvidia.sh left in `folder` are within the limits, and spill nothing."""
+    disassembler, right = find_disassembler(), True
+    for stem, asked in limits.items():
+        log = (folder / f"{stem}.log").read_text()
+        for name, spilled, _ in kernels_of(log):
+            if spilled:
+                print(f"{name} spills {spilled} bytes")
+                right = False
+        shares = shares_of(folder / f"{stem}.cubin", log, disassembler)
+        for name, (percent, median) in asked.items():
+            got = shares.get(name, (None, None, "not found"))
+            print(f"{name}: {got[2]}; at least {percent} %, {median} (median)")
+            right = right and (got[0] or 0) >= percent and (got[1] or 0) >= median
+    return right
 
 
 amd_archs = ("gfx90a", "gfx942", "gfx1100", "gfx1201")
@@ -203,13 +263,21 @@ def amd(work):
                 fact = lambda key: re.search(rf"\.{key}: +(\S+)", kernel)[1]
                 accumulators = re.match(r"agpr_count: +(\d+)", kernel)
                 name = fact("symbol").removesuffix(".kd")
+                blocks = blocks_at_once(every_gpu[arch], int(fact("max_flat_workgroup_size")), int(fact("vgpr_count")))
                 print(f"{arch:7} {name:24} {fact('vgpr_count'):>4} registers{f', of which {accumulators[1]} accumulators' if accumulators and accumulators[1] != '0' else ''}; "
-                      f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch; {shares.get(name, '')}")
+                      f"{fact('vgpr_spill_count')} spilled, {fact('private_segment_fixed_size')} bytes of scratch, {blocks:>2} blocks of {fact('max_flat_workgroup_size')} threads; {shares.get(name, '')}")
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("nvcc", nargs="?", default="nvcc", help="the compiler for NVIDIA's GPUs (default: nvcc)")
+parser.add_argument("--check", type=Path, metavar="FOLDER", help="only look at what tests/gpu/check_nvidia.sh left there of attention.cu and matmul.cu: exit code 1 where a register is spilled "
+                    "or the main loop has less than 28 %% matrix instructions or 15 (median) between a load and its use, for a product 50 %%")
 options = parser.parse_args()
+if options.check:
+    if not find_disassembler():
+        print("skipped: nvdisasm is not found")
+        sys.exit(77)
+    sys.exit(not check(options.check))
 with tempfile.TemporaryDirectory() as folder:
     nvidia(options.nvcc, Path(folder))
     amd(Path(folder))
