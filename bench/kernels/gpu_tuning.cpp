@@ -40,6 +40,15 @@ void matmul_line(const char* problem) {
   constexpr block_cost cost = sm80::cost_of(t, Weight);
   line(on, problem, tile, cost);
 }
+template <int Gpu, int Matrices>
+void matmul_of_8_bits_line(const char* problem) {
+  constexpr gpu_facts on = every_gpu[Gpu];
+  constexpr sm80::matmul_tile t = sm80::matmul_of_8_bits(on, Matrices);
+  char tile[64];
+  std::snprintf(tile, sizeof tile, "%d x %d, %d stages", t.tokens, t.rows, t.stages);
+  constexpr block_cost cost{128, sm80::registers_of_8_bits(t), sm80::shared_bytes_of(t, 128)};
+  line(on, problem, tile, cost);
+}
 template <class Format>
 inline constexpr int stored = (tenon::device_panel<Format>::header_bytes + tenon::device_panel<Format>::part_bytes) / 16;
 
@@ -74,6 +83,8 @@ void print_nvidia() {
   attention_line<Gpu, 128, score_weight::computed>("attention, d 128, score");
   attention_line<Gpu, 256, score_weight::scaled>("attention, d 256");
   matmul_line<Gpu, 128>("product, bf16");
+  matmul_of_8_bits_line<Gpu, 1>("product, of 8 bits");
+  matmul_of_8_bits_line<Gpu, 2>("product, gate of 8 bits");
   matmul_line<Gpu, stored<tenon::panel::q8_0>>("product, q8_0");
   matmul_line<Gpu, stored<tenon::panel::q4_0>>("product, q4_0");
   matmul_line<Gpu, stored<tenon::panel::q6_k>>("product, q6_k");

@@ -8,8 +8,8 @@
 namespace {
 
 struct words {
-  template <class Leaf, class Number>
-  using matmul = tenon::amd_matmul<Leaf, Number>;
+  template <class Leaf, class Number, int Matrices>
+  using matmul = tenon::amd_matmul<Leaf, Number, Matrices>;
 };
 using kernels = tenon_test::product_kernels<words, tenon_test::leaf>;
 

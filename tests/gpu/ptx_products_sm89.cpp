@@ -3,6 +3,7 @@
 
 #include "../simulated/products_numbers.hpp"
 #include "products_problems.hpp"
+#include "ptx_breaks.hpp"
 #include "ptx_machine.hpp"
 
 namespace {
@@ -32,6 +33,17 @@ TEST_CASE("e4m3: weights stored so, with scales of any kind, and floats") {
 
 TEST_CASE("what a gate opens, quantised by the product that makes it") {
   for (const ptx::Options& way : ptx_ways()) tenon::testing::check_gates_of_8_bits<std::int8_t>(machine(module(), way)), tenon::testing::check_gates_of_8_bits<tenon::e4m3>(machine(module(), way));
+}
+
+template <class Number>
+constexpr auto distance = [](const auto& machine) { return tenon::testing::gates_of_8_bits<Number>(machine, 40, 132, 260); };
+
+TEST_CASE("every break of what makes numbers of 8 bits behind a product shows") {
+  const break_of barriers[] = {{"the barrier left out", "bar.sync", [](const std::string&) { return std::string(); }}};
+  const break_of shuffles[] = {{"a shuffle from the lane before", "shfl.sync.bfly", [](const std::string& line) { return replaced(line, ".bfly.", ".up."); }}};
+  broken_run<decltype(distance<std::int8_t>), tenon::sm89> int8{module(), distance<std::int8_t>};
+  CHECK(break_everywhere(int8, "opened_int8", 0, barriers) >= 3);
+  CHECK(break_everywhere(int8, "opened_int8", 0, shuffles) >= 5);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ using kernels = TENON_TEST_STORED_KERNELS;
 using gated_words = TENON_TEST_GATED_WORDS;
 #else
 using kernels = stored_kernels<absent_leaf, tenon::nvidia_panel_matmul>;
-using gated_words = tenon::nvidia_gated_matmul<absent_leaf>;
+using gated_words = tenon::nvidia_matmul<absent_leaf, bf16, tenon::sm80, 2>;
 #endif
 
 /// What launch functions ask for maps, which are the executor's.
@@ -189,9 +189,11 @@ TEST_CASE("a gate of two matrices of bf16 rows in one kernel, tiles that end any
     }
   for (const ptx::Options& way : ptx_ways()) {
     ptx::Buffer<float> out(tokens * rows, "out");
-    const tenon::device_sink<absent_leaf, float, tenon::silu> sink{out.data(), nullptr, nullptr, tokens, rows, rows, 0, {}};
-    const auto body = tenon::gated_product_on<gated_words>(ptx_maps{}, {x.data(), {gate.data(), up.data()}, depth, depth, tokens, rows, depth}, sink);
-    launch_clean(module(), "gated_bf16", {tiles(rows, gated_words::block_rows), tiles(tokens, gated_words::block_tokens), 1}, body.threads, ptx::Args(body), static_cast<unsigned>(body.shared_bytes), way);
+    tenon::matmul_arguments<tenon::gated_product<bf16, float, tenon::silu>> call{};
+    call.x = x.data(), call.w = gate.data(), call.opened = up.data(), call.x_stride = call.w_stride = depth;
+    call.out = out.data(), call.out_stride = rows, call.tokens = tokens, call.rows = rows, call.depth = depth;
+    const auto body = tenon::product_on<gated_words>(ptx_maps{}, call);
+    launch_clean(module(), "gated_bf16", {tiles(rows, gated_words::block_rows), tiles(tokens, gated_words::block_tokens), 1}, body.threads, ptx::Args(body), static_cast<unsigned>(gated_words::shared_bytes), way);
     double off = 0, size = 0;
     for (std::size_t i = 0; i < want.size(); ++i) off += (static_cast<double>(out[i]) - want[i]) * (static_cast<double>(out[i]) - want[i]), size += want[i] * want[i];
     CHECK(std::sqrt(off / size) < 2e-5);

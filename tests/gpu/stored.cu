@@ -12,7 +12,7 @@ namespace {
 using leaf = tenon::atoms::sm80::leaf;
 using tenon_test::stored_kernels;
 using kernels = stored_kernels<leaf, tenon::nvidia_panel_matmul>;
-using gated_rows = tenon::gated_rows_body<leaf, tenon::nvidia_gated_matmul<leaf>, float, tenon::silu>;
+using gated_rows = tenon::matmul_body<leaf, tenon::nvidia_matmul<leaf, tenon::bf16, tenon::sm80, 2>, tenon::gated_product<tenon::bf16, float, tenon::silu>>;
 
 }  // namespace
 

@@ -9,7 +9,7 @@ namespace {
 
 using tenon_test::leaf;
 using kernels = tenon_test::stored_kernels<leaf, tenon::amd_panel_matmul>;
-using gated_rows = tenon::gated_rows_body<leaf, tenon::amd_matmul<leaf, tenon::bf16, 2>, float, tenon::silu>;
+using gated_rows = tenon::matmul_body<leaf, tenon::amd_matmul<leaf, tenon::bf16, 2>, tenon::gated_product<tenon::bf16, float, tenon::silu>>;
 
 }  // namespace
 

@@ -11,7 +11,7 @@ namespace {
 using leaf = tenon::atoms::sm90a::leaf;
 using tenon_test::stored_kernels;
 using kernels = stored_kernels<leaf, tenon::sm90a_panel_matmul, tenon::panel_tensor_body>;
-using gated_rows = tenon::gated_tensor_body<leaf, tenon::sm90a_gated_matmul<leaf>, float, tenon::silu>;
+using gated_rows = tenon::matmul_tensor_body<leaf, tenon::sm90a_matmul<leaf, tenon::bf16, 2>, tenon::gated_product<tenon::bf16, float, tenon::silu>>;
 
 }  // namespace
 

@@ -17,7 +17,7 @@ struct kernels_of : words_of<Arch> {
   using leaf = typename simulated<Arch>::leaf;
   using broken = mutating_amd<Arch>;
   template <class Leaf, class Problem>
-  using matmul = amd_matmul<Leaf, problem_number<Problem>>;
+  using matmul = amd_matmul<Leaf, problem_number<Problem>, problem_matrices<Problem>>;
   static constexpr int read_at_once = 16;  ///< bytes of a row that products read whole, where its end is
   static constexpr int late_product = 13;  ///< matrix instructions before one whose break must show
   static constexpr int shuffled = leaf::side;
@@ -28,7 +28,7 @@ struct kernels_of<sm80> : words_of<sm80> {
   using leaf = simulated<sm80>::leaf;
   using broken = mutating_sm80;
   template <class Leaf, class Problem>
-  using matmul = nvidia_matmul<Leaf, problem_number<Problem>>;
+  using matmul = nvidia_matmul<Leaf, problem_number<Problem>, sm80, problem_matrices<Problem>>;
   static constexpr int read_at_once = 1;
   static constexpr int late_product = 61;
   static constexpr int shuffled = 1;
@@ -48,14 +48,14 @@ struct kernels_of<sm90a> {
   using leaf = simulated<sm90a>::leaf;
   using broken = mutating_sm90a;
   template <class Leaf, class Problem>
-  using matmul = words_of<sm90a>::matmul<Leaf, problem_number<Problem>>;
+  using matmul = words_of<sm90a>::matmul<Leaf, problem_number<Problem>, problem_matrices<Problem>>;
   static constexpr int read_at_once = 1;
 };
 template <>
 struct kernels_of<sm89> : kernels_of<sm80> {
   using leaf = simulated<sm89>::leaf;
   template <class Leaf, class Problem>
-  using matmul = nvidia_matmul<Leaf, problem_number<Problem>, sm89>;
+  using matmul = nvidia_matmul<Leaf, problem_number<Problem>, sm89, problem_matrices<Problem>>;
 };
 
 /// Relative L2 that numbers of `Number` and results of `Out` may be apart from double.

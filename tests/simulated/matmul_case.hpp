@@ -34,11 +34,12 @@ struct matmul_case {
   using result = typename matmul_arguments<Problem>::result;
   static constexpr bool quantises = matmul_arguments<Problem>::quantises;
   int tokens, rows, depth;
-  bool more;  // with a bias and a residual
+  bool more;  // with a bias and a residual, where sums of one matrix are opened by none, and with scales of rows
   int stride, out_stride;
   int read_at_once = 1;  // the last rows of x and w exist up to a multiple of so many bytes
   using number = problem_number<Problem>;
-  std::vector<number> x, w;
+  static constexpr bool gated = problem_matrices<Problem> == 2;
+  std::vector<number> x, w, opened;
   std::vector<out_type> out;
   std::vector<result> residual;
   std::vector<float> bias, x_scale, w_scale, out_scale;  // scales of numbers of 8 bits
@@ -52,6 +53,7 @@ struct matmul_case {
         out_stride(quantises ? static_cast<int>(quantised_stride(r)) : r + out_slack),
         x(count(t, stride) + 64),
         w(count(r, stride) + 64),
+        opened(w.size()),
         out(count(t, out_stride) + 64),
         residual(out.size()),
         bias(count(r, 1) + 64),
@@ -60,7 +62,7 @@ struct matmul_case {
         out_scale(count((r + 127) / 128, t)) {
     std::mt19937 random(static_cast<unsigned>(t * 31 + r * 7 + k));
     std::normal_distribution<float> normal;
-    for (auto* all : {&x, &w})
+    for (auto* all : {&x, &w, &opened})
       for (std::size_t i = 0; i < all->size(); ++i)
         (*all)[i] = static_cast<int>(i) % stride < depth ? some(normal(random)) : between;
     for (result& value : residual) value = static_cast<result>(normal(random));
@@ -73,9 +75,10 @@ struct matmul_case {
     matmul_arguments<Problem> a{};
     a.x = x.data(), a.w = w.data(), a.out = out.data(), a.tokens = tokens, a.rows = rows, a.depth = depth;
     a.x_stride = a.w_stride = stride, a.out_stride = a.residual_stride = out_stride;
-    a.bias = more ? bias.data() : nullptr;
-    a.residual = more ? residual.data() : nullptr;
-    if (sizeof(number) == 1) a.x_scale = x_scale.data(), a.w_scale = more ? w_scale.data() : nullptr;
+    a.bias = more && !gated ? bias.data() : nullptr;
+    a.residual = more && !gated ? residual.data() : nullptr;
+    a.opened = opened.data();
+    if (sizeof(number) == 1) a.x_scale = x_scale.data(), a.w_scale = more ? w_scale.data() : nullptr, a.opened_scale = more ? w_scale.data() : nullptr;
     if (quantises) a.out_scale = out_scale.data();
     return a;
   }
@@ -88,6 +91,7 @@ struct matmul_case {
     const auto last = static_cast<std::size_t>((bytes + read_at_once - 1) / read_at_once * read_at_once);
     machine.readable(x.data(), count(tokens - 1, stride) * sizeof(number) + last, "x");
     machine.readable(w.data(), count(rows - 1, stride) * sizeof(number) + last, "w");
+    machine.readable(opened.data(), count(rows - 1, stride) * sizeof(number) + last, "what a gate opens");
     machine.readable(residual.data(), count(tokens, out_stride) * sizeof(result), "residual");
     machine.readable(bias.data(), count(rows, 1) * sizeof(float), "bias");
     machine.readable(x_scale.data(), x_scale.size() * sizeof(float), "scales of x");
@@ -134,19 +138,23 @@ struct matmul_case {
     void launch(simulation::extent grid, simulation::extent block, std::size_t shared_bytes, const auto& body) const { machine.launch(grid, block, shared_bytes, body); }
     tensor_map encode(const tensor_shape& shape) const { return machine.encode(shape); }
   };
+  double sum(int t, int r, const std::vector<number>& of) const {
+    double out_of = 0;
+    const number *a = x.data() + count(t, stride), *b = of.data() + count(r, stride);
+    for (int k = 0; k < depth; ++k) {
+      const double scale = sizeof(number) == 1 ? static_cast<double>(x_scale[count(k / 128, tokens) + static_cast<std::size_t>(t)]) : 1.0;
+      out_of += scale * static_cast<double>(static_cast<float>(a[k])) * static_cast<double>(static_cast<float>(b[k]));
+    }
+    return sizeof(number) == 1 && more ? out_of * static_cast<double>(w_scale[static_cast<std::size_t>(r)]) : out_of;
+  }
   // [token, row]
   std::vector<double> wanted() const {
     std::vector<double> all;
     for (int t = 0; t < tokens; ++t)
       for (int r = 0; r < rows; ++r) {
-        double want = 0;
-        const number *a = x.data() + count(t, stride), *b = w.data() + count(r, stride);
-        for (int k = 0; k < depth; ++k) {
-          const double scale = sizeof(number) == 1 ? static_cast<double>(x_scale[count(k / 128, tokens) + static_cast<std::size_t>(t)]) : 1.0;
-          want += scale * static_cast<double>(static_cast<float>(a[k])) * static_cast<double>(static_cast<float>(b[k]));
-        }
-        if (sizeof(number) == 1 && more) want *= static_cast<double>(w_scale[static_cast<std::size_t>(r)]);
-        if (more) want += static_cast<double>(bias[static_cast<std::size_t>(r)]) + static_cast<double>(static_cast<float>(residual[count(t, out_stride) + static_cast<std::size_t>(r)]));
+        double want = sum(t, r, w);
+        if constexpr (gated) want = problem_join<Problem>{}.open(want, sum(t, r, opened));
+        if (more && !gated) want += static_cast<double>(bias[static_cast<std::size_t>(r)]) + static_cast<double>(static_cast<float>(residual[count(t, out_stride) + static_cast<std::size_t>(r)]));
         all.push_back(want);
       }
     return all;

@@ -18,7 +18,7 @@ TEST_CASE("every break of the product kernel shows") {
 }
 
 TEST_CASE("every break of results of 8 bits shows") {
-  matmul_case<quantised_product<std::int8_t>> c(70, 70, 204, true);
+  matmul_case<product_of<std::int8_t, std::int8_t>> c(70, 70, 204, true);
   const break_row own[] = {{"the barrier between sums and rows left out", {drop_barrier, 4}}, {"that before the next rows left out", {drop_barrier, 5}}};
   check_matmul_breaks<gfx942>(c, slips_of_quantising, own);
 }

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <tenon/policies/gate.hpp>
+
 #include "breaks.hpp"
 #include "machines.hpp"
 #include "matmul_case.hpp"
@@ -46,12 +48,15 @@ void check_matmul_of_numbers() {
   (check_matmul<Arch, product_of<Numbers, bf16>>(70, 131, 299, true), ...);
 }
 
-/// Results of 8 bits of products of Number, with a bias and onto what is there.
+/// Results of 8 bits of products of Number, with a bias and onto what is there, or opened by a gate.
+template <class Number, class Out = Number>
+using opened_by_gate = gated_product<Number, Out, swiglu>;
 template <class Arch, class Number>
 void check_quantising_matmul() {
-  check_matmul<Arch, quantised_product<Number>>(1, 8, 8, false);
-  check_matmul<Arch, quantised_product<Number>>(70, 131, 299, true);
-  check_matmul<Arch, quantised_product<Number>>(33, 300, 71, true);
+  check_matmul<Arch, product_of<Number, Number>>(1, 8, 8, false);
+  check_matmul<Arch, product_of<Number, Number>>(70, 131, 299, true);
+  check_matmul<Arch, opened_by_gate<Number>>(70, 131, 299, true);
+  check_matmul<Arch, opened_by_gate<Number, float>>(33, 300, 71, true);
 }
 
 /// Breaks of products whose operands come through the threads of the block, and of those whose operands the copy engine brings.
@@ -110,7 +115,7 @@ void check_matmul_breaks(matmul_case<Problem>& c, const auto&... slips) {
       {"half of shared memory", words::shared_bytes / 2, [](arguments&) {}},
       {"a depth of one less", 0, [](arguments& a) { --a.depth; }},
       {"a token too many", 0, [](arguments& a) { ++a.tokens; }},
-      {"no bias", 0, [](arguments& a) { a.bias = nullptr; }},
+      {"no bias, or a gate of other scales", 0, [](arguments& a) { a.bias = nullptr, a.opened_scale = a.x_scale; }},
   };
   require_breaks_caught<Arch, leaf, words>(c, [&] { return c.distance(); }, changes, slips...);
 }

@@ -29,7 +29,7 @@ TEST_CASE("every break of the product kernel shows") {
 }
 
 TEST_CASE("every break of results of 8 bits shows") {
-  matmul_case<tenon::quantised_product<std::int8_t>> c(40, 70, 204, true);
+  matmul_case<opened_by_gate<std::int8_t>> c(40, 70, 204, true);
   const break_row own[] = {{"the barrier between sums and rows left out", {drop_barrier, 3}}};  // behind one before the stages and one after each
   check_matmul_breaks<tenon::sm80>(c, slips_of_quantising, own);
 }

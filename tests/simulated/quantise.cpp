@@ -49,6 +49,12 @@ TEST_CASE_TEMPLATE("rows of any width, zeros, tiny ones, the greatest, NaN and i
   });
 }
 
+template <class Number>
+struct quantised_product {
+  using number = Number;
+  using out = Number;
+};
+
 // Results of one product as floats, made numbers of 8 bits by the kernel, and made so by the product.
 template <class Number, class Machine>
 void check_behind_product(const Machine& machine, index_t tokens, index_t rows, index_t depth, bool more) {
@@ -79,7 +85,7 @@ void check_behind_product(const Machine& machine, index_t tokens, index_t rows, 
   using format = number_rows<Number>;
   const index_t stride = quantised_stride(rows);
   const device_numbers<Machine, float> floats(machine, before.size());
-  kernel_detail::launch_rows<format>(machine, of, packed, with(matmul_arguments<device_product<Number>>{}, floats.data(), rows));
+  kernel_detail::launch_rows<format>(machine, of, {packed}, with(matmul_arguments<device_product<Number>>{}, floats.data(), rows));
   const auto filled = std::vector<std::uint8_t>(static_cast<std::size_t>(tokens * stride), 0x55);
   const auto count = static_cast<std::size_t>(tokens * scales_of(rows));
   const device_numbers want(machine, filled), got(machine, filled);
@@ -87,7 +93,7 @@ void check_behind_product(const Machine& machine, index_t tokens, index_t rows, 
   quantise(machine, view<const float, 2>(floats.data(), tokens, rows), reinterpret_cast<Number*>(want.data()), reinterpret_cast<float*>(want_scales.data()));
   auto to = with(matmul_arguments<quantised_product<Number>>{}, reinterpret_cast<Number*>(got.data()), stride);
   to.out_scale = reinterpret_cast<float*>(got_scales.data());
-  kernel_detail::launch_rows<format>(machine, of, packed, to);
+  kernel_detail::launch_rows<format>(machine, of, {packed}, to);
   CHECK(want.host() == got.host());
   CHECK(want_scales.host() == got_scales.host());
 }

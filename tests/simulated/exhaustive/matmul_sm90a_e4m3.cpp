@@ -25,7 +25,7 @@ TEST_CASE("every break of the product kernel shows") {
 
 TEST_CASE("results of 8 bits, and every break of them") {
   check_quantising_matmul<sm90a, e4m3>();
-  matmul_case<quantised_product<e4m3>> c(40, 70, 204, true);
+  matmul_case<opened_by_gate<e4m3>> c(40, 70, 204, true);
   const break_row own[] = {{"the shuffle of 2 left out", {mutation::skip_shuffle, 2}}, {"results stored one access further", {mutation::store_elsewhere}}};
   check_matmul_breaks<sm90a>(c, own);
 }

@@ -40,9 +40,8 @@ struct device_sink {
     return {out == nullptr ? nullptr : out + token * out_stride + row, bias == nullptr ? nullptr : bias + row, previous == nullptr ? nullptr : previous + token * previous_stride + row,
             tokens - token, rows - row, out_stride, previous_stride, join};
   }
-  TENON_BOTH TENON_INLINE float open(float first, float second) const {
-    return join.open(device_number<Leaf>(first), device_number<Leaf>(second)).value;
-  }
+  /// What the sum of a gate makes of that which it opens, in row `row`.
+  TENON_BOTH TENON_INLINE float open(int, float first, float second) const { return opened(first, second); }
 
   TENON_BOTH TENON_INLINE int row_count() const { return rows; }
   /// The bias of rows `row` to `row` + 3; 0 where there is none.
@@ -57,10 +56,10 @@ struct device_sink {
       const Out* at = previous + token * previous_stride + row;
       if (whole) {
         const four before = Leaf::load(reinterpret_cast<const four*>(at));
-        for (int e = 0; e < 4; ++e) value[e] = open(number(part(before, e)), value[e]);
+        for (int e = 0; e < 4; ++e) value[e] = opened(number(part(before, e)), value[e]);
       } else {
         for (int e = 0; e < 4; ++e)
-          if (row + e < rows) value[e] = open(number(Leaf::load(reinterpret_cast<const bits*>(at + e))), value[e]);
+          if (row + e < rows) value[e] = opened(number(Leaf::load(reinterpret_cast<const bits*>(at + e))), value[e]);
       }
     }
   }
@@ -79,6 +78,7 @@ struct device_sink {
   }
 
  private:
+  TENON_BOTH TENON_INLINE float opened(float first, float second) const { return join.open(device_number<Leaf>(first), device_number<Leaf>(second)).value; }
   TENON_BOTH TENON_INLINE bool is_whole(int row) const { return row + 4 <= rows && (out_stride | previous_stride) % 4 == 0; }
   static constexpr int per_word = 4 / static_cast<int>(sizeof(Out));
 

@@ -111,6 +111,7 @@ struct quantising_sink {
   quantised_out<Leaf, Number> out;
 
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&bias)[4]) const { to.bias_of(row, bias); }
+  TENON_BOTH TENON_INLINE float open(int row, float first, float second) const { return to.open(row, first, second); }
   /// The results of rows `row` to `row` + 3 of one token, zeros where there are none.
   TENON_BOTH TENON_INLINE void results(int token, int row, const bits128& sums, const float (&bias)[4], float (&value)[4]) const {
     const int rows = token < out.tokens ? to.row_count() - row : 0;

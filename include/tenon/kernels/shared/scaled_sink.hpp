@@ -7,16 +7,20 @@
 
 TENON_KERNELS_BEGIN
 
-/// sum * of_rows[row] goes to `to`. of_rows may be null: 1. Scales of rows are `row_stride` apart.
-template <class Leaf, class Sink>
+/// Sums of one matrix, or of two, a gate's and what it opens, times their scales of rows go to `to`. Scales are `row_stride` apart; null: 1.
+template <class Leaf, class Sink, int Matrices>
 struct scaled_sink {
   static constexpr bool by_rows = false;
   Sink to;
-  const float* of_rows;
+  const float* of_rows[Matrices];
   index_t row_stride;
 
   TENON_BOTH TENON_INLINE int row_count() const { return to.rows; }
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&bias)[4]) const { to.bias_of(row, bias); }
+  TENON_BOTH TENON_INLINE float open(int row, float first, float second) const {
+    static_assert(Matrices == 2);
+    return to.open(row, first * scale(0, row), second * scale(1, row));
+  }
   TENON_BOTH TENON_INLINE void results(int token, int row, const bits128& sums, const float (&bias)[4], float (&value)[4]) const {
     to.results(token, row, scaled(row, sums), bias, value);
   }
@@ -25,12 +29,11 @@ struct scaled_sink {
   }
 
  private:
+  TENON_BOTH TENON_INLINE float scale(int matrix, int row) const { return of_rows[matrix] == nullptr || row >= to.rows ? 1.0f : Leaf::load(of_rows[matrix] + row * row_stride); }
   TENON_BOTH TENON_INLINE bits128 scaled(int row, const bits128& sums) const {
-    bits128 out;
-    for (int e = 0; e < 4; ++e) {
-      const float of_row = of_rows == nullptr || row + e >= to.rows ? 1.0f : Leaf::load(of_rows + (row + e) * row_stride);
-      out.word[e] = bit_cast<std::uint32_t>(bit_cast<float>(sums.word[e]) * of_row);
-    }
+    bits128 out = sums;  // of two matrices: opened
+    if constexpr (Matrices == 1)
+      for (int e = 0; e < 4; ++e) out.word[e] = bit_cast<std::uint32_t>(bit_cast<float>(sums.word[e]) * scale(0, row + e));
     return out;
   }
 };

@@ -45,6 +45,8 @@ struct matmul_tile {
   int tokens, rows, stage_bytes;
 };
 consteval matmul_tile matmul() { return {128, 128, 128}; }
+/// Of numbers of 8 bits: 128 rows of each matrix, so that it knows what shares a scale in results of 8 bits.
+consteval matmul_tile matmul_of_8_bits(int matrices) { return {128 / matrices, 128 * matrices, 128}; }
 
 /// Registers that a thread needs at least: sums, operands of a step, what is on its way to shared memory, addresses.
 consteval block_cost cost_of(matmul_tile t) { return {256, t.tokens * t.rows / 256 + 16 + 2 * t.tokens * t.stage_bytes / 256 / 4 + 24, (t.tokens + t.rows) * (t.stage_bytes + 16)}; }

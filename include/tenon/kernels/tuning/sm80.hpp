@@ -100,14 +100,14 @@ consteval matmul_tile matmul(int weight_bytes = 128, gpu_facts on = facts_sm80) 
 
 /// Registers of a product of numbers of 8 bits: sums of 128 of the depth and of all of it lie side by side.
 consteval int registers_of_8_bits(matmul_tile t) { return registers_of(t) + t.tokens * t.rows / 128; }
-/// Its tile has 128 rows, so that it knows what shares a scale in results of 8 bits, and as many tokens as there are registers for.
-consteval matmul_tile matmul_of_8_bits(gpu_facts on = facts_sm80) {
-  matmul_tile t{128, 128, 4};
+/// Its tile has 128 rows of each matrix, so that it knows what shares a scale in results of 8 bits, and as many tokens as there are registers for.
+consteval matmul_tile matmul_of_8_bits(gpu_facts on = facts_sm80, int matrices = 1) {
+  matmul_tile t{128, 128 * matrices, 4};
   while (registers_of_8_bits(t) > most_registers) t.tokens /= 2;
   while (t.stages > 2 && occupancy_of(on, {128, registers_of_8_bits(t), shared_bytes_of(t, 128)}).blocks < 2) --t.stages;
   return t;
 }
-static_assert(matmul_of_8_bits().tokens == 64 && matmul_of_8_bits().stages == 3 && matmul_of_8_bits(facts_sm89).stages == 2);
+static_assert(matmul_of_8_bits().tokens == 64 && matmul_of_8_bits().stages == 3 && matmul_of_8_bits(facts_sm89).stages == 2 && matmul_of_8_bits(facts_sm89, 2).tokens == 32);
 
 static_assert(matmul().tokens == 128 && matmul().rows == 128 && matmul().stages == 3 && matmul(36).stages == 3);
 static_assert(occupancy_of(facts_sm80, cost_of(matmul(68), 68)).blocks == 2 && occupancy_of(facts_sm80, cost_of(matmul(), 128)).blocks == 1);

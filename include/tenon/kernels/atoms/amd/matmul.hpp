@@ -16,7 +16,7 @@ namespace atoms::amd {
 template <class Leaf, class Number, int Tokens, int Rows, int StageBytes, class Weights>
 struct matmul_words {
   static constexpr int lanes = Leaf::lanes, side = Leaf::side, threads = 256, waves = threads / lanes;
-  static constexpr int block_tokens = Tokens, block_rows = Rows / Weights::matrices, depth = StageBytes / static_cast<int>(sizeof(Number));
+  static constexpr int block_tokens = Tokens, matrices = Weights::matrices, block_rows = Rows / matrices, depth = StageBytes / static_cast<int>(sizeof(Number));
   static constexpr int wave_tokens = Tokens / 2, wave_rows = Rows / (waves / 2), token_tiles = wave_tokens / side, row_tiles = wave_rows / side;
   using address = typename Leaf::address;
   using place = typename Leaf::place;
@@ -109,20 +109,20 @@ struct matmul_words {
           float bias[4];
           const int here = row + side * n + place::at(0, e).row;
           sink.bias_of(here, bias);
-          TENON_UNROLL for (int i = 0; i < token_tiles; ++i) sink.store(token + side * i, here, four_of(sink, i, n, e), bias);
+          TENON_UNROLL for (int i = 0; i < token_tiles; ++i) sink.store(token + side * i, here, four_of(sink, here, i, n, e), bias);
         }
     }
   }
 
  private:
   static constexpr int lane_values = side * side / lanes;  // of a lane, in sums [side, side]
-  // Four neighbours of a token.
+  // Four neighbours of a token, from the tile's row `row` on.
   template <class Sink>
-  TENON_BOTH TENON_INLINE bits128 four_of(const Sink& sink, int i, int n, int e) const {
+  TENON_BOTH TENON_INLINE bits128 four_of(const Sink& sink, int row, int i, int n, int e) const {
     bits128 four;
     TENON_UNROLL for (int j = 0; j < 4; ++j) {
       float sum = sum_of(i, n, e + j);
-      if constexpr (Weights::matrices == 2) sum = sink.open(sum, sum_of(i, n + row_tiles / 2, e + j));
+      if constexpr (Weights::matrices == 2) sum = sink.open(row + j, sum, sum_of(i, n + row_tiles / 2, e + j));
       four.word[j] = bit_cast<std::uint32_t>(sum);
     }
     return four;
@@ -139,7 +139,10 @@ struct matmul_words {
     TENON_UNROLL for (int i = 0; i < token_tiles; ++i) {
       if (i > 0) Leaf::barrier();  // the rows before have been read
       TENON_UNROLL for (int n = 0; n < row_tiles / Weights::matrices; ++n)
-        TENON_UNROLL for (int e = 0; e < lane_values; e += 4) Leaf::store_shared(to + static_cast<address>((side * n + place::at(0, e).row) * 4), four_of(sink, i, n, e));
+        TENON_UNROLL for (int e = 0; e < lane_values; e += 4) {
+          const int here = side * n + place::at(0, e).row;
+          Leaf::store_shared(to + static_cast<address>(here * 4), four_of(sink, row + here, i, n, e));
+        }
       Leaf::barrier();
       for (int at = Leaf::thread() / 32; at < 2 * side; at += threads / 32)
         sink.store(at / side * wave_tokens + i * side + at % side, column, Leaf::template load_shared<bits128>(Leaf::shared() + static_cast<address>(at * pitch + column * 4)), bias);

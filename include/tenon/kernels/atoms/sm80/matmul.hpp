@@ -19,7 +19,7 @@ namespace atoms::sm80 {
 /// With weights of two matrices a tile has Rows / 2 rows of out.
 template <class Leaf, int Tokens, int Rows, int Stages, class Weights>
 struct matmul_words {
-  static constexpr int threads = 128, block_tokens = Tokens, block_rows = Rows / Weights::matrices;
+  static constexpr int threads = 128, block_tokens = Tokens, matrices = Weights::matrices, block_rows = Rows / matrices;
   using number = typename Weights::number;
   static constexpr int depth = Weights::depth, steps = 4;  ///< of a stage: 128 bytes of every row, 32 to a step
   static constexpr int token_tiles = Tokens / 2 / 16, row_tiles = Rows / 2 / 16;  ///< of 16, in the quarter of a warp
@@ -136,7 +136,7 @@ struct matmul_words {
             bits128 four;
             TENON_UNROLL for (int e = 0; e < 4; ++e) {
               float of = sum(i, 2 * n + e % 2, 2 * half + e / 2);
-              if constexpr (Weights::matrices == 2) of = sink.open(of, sum(i, 2 * n + row_tiles + e % 2, 2 * half + e / 2));
+              if constexpr (Weights::matrices == 2) of = sink.open(of_block + 16 * n + 2 * p.column + e, of, sum(i, 2 * n + row_tiles + e % 2, 2 * half + e / 2));
               four.word[e] = bit_cast<std::uint32_t>(of);
             }
             Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + p.column / 2), four);
@@ -145,7 +145,7 @@ struct matmul_words {
               bits64 two;
               TENON_UNROLL for (int j = 0; j < 2; ++j) {
                 float of = sum(i, 2 * n + e, 2 * half + j);
-                if constexpr (Weights::matrices == 2) of = sink.open(of, sum(i, 2 * n + row_tiles + e, 2 * half + j));
+                if constexpr (Weights::matrices == 2) of = sink.open(of_block + 16 * n + 8 * e + p.column + j, of, sum(i, 2 * n + row_tiles + e, 2 * half + j));
                 two.word[j] = bit_cast<std::uint32_t>(of);
               }
               Leaf::store_shared(own + chunk_at<chunks>(16 * i + p.row, 4 * n + 2 * e + p.column / 4) + static_cast<address>(p.column % 4 * 4), two);

@@ -17,10 +17,12 @@
 TENON_KERNELS_BEGIN
 namespace atoms::sm90a {
 
-/// Rows: of one matrix, or of two, a gate's and that which it opens: half of a tile's rows are then of each. Number: bf16 or e4m3.
+/// Rows: of one matrix, or of two, a gate's and that which it opens: half of a tile's rows are then of each. Number: bf16 or e4m3. A gate of the latter passes over
+/// the depth twice, once for each half of 128 rows of out, so that a tile knows what shares a scale in results of 8 bits.
 template <class Leaf, int Rows, int Stages, int Matrices = 1, class Number = bf16>
 struct matmul_words {
-  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, block_rows = Rows / Matrices, depth = static_cast<int>(panel_row / sizeof(Number));
+  static constexpr int consumers = 2, threads = 128 * (consumers + 1), block_tokens = 64 * consumers, depth = static_cast<int>(panel_row / sizeof(Number));
+  static constexpr int matrices = Matrices, passes = sizeof(Number) == 1 ? Matrices : 1, box_rows = Rows / Matrices, block_rows = passes * box_rows;
   static constexpr int tiles = Rows / 8, producer_registers = 24, consumer_registers = 240;
   static constexpr bool promotes = sizeof(Number) == 1;
   static_assert(!promotes || depth == values_per_scale);
@@ -32,7 +34,7 @@ struct matmul_words {
   static constexpr address x_bytes = block_tokens * panel_row, stage_bytes = x_bytes + Rows * panel_row, ring_at = Stages * stage_bytes;
   static constexpr int shared_bytes = static_cast<int>(ring_at + ring_bytes<Stages>);
 
-  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens and block_rows by `depth`; the tile's first token and row.
+  /// The operands: maps of x [token, depth] and w [row, depth] with boxes of block_tokens and box_rows by `depth`; the tile's first token and row.
   struct source {
     const tensor_map *x, *w[Matrices];
     int token, row, deep;
@@ -44,7 +46,7 @@ struct matmul_words {
   };
 
   typename Leaf::template held<float> sums[tiles][4];
-  float totals[promotes ? tiles : 1][4];  ///< of the stages that are done, where they are added up outside the units
+  float totals[promotes ? passes : 1][promotes ? tiles : 1][4];  ///< of the stages that are done, where they are added up outside the units
   int first_token;  ///< of this warp, in the tile
   stages ahead;
 
@@ -65,47 +67,53 @@ struct matmul_words {
     Leaf::template give_registers<producer_registers>();
     if (first_token != block_tokens) return;  // one warp of them is enough
     stages to(ahead.barriers, 1);
-    for (int k = 0; k < in.deep; k += depth) {
-      to.await_empty();
-      if (lane() == 0) {
-        const address at = Leaf::shared() + static_cast<address>(to.stage) * stage_bytes;
-        Leaf::arrive_expecting(to.full(), static_cast<int>(stage_bytes));
-        Leaf::copy_box(at, *in.x, to.full(), k, in.token);
-        TENON_UNROLL for (int m = 0; m < Matrices; ++m)
-            Leaf::copy_box(at + x_bytes + static_cast<address>(m * block_rows * panel_row), *in.w[m], to.full(), k, in.row);
+    for (int pass = 0; pass < passes; ++pass)
+      for (int k = 0; k < in.deep; k += depth) {
+        to.await_empty();
+        if (lane() == 0) {
+          const address at = Leaf::shared() + static_cast<address>(to.stage) * stage_bytes;
+          Leaf::arrive_expecting(to.full(), static_cast<int>(stage_bytes));
+          Leaf::copy_box(at, *in.x, to.full(), k, in.token);
+          TENON_UNROLL for (int m = 0; m < Matrices; ++m)
+              Leaf::copy_box(at + x_bytes + static_cast<address>(m * box_rows * panel_row), *in.w[m], to.full(), k, in.row + pass * box_rows);
+        }
+        to.next();
       }
-      to.next();
-    }
   }
 
   TENON_BOTH TENON_INLINE void clear() {
     TENON_UNROLL for (int n = 0; n < tiles; ++n)
-      TENON_UNROLL for (int e = 0; e < 4; ++e) sums[n][e] = 0, totals[promotes ? n : 0][e] = 0;
+      TENON_UNROLL for (int e = 0; e < 4; ++e) {
+          sums[n][e] = 0;
+          if constexpr (promotes)
+            TENON_UNROLL for (int pass = 0; pass < passes; ++pass) totals[pass][n][e] = 0;
+        }
   }
   /// Calls body(stage) for each `depth`.
   template <class Body>
   TENON_BOTH TENON_INLINE void stream(const source& in, Body&& body) {
     Leaf::template take_registers<consumer_registers>();
     stages done = ahead;
-    for (int k = 0; k < in.deep; k += depth) {
-      float scales[2];
-      if constexpr (promotes)
-        TENON_UNROLL for (int half = 0; half < 2; ++half) scales[half] = in.scales.template load<Leaf>(first_token + place::at(lane(), 2 * half).row, k);
-      ahead.await_full();
-      body(stage{Leaf::shared() + static_cast<address>(ahead.stage) * stage_bytes});
-      ahead.next();
-      if constexpr (promotes) {
-        Leaf::template await_products<0>(sums);
-        if (lane() == 0) Leaf::arrive(done.empty());
-        done.next();
-        TENON_UNROLL for (int n = 0; n < tiles; ++n)
-          TENON_UNROLL for (int e = 0; e < 4; ++e) totals[n][e] = __builtin_fmaf(sums[n][e], scales[e / 2], totals[n][e]);
-      } else if (k > 0) {  // the products of the stage before
-        Leaf::template await_products<1>();
-        if (lane() == 0) Leaf::arrive(done.empty());
-        done.next();
+    TENON_UNROLL for (int pass = 0; pass < passes; ++pass)
+      for (int k = 0; k < in.deep; k += depth) {
+        float scales[2];
+        if constexpr (promotes)
+          TENON_UNROLL for (int half = 0; half < 2; ++half) scales[half] = in.scales.template load<Leaf>(first_token + place::at(lane(), 2 * half).row, k);
+        ahead.await_full();
+        body(stage{Leaf::shared() + static_cast<address>(ahead.stage) * stage_bytes});
+        ahead.next();
+        if constexpr (promotes) {
+          Leaf::template await_products<0>(sums);
+          if (lane() == 0) Leaf::arrive(done.empty());
+          done.next();
+          TENON_UNROLL for (int n = 0; n < tiles; ++n)
+            TENON_UNROLL for (int e = 0; e < 4; ++e) totals[pass][n][e] = __builtin_fmaf(sums[n][e], scales[e / 2], totals[pass][n][e]);
+        } else if (k > 0) {  // the products of the stage before
+          Leaf::template await_products<1>();
+          if (lane() == 0) Leaf::arrive(done.empty());
+          done.next();
+        }
       }
-    }
     if constexpr (!promotes) Leaf::template await_products<0>(sums);
   }
   /// Begins sums += x w^T over one stage.
@@ -128,8 +136,7 @@ struct matmul_words {
     const int token = first_token + place::at(lane, 2 * odd).row, column = place::at(lane - odd, 0).column;
     if constexpr (Sink::by_rows) {  // two lanes have all rows of a token
       using scale = typename Sink::scale_type;
-      static_assert(Matrices == 1);
-      TENON_UNROLL for (int first = 0; first < tiles; first += values_per_scale / 8) {
+      TENON_UNROLL for (int first = 0; first < block_rows / 8; first += values_per_scale / 8) {
         float value[values_per_scale / 8][4] = {};
         std::uint32_t peak = 0;
         TENON_UNROLL for (int n = 0; n < values_per_scale / 8; ++n) {
@@ -142,7 +149,7 @@ struct matmul_words {
         TENON_UNROLL for (int n = 0; n < values_per_scale / 8; ++n) sink.out.store(token, 8 * (first + n) + column, value[n], by);
       }
     } else {
-      TENON_UNROLL for (int n = 0; n < tiles / Matrices; ++n) {
+      TENON_UNROLL for (int n = 0; n < block_rows / 8; ++n) {
         const bits128 four = four_of(sink, n, odd);
         float bias[4];
         sink.bias_of(8 * n + column, bias);
@@ -163,18 +170,20 @@ struct matmul_words {
     }
     return odd != 0 ? bits128{{others[0], others[1], mine[0], mine[1]}} : bits128{{mine[0], mine[1], others[0], others[1]}};
   }
+  // Of the 8 rows n of out.
   template <class Sink>
   TENON_BOTH TENON_INLINE float sum_of(const Sink& sink, int n, int e) const {
     if constexpr (Matrices == 2)
-      return sink.open(sum(n, e), sum(n + tiles / 2, e));
+      return sink.open(8 * n + place::at(lane(), e).column, sum(0, n, e), sum(1, n, e));
     else
-      return sum(n, e);
+      return sum(0, n, e);
   }
-  TENON_BOTH TENON_INLINE float sum(int n, int e) const {
+  TENON_BOTH TENON_INLINE float sum(int matrix, int n, int e) const {
+    constexpr int of_box = box_rows / 8;
     if constexpr (promotes)
-      return totals[n][e];
+      return totals[n / of_box][n % of_box + matrix * of_box][e];
     else
-      return sums[n][e];
+      return sums[n + matrix * of_box][e];
   }
 };
 

@@ -188,7 +188,7 @@ struct stored_matmul_words {
   template <class Sink>
   TENON_BOTH TENON_INLINE float sum_of(const Sink& sink, int t, int n, int e) const {
     if constexpr (Matrices == 2)
-      return sink.open(sums[0][n][e], sums[1][n][e]);
+      return sink.open(16 * panel_of(0) + lane() / 4 * 2 + e / 2, sums[0][n][e], sums[1][n][e]);
     else
       return sums[t][n][e];
   }

@@ -7,10 +7,14 @@
 
 TENON_KERNELS_BEGIN
 
-/// The words of a product of Numbers: bf16, f16, std::int8_t or, on gfx942 and gfx1201, e4m3. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
+template <class Number, int Matrices>
+inline constexpr tuning::amd::matmul_tile amd_tile = sizeof(Number) == 1 ? tuning::amd::matmul_of_8_bits(Matrices) : tuning::amd::matmul();
+
+/// The words of a product of Numbers: bf16, f16, std::int8_t or, on gfx942 and gfx1201, e4m3; of one matrix or of two, a gate's and that which it opens. `threads`,
+/// `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
 template <class Leaf, class Number = bf16, int Matrices = 1>
-using amd_matmul = atoms::amd::matmul_words<Leaf, Number, tuning::amd::matmul().tokens, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes,
-                                            atoms::amd::row_weights<Leaf, Number, tuning::amd::matmul().rows, tuning::amd::matmul().stage_bytes, Matrices>>;
+using amd_matmul = atoms::amd::matmul_words<Leaf, Number, amd_tile<Number, Matrices>.tokens, amd_tile<Number, Matrices>.rows, amd_tile<Number, Matrices>.stage_bytes,
+                                            atoms::amd::row_weights<Leaf, Number, amd_tile<Number, Matrices>.rows, amd_tile<Number, Matrices>.stage_bytes, Matrices>>;
 
 /// The words of a product with weights in panels of Format, of one matrix or two.
 template <class Leaf, class Format, int Matrices>

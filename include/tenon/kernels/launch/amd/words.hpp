@@ -22,12 +22,10 @@ struct amd_words {
   using attention_backward_rows = amd_attention_backward_rows<Leaf, Problem>;
   template <class Leaf, class Problem, beside Beside = beside::totals>
   using linear_attention = amd_linear_attention<Leaf, Problem, Beside>;
-  template <class Leaf, class Number = bf16>
-  using matmul = amd_matmul<Leaf, Number>;
+  template <class Leaf, class Number = bf16, int Matrices = 1>
+  using matmul = amd_matmul<Leaf, Number, Matrices>;
   template <class Number>
   static constexpr bool multiplies = is_one_of<Number, bf16, f16, std::int8_t>;
-  template <class Leaf>
-  using gated_matmul = amd_matmul<Leaf, bf16, 2>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = amd_panel_matmul<Leaf, Format, Matrices>;
 };

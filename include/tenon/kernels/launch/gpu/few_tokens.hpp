@@ -87,6 +87,7 @@ struct few_tokens_body {
     return {{bit_cast<std::uint32_t>(value[0]), bit_cast<std::uint32_t>(value[1]), bit_cast<std::uint32_t>(value[2]), bit_cast<std::uint32_t>(value[3])}};
   }
   TENON_BOTH TENON_INLINE void store(int first_token, int token, int quarter) const {
+    const int row = Leaf::block_x() * panel::columns + 4 * quarter;
     float all[Matrices][4];
     TENON_UNROLL for (int m = 0; m < Matrices; ++m)
       TENON_UNROLL for (int of_warp = 0; of_warp < warps; ++of_warp) {
@@ -94,8 +95,7 @@ struct few_tokens_body {
         TENON_UNROLL for (int e = 0; e < 4; ++e) all[m][e] = of_warp == 0 ? bit_cast<float>(four.word[e]) : all[m][e] + bit_cast<float>(four.word[e]);
       }
     if constexpr (Matrices == 2)
-      TENON_UNROLL for (int e = 0; e < 4; ++e) all[0][e] = sink.open(all[0][e], all[1][e]);
-    const int row = Leaf::block_x() * panel::columns + 4 * quarter;
+      TENON_UNROLL for (int e = 0; e < 4; ++e) all[0][e] = sink.open(row + e, all[0][e], all[1][e]);
     float bias[4];
     sink.bias_of(row, bias);
     sink.store(first_token + token, row, packed(all[0]), bias);

@@ -1,7 +1,7 @@
 #pragma once
 // Products on a GPU: what a kernel is given, and what each of its threads does, over the words of any machine. A problem is a named struct:
-// `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16, and `using join = swiglu;` where a gate
-// opens the sums. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the same whatever its tile: a token's bits do not
+// `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16, `using join = swiglu;` where a gate
+// opens the sums, and `static constexpr int matrices = 2;` where those of another matrix. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the same whatever its tile: a token's bits do not
 // depend on its batch.
 
 #include <tenon/kernels/launch/gpu/machine.hpp>
@@ -28,7 +28,17 @@ struct join_of_problem<Problem> {
 template <class Problem>
 using problem_join = typename kernel_detail::join_of_problem<Problem>::type;
 
-/// out [token, row] = join(residual [token, row], x [token, depth] w [row, depth]^T + bias [row]), where there is no residual without it. Strides count elements;
+/// The matrices that a problem multiplies x with: 2 where it says so, a gate's and that which it opens.
+template <class Problem>
+inline constexpr int problem_matrices = [] {
+  if constexpr (requires { Problem::matrices; })
+    return Problem::matrices;
+  else
+    return 1;
+}();
+
+/// out [token, row] = join(residual [token, row], x [token, depth] w [row, depth]^T + bias [row]), where there is no residual without it; of two matrices
+/// join(x w^T, x opened^T), where there is neither. Strides count elements;
 /// those of x and w are multiples of 16 bytes and their first elements aligned to 16 bytes. bias and residual may be null. Numbers of 8 bits have a scale for each
 /// 128 of the depth of a token of x, by which these sums (exact where they are integers) are multiplied before they are added in single precision, and one for
 /// each row of w (null: 1). Of out of 8 bits the same holds as of such an x (quantised_out), for another product to read; its residual is of floats.
@@ -38,13 +48,13 @@ struct matmul_arguments {
   using number = problem_number<Problem>;
   static constexpr bool quantises = sizeof(out_type) == 1;
   using result = std::conditional_t<quantises, float, out_type>;
-  const number *x, *w;
+  const number *x, *w, *opened;  ///< opened: as w
   out_type* out;
   const float* bias;
   const result* residual;
   int tokens, rows, depth;
   index_t x_stride, w_stride, out_stride, residual_stride;
-  const float *x_scale, *w_scale;  ///< [depth / 128, token], [row]
+  const float *x_scale, *w_scale, *opened_scale;  ///< [depth / 128, token], [row]
   index_t w_scale_stride = 1;
   float* out_scale;  ///< [row / 128, token]
   problem_join<Problem> join;
@@ -56,21 +66,28 @@ struct device_product {
   using out = float;
   using number = Number;
 };
-/// The same, opened by Join, for another product of such numbers.
-template <class Number, class Join = added>
-struct quantised_product {
-  using out = Number;
+/// The same of a gate and what it opens. Out: float, or Number for another product of it.
+template <class Number, class Out, class Join>
+struct gated_product {
+  using out = Out;
   using number = Number;
   using join = Join;
+  static constexpr int matrices = 2;
 };
 
 namespace kernel_detail {
 template <class Leaf, class Problem, class Sink>
 TENON_BOTH TENON_INLINE auto scaled_by_rows(const matmul_arguments<Problem>& a, const Sink& sink, int first_row) {
-  if constexpr (sizeof(problem_number<Problem>) == 1)
-    return scaled_sink<Leaf, Sink>{sink, a.w_scale == nullptr ? nullptr : a.w_scale + first_row * a.w_scale_stride, a.w_scale_stride};
-  else
+  if constexpr (sizeof(problem_number<Problem>) == 1) {
+    scaled_sink<Leaf, Sink, problem_matrices<Problem>> out{sink, {}, a.w_scale_stride};
+    for (int i = 0; i < problem_matrices<Problem>; ++i) {
+      const float* const scales = i == 0 ? a.w_scale : a.opened_scale;
+      out.of_rows[i] = scales == nullptr ? nullptr : scales + first_row * a.w_scale_stride;
+    }
+    return out;
+  } else {
     return sink;
+  }
 }
 }  // namespace kernel_detail
 
@@ -101,35 +118,15 @@ TENON_BOTH TENON_INLINE token_scales scales_of_tile(const matmul_arguments<Probl
 /// What one thread does.
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void matmul_kernel(const matmul_arguments<Problem>& a) {
+  static_assert(Words::matrices == problem_matrices<Problem>);
   const int row = Leaf::block_x() * Words::block_rows, token = Leaf::block_y() * Words::block_tokens;
   Words m;
-  const typename Words::source in{a.x + token * a.x_stride, {a.w + row * a.w_stride}, a.x_stride, a.w_stride, a.tokens - token, a.rows - row, a.depth, scales_of_tile<Leaf, Words>(a)};
+  typename Words::source in{};
+  in.x = a.x + token * a.x_stride, in.x_stride = a.x_stride, in.w_stride = a.w_stride;
+  in.tokens = a.tokens - token, in.rows = a.rows - row, in.deep = a.depth, in.scales = scales_of_tile<Leaf, Words>(a);
+  for (int i = 0; i < Words::matrices; ++i) in.w[i] = (i == 0 ? a.w : a.opened) + row * a.w_stride;
   tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a); });
 }
-
-/// Two matrices of rows [row, depth] and x [token, depth], as matmul_arguments has one.
-struct gated_rows {
-  const bf16 *x, *w[2];
-  index_t x_stride, w_stride;
-  int tokens, rows, depth;
-};
-
-/// out = open(x w[0]^T, x w[1]^T) by Join, of two matrices of rows, in one kernel. `in`: from token 0 and row 0.
-template <class Leaf, class Words, class Out, class Join>
-struct gated_rows_body {
-  static constexpr int threads = Words::threads, shared_bytes = Words::shared_bytes;
-  typename Words::source in;
-  device_sink<Leaf, Out, Join> sink;
-
-  TENON_BOTH void operator()() const {
-    const int token = Leaf::block_y() * Words::block_tokens, row = Leaf::block_x() * Words::block_rows;
-    typename Words::source here = in;
-    here.x += token * here.x_stride, here.tokens -= token, here.rows -= row;
-    for (auto& w : here.w) w += row * here.w_stride;
-    Words m;
-    tile_matmul(m, here, [&]() TENON_LAMBDA { return sink.from(Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows); });
-  }
-};
 
 /// The kernel, as every machine of GPUs launches it: machine.launch(grid, {threads}, Words::shared_bytes, matmul_body<Leaf, Words, Problem>{a}).
 template <class Leaf, class Words, class Problem>
@@ -142,12 +139,6 @@ struct matmul_body {
 template <class Words, device_machine Machine, class Problem>
 auto product_on(const Machine&, const matmul_arguments<Problem>& a) {
   return matmul_body<typename Machine::leaf, Words, Problem>{a};
-}
-
-/// The same of two matrices and their gate.
-template <class Words, device_machine Machine, class Leaf, class Out, class Join>
-auto gated_product_on(const Machine&, const gated_rows& in, const device_sink<Leaf, Out, Join>& sink) {
-  return gated_rows_body<Leaf, Words, Out, Join>{{in.x, {in.w[0], in.w[1]}, in.x_stride, in.w_stride, in.tokens, in.rows, in.depth, {}}, sink};
 }
 
 TENON_KERNELS_END

@@ -33,40 +33,36 @@ void launch_few(const Machine& machine, const view<const float, 2>& x, const pac
   body.pitch = pitch_of<Format>(x.extent[1]), body.sink = sink;
   launch(machine, tiles(sink.rows, panel::columns), tiles(sink.tokens, Tokens), body, body.shared_bytes);
 }
-/// out = join(residual, x w^T + bias) of many tokens and rows of Format. `to`: out, bias, residual and join.
+/// The product of many tokens and rows of Format that `to` asks for: out, bias, residual and join.
 template <class Format, class Problem, device_machine Machine>
-void launch_rows(const Machine& machine, device_x<Machine>& x, const packed_matrix& w, const matmul_arguments<Problem>& to) {
+void launch_rows(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[problem_matrices<Problem>], const matmul_arguments<Problem>& to) {
   using number = typename Format::number;
-  using words = typename words_of<typename Machine::arch>::template matmul<typename Machine::leaf, number>;
+  using words = typename words_of<typename Machine::arch>::template matmul<typename Machine::leaf, number, problem_matrices<Problem>>;
+  const auto rows = [](const packed_matrix& m) { return reinterpret_cast<const number*>(m.data); };
+  const index_t depth = w[0].depth;
   matmul_arguments<Problem> a = to;
-  a.tokens = static_cast<int>(x.rows().extent[0]), a.rows = static_cast<int>(w.rows), a.depth = static_cast<int>(w.depth);
-  a.w = reinterpret_cast<const number*>(w.data), a.w_stride = Format::stride(w.depth);
+  a.tokens = static_cast<int>(x.rows().extent[0]), a.rows = static_cast<int>(w[0].rows), a.depth = static_cast<int>(depth);
+  a.w = rows(w[0]), a.opened = rows(w[problem_matrices<Problem> - 1]), a.w_stride = Format::stride(depth);
   if constexpr (Format::scaled) {
-    const auto rows = x.template quantised<number>();
-    a.x = rows.numbers, a.x_scale = rows.scales, a.x_stride = quantised_stride(w.depth);
-    a.w_scale = reinterpret_cast<const float*>(w.data + Format::padded(w.depth)), a.w_scale_stride = a.w_stride / 4;
+    const auto scales = [&](const number* of) { return reinterpret_cast<const float*>(of + Format::padded(depth)); };
+    const auto quantised = x.template quantised<number>();
+    a.x = quantised.numbers, a.x_scale = quantised.scales, a.x_stride = quantised_stride(depth);
+    a.w_scale = scales(a.w), a.opened_scale = scales(a.opened), a.w_scale_stride = a.w_stride / 4;
   } else {
-    a.x = x.natural(), a.x_stride = staged_depth(w.depth);
+    a.x = x.natural(), a.x_stride = staged_depth(depth);
   }
   launch(machine, tiles(a.rows, words::block_rows), tiles(a.tokens, words::block_tokens), product_on<words>(machine, a), words::shared_bytes);
 }
 template <class Format, device_machine Machine, int Matrices, class Join>
 void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[Matrices], const device_sink<typename Machine::leaf, float, Join>& sink) {
-  using leaf = typename Machine::leaf;
-  const index_t staged = staged_depth(x.rows().extent[1]);
-  const int depth = static_cast<int>(x.rows().extent[1]);
-  if constexpr (std::is_same_v<Format, bf16_rows> && Matrices == 2) {
-    using words = typename words_of<typename Machine::arch>::template gated_matmul<leaf>;
-    const auto rows = [](const packed_matrix& m) { return reinterpret_cast<const bf16*>(m.data); };
-    const gated_rows in{x.natural(), {rows(w[0]), rows(w[1])}, staged, bf16_rows::stride(depth), sink.tokens, sink.rows, depth};
-    launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), gated_product_on<words>(machine, in, sink), words::shared_bytes);
-  } else if constexpr (lies_in_rows<Format>) {
-    static_assert(Matrices == 1);
-    matmul_arguments<device_product<typename Format::number>> to{};
-    to.out = sink.out, to.bias = sink.bias, to.residual = sink.previous, to.out_stride = sink.out_stride, to.residual_stride = sink.previous_stride;
-    launch_rows<Format>(machine, x, w[0], to);
+  if constexpr (lies_in_rows<Format>) {
+    using number = typename Format::number;
+    matmul_arguments<std::conditional_t<Matrices == 2, gated_product<number, float, Join>, device_product<number>>> to{};
+    to.out = sink.out, to.bias = sink.bias, to.residual = sink.previous, to.out_stride = sink.out_stride, to.residual_stride = sink.previous_stride, to.join = sink.join;
+    launch_rows<Format>(machine, x, w, to);
   } else {
-    using words = typename words_of<typename Machine::arch>::template panel_matmul<leaf, Format, Matrices>;
+    using words = typename words_of<typename Machine::arch>::template panel_matmul<typename Machine::leaf, Format, Matrices>;
+    const index_t depth = x.rows().extent[1], staged = staged_depth(depth);
     typename words::source in{};
     in.x = x.ordered(), in.x_stride = staged, in.deep = static_cast<int>(staged), in.tokens = sink.tokens;
     for (int m = 0; m < Matrices; ++m) in.w[m] = w[m].data;
@@ -74,11 +70,8 @@ void launch_tiles(const Machine& machine, device_x<Machine>& x, const packed_mat
     launch(machine, tiles(sink.rows, words::block_rows), tiles(sink.tokens, words::block_tokens), panel_product_on<words>(machine, in, sink), words::shared_bytes);
   }
 }
-/// Whether a kernel of tiles computes a gate and what it opens at once.
-template <class Format>
-inline constexpr bool gated_by_tiles = !lies_in_rows<Format> || std::is_same_v<Format, bf16_rows>;
 
-/// out = x w^T by Join, of one matrix, or of two that are packed alike, a gate's and that which it opens, as far as tiles do that.
+/// out = x w^T by Join, of one matrix, or of two that are packed alike, a gate's and that which it opens.
 template <form_set Forms, device_machine Machine, int Matrices, class Join>
 void launch_product(const Machine& machine, device_x<Machine>& x, const packed_matrix (&w)[Matrices], const Join& join, const view<float, 2>& out, const float* bias, finish how) {
   if (reinterpret_cast<std::uintptr_t>(out.data) % 16 != 0) throw error("[matmul] out must begin at a multiple of 16 bytes on a GPU. Fix: align it.");
@@ -90,20 +83,20 @@ void launch_product(const Machine& machine, device_x<Machine>& x, const packed_m
       launch_few<Format, 1>(machine, x.rows(), w, sink);
     else if (sink.tokens <= tuning::few_tokens)
       launch_few<Format, 4>(machine, x.rows(), w, sink);
-    else if constexpr (Matrices == 1 || gated_by_tiles<Format>)
+    else
       launch_tiles<Format>(machine, x, w, sink);
   });
 }
 
-/// Of the opening half of a gated product, as floats.
+/// Of the opening half of a gated product, as floats; quantised_bytes are no more.
 constexpr std::size_t opening_bytes(index_t tokens, index_t width) { return static_cast<std::size_t>(tokens * staged_depth(width)) * sizeof(float); }
 
 }  // namespace kernel_detail
 
-/// Arranged x, and the opening half of a gated product and what comes of it as wide as `depth`.
+/// Arranged x, and the opening half of a gated product, or what comes of it in 8 bits, as wide as `depth`.
 template <device_machine Machine>
 std::size_t matmul_scratch(const Machine&, index_t tokens, index_t depth) {
-  return round_up(kernel_detail::device_x<Machine>::bytes(tokens, depth) + kernel_detail::opening_bytes(tokens, depth) + kernel_detail::quantised_bytes(tokens, depth), 64);
+  return round_up(kernel_detail::device_x<Machine>::bytes(tokens, depth) + kernel_detail::opening_bytes(tokens, depth), 64);
 }
 
 template <form_set Forms = every_form, device_machine Machine, int Count>
@@ -114,29 +107,26 @@ void matmul(const Machine& machine, view<const float, 2> x, const product (&prod
   for (const product& p : products) kernel_detail::launch_product<Forms>(machine, of, {p.weights}, added{}, p.out, p.bias, p.how);
 }
 
-/// In one kernel where both matrices are packed alike, but for many tokens with rows of 8 bits. The scratch is that of matmul_scratch for the wider of depth
-/// and rows.
+/// In one kernel where both matrices are packed alike. The scratch is that of matmul_scratch for the wider of depth and rows.
 template <form_set Forms = every_form, device_machine Machine, class Gate>
 void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> out, std::byte* scratch) {
   kernel_detail::check(x, gate, out);
   kernel_detail::check(x, up, out);
   if (x.extent[0] == 0) return;
   kernel_detail::device_x<Machine> of(machine, x, scratch + kernel_detail::opening_bytes(x.extent[0], x.extent[1] > gate.rows ? x.extent[1] : gate.rows));
-  const bool alike = gate.kind == up.kind && gate.as == up.as;
-  const bool at_once = alike && (x.extent[0] <= tuning::few_tokens || kernel_detail::with_packed<Forms>(machine, gate, [](auto format) { return kernel_detail::gated_by_tiles<decltype(format)>; }));
-  if (at_once) return kernel_detail::launch_product<Forms>(machine, of, {gate, up}, unit, out, nullptr, finish::store);
+  if (gate.kind == up.kind && gate.as == up.as) return kernel_detail::launch_product<Forms>(machine, of, {gate, up}, unit, out, nullptr, finish::store);
   const view<float, 2> opening(reinterpret_cast<float*>(scratch), x.extent[0], gate.rows);
   kernel_detail::launch_product<Forms>(machine, of, {gate}, added{}, opening, nullptr, finish::store);
   kernel_detail::launch_product<Forms>(machine, of, {up}, added{}, out, nullptr, finish::store);
   open_gate(machine, unit, opening, out, out);
 }
 
-/// As on a processor. Where all three matrices are rows of the same numbers of 8 bits and tokens are many, what lies between is such numbers too, quantised by the
-/// product that makes them, and `between` is not touched.
+/// As on a processor. Where all three matrices are rows of the same numbers of 8 bits and tokens are many, what lies between is such numbers too, made by the
+/// product itself, and `between` is not touched.
 template <form_set Forms = every_form, device_machine Machine, class Gate>
 void gated_matmuls(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> between, const product& down, std::byte* scratch) {
   kernel_detail::check(x, gate, between), kernel_detail::check(x, up, between), kernel_detail::check(view<const float, 2>(between), down.weights, down.out);
-  const index_t tokens = x.extent[0], hidden = gate.rows, wider = x.extent[1] > hidden ? x.extent[1] : hidden;
+  const index_t tokens = x.extent[0], hidden = gate.rows;
   const auto of_8_bits = [&](const packed_matrix& w) { return w.as == packed_as::rows_of_8_bits && w.kind == down.weights.kind; };
   if (tokens > tuning::few_tokens && of_8_bits(gate) && of_8_bits(up) && of_8_bits(down.weights))
     return kernel_detail::with_packed<Forms>(machine, down.weights, [&](auto format) {
@@ -144,14 +134,11 @@ void gated_matmuls(const Machine& machine, view<const float, 2> x, const packed_
       if constexpr (lies_in_rows<Format>)
         if constexpr (Format::scaled) {
           using number = typename Format::number;
-          auto* const opening = reinterpret_cast<float*>(scratch);
-          std::byte* const rest = scratch + kernel_detail::opening_bytes(tokens, wider);
-          const kernel_detail::quantised_rows<number> made(rest, tokens, hidden);
-          kernel_detail::device_x<Machine> of(machine, x, rest + kernel_detail::quantised_bytes(tokens, wider));
-          kernel_detail::launch_product<Forms>(machine, of, {gate}, added{}, view<float, 2>(opening, tokens, hidden), nullptr, finish::store);
-          matmul_arguments<quantised_product<number, Gate>> to{};
-          to.out = made.numbers, to.out_scale = made.scales, to.out_stride = quantised_stride(hidden), to.residual = opening, to.residual_stride = hidden, to.join = unit;
-          kernel_detail::launch_rows<Format>(machine, of, up, to);
+          const kernel_detail::quantised_rows<number> made(scratch, tokens, hidden);
+          kernel_detail::device_x<Machine> of(machine, x, scratch + kernel_detail::quantised_bytes(tokens, hidden));
+          matmul_arguments<gated_product<number, number, Gate>> to{};
+          to.out = made.numbers, to.out_scale = made.scales, to.out_stride = quantised_stride(hidden), to.join = unit;
+          kernel_detail::launch_rows<Format>(machine, of, {gate, up}, to);
           kernel_detail::device_x<Machine> between_x(machine, tokens, hidden, made);
           kernel_detail::launch_product<Forms>(machine, between_x, {down.weights}, added{}, down.out, down.bias, down.how);
         }

@@ -8,19 +8,15 @@
 
 TENON_KERNELS_BEGIN
 
-template <class Arch, class Number = bf16>
-inline constexpr tuning::sm80::matmul_tile nvidia_tile = sizeof(Number) == 1 ? tuning::sm80::matmul_of_8_bits(Arch::facts) : tuning::sm80::matmul(128, Arch::facts);
-template <class Leaf, class Number, class Arch, int Matrices>
-using nvidia_matmul_of_rows = atoms::sm80::matmul_words<Leaf, nvidia_tile<Arch, Number>.tokens, nvidia_tile<Arch, Number>.rows, nvidia_tile<Arch, Number>.stages,
-                                                        atoms::sm80::row_weights<Leaf, nvidia_tile<Arch, Number>.rows, 128, Number, Matrices>>;
+template <class Arch, class Number = bf16, int Matrices = 1>
+inline constexpr tuning::sm80::matmul_tile nvidia_tile = sizeof(Number) == 1 ? tuning::sm80::matmul_of_8_bits(Arch::facts, Matrices) : tuning::sm80::matmul(128, Arch::facts);
 
-/// The words of a product of Numbers: bf16, f16, tf32, std::int8_t or, from sm_89 on, e4m3; on sm_75 f16. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
-template <class Leaf, class Number = bf16, class Arch = sm80>
-using nvidia_matmul = nvidia_matmul_of_rows<Leaf, Number, Arch, 1>;
-
-/// The words of a gated product of bf16.
-template <class Leaf, class Arch = sm80>
-using nvidia_gated_matmul = nvidia_matmul_of_rows<Leaf, bf16, Arch, 2>;
+/// The words of a product of Numbers: bf16, f16, tf32, std::int8_t or, from sm_89 on, e4m3; on sm_75 f16; of one matrix or of two, a gate's and that which it opens.
+/// `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
+template <class Leaf, class Number = bf16, class Arch = sm80, int Matrices = 1>
+using nvidia_matmul =
+    atoms::sm80::matmul_words<Leaf, nvidia_tile<Arch, Number, Matrices>.tokens, nvidia_tile<Arch, Number, Matrices>.rows, nvidia_tile<Arch, Number, Matrices>.stages,
+                              atoms::sm80::row_weights<Leaf, nvidia_tile<Arch, Number, Matrices>.rows, 128, Number, Matrices>>;
 
 /// The tile of a product with weights in panels of Format: what 64 of the depth of a row take decides.
 template <class Format, class Arch = sm80>

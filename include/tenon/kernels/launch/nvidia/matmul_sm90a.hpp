@@ -13,22 +13,20 @@ TENON_KERNELS_BEGIN
 
 template <class Number>
 inline constexpr tuning::sm90a::matmul_tile sm90a_tile = sizeof(Number) == 1 ? tuning::sm90a::matmul_of_8_bits() : tuning::sm90a::matmul();
-/// The words of a product of Numbers, bf16 or e4m3. `threads`, `shared_bytes`, `block_tokens` and `block_rows` say how to launch it.
-template <class Leaf, class Number = bf16>
-using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, sm90a_tile<Number>.rows, sm90a_tile<Number>.stages, 1, Number>;
+/// The words of a product of Numbers, bf16 or e4m3, of one matrix or of two, a gate's and that which it opens. `threads`, `shared_bytes`, `block_tokens` and `block_rows`
+/// say how to launch it.
+template <class Leaf, class Number = bf16, int Matrices = 1>
+using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, sm90a_tile<Number>.rows, sm90a_tile<Number>.stages, Matrices, Number>;
 
-/// Those of two matrices of rows, a gate's and that which it opens.
-template <class Leaf>
-using sm90a_gated_matmul = atoms::sm90a::matmul_words<Leaf, tuning::sm90a::matmul().rows, tuning::sm90a::matmul().stages, 2>;
 /// Those of a product with weights in panels of Format, of one matrix or two.
 template <class Leaf, class Format, int Matrices>
 using sm90a_panel_matmul = atoms::sm90a::stored_matmul_words<Leaf, Format, Matrices, tuning::sm90a::stored_stages>;
 
-/// `x` and `w` are operand_shape() of the call's, as the machine encodes it.
+/// Maps are operand_shape() of the call's, as the machine encodes it.
 template <class Problem>
 struct matmul_tensor_arguments {
   matmul_arguments<Problem> call;
-  tensor_map x, w;
+  tensor_map x, w[problem_matrices<Problem>];
 };
 
 /// A matrix [rows, depth] of Number, its rows `stride` numbers apart, in boxes of `box_rows` by 128 bytes.
@@ -46,8 +44,10 @@ tensor_shape operand_shape(const Number* first, int rows, int depth, index_t str
 template <class Leaf, class Words, class Problem>
 TENON_BOTH TENON_INLINE void matmul_tensor_kernel(const matmul_tensor_arguments<Problem>& a) {
   Words m;
-  const typename Words::source in{&a.x, {&a.w}, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, a.call.depth,
-                                  scales_of_tile<Leaf, Words>(a.call)};
+  typename Words::source in{};
+  in.x = &a.x, in.token = Leaf::block_y() * Words::block_tokens, in.row = Leaf::block_x() * Words::block_rows, in.deep = a.call.depth;
+  in.scales = scales_of_tile<Leaf, Words>(a.call);
+  for (int i = 0; i < Words::matrices; ++i) in.w[i] = &a.w[i];
   if (m.produces()) return m.produce(in);
   tile_matmul(m, in, [&]() TENON_LAMBDA { return sink_of_tile<Leaf, Words>(a.call); });
 }
@@ -64,31 +64,9 @@ struct matmul_tensor_body {
 template <class Words, device_machine Machine, class Problem>
   requires std::same_as<typename Words::operand, tensor_map>
 auto product_on(const Machine& machine, const matmul_arguments<Problem>& a) {
-  return matmul_tensor_body<typename Machine::leaf, Words, Problem>{{a, machine.encode(operand_shape(a.x, a.tokens, a.depth, a.x_stride, Words::block_tokens)),
-                                                                     machine.encode(operand_shape(a.w, a.rows, a.depth, a.w_stride, Words::block_rows))}};
-}
-
-/// Two products of rows and their gate, as every machine of GPUs launches them. `x` and `w` are operand_shape() of the call's.
-template <class Leaf, class Words, class Out, class Join>
-struct gated_tensor_body {
-  tensor_map x, w[2];
-  int depth;
-  device_sink<Leaf, Out, Join> sink;
-  static constexpr int threads = Words::threads, shared_bytes = Words::shared_bytes;
-
-  TENON_BOTH void operator()() const {
-    Words m;
-    const typename Words::source in{&x, {&w[0], &w[1]}, Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows, depth, {}};
-    if (m.produces()) return m.produce(in);
-    tile_matmul(m, in, [&]() TENON_LAMBDA { return sink.from(Leaf::block_y() * Words::block_tokens, Leaf::block_x() * Words::block_rows); });
-  }
-};
-template <class Words, device_machine Machine, class Leaf, class Out, class Join>
-  requires std::same_as<typename Words::operand, tensor_map>
-auto gated_product_on(const Machine& machine, const gated_rows& in, const device_sink<Leaf, Out, Join>& sink) {
-  const auto rows = [&](const bf16* w) { return machine.encode(operand_shape(w, in.rows, in.depth, in.w_stride, Words::block_rows)); };
-  return gated_tensor_body<Leaf, Words, Out, Join>{
-      machine.encode(operand_shape(in.x, in.tokens, in.depth, in.x_stride, Words::block_tokens)), {rows(in.w[0]), rows(in.w[1])}, in.depth, sink};
+  matmul_tensor_body<typename Machine::leaf, Words, Problem> body{{a, machine.encode(operand_shape(a.x, a.tokens, a.depth, a.x_stride, Words::block_tokens)), {}}};
+  for (int i = 0; i < Words::matrices; ++i) body.a.w[i] = machine.encode(operand_shape(i == 0 ? a.w : a.opened, a.rows, a.depth, a.w_stride, Words::box_rows));
+  return body;
 }
 
 /// A product with weights in panels, as every machine of GPUs launches it. `x` is operand_shape() of the call's, as the machine encodes it.

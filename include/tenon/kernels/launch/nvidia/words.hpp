@@ -25,10 +25,8 @@ struct nvidia_words {
   using attention_backward_rows = nvidia_attention_backward_rows<Leaf, Problem>;
   template <class Leaf, class Problem, beside Beside = beside::totals>
   using linear_attention = nvidia_linear_attention<Leaf, Problem, Beside>;
-  template <class Leaf, class Number = bf16>
-  using matmul = nvidia_matmul<Leaf, Number, Arch>;
-  template <class Leaf>
-  using gated_matmul = nvidia_gated_matmul<Leaf, Arch>;
+  template <class Leaf, class Number = bf16, int Matrices = 1>
+  using matmul = nvidia_matmul<Leaf, Number, Arch, Matrices>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = nvidia_panel_matmul<Leaf, Format, Matrices, Arch>;
 };
@@ -55,12 +53,10 @@ struct words_of<sm90a> : nvidia_words<sm80> {
   using attention = sm90a_attention<Leaf, Problem>;
   template <class Leaf, class Problem>
   using attention_split = sm90a_attention_split<Leaf, Problem>;
-  template <class Leaf, class Number = bf16>
-  using matmul = std::conditional_t<is_one_of<Number, bf16, e4m3>, sm90a_matmul<Leaf, std::conditional_t<sizeof(Number) == 1, e4m3, bf16>>, nvidia_matmul<Leaf, Number, sm80>>;
+  template <class Leaf, class Number = bf16, int Matrices = 1>
+  using matmul = std::conditional_t<is_one_of<Number, bf16, e4m3>, sm90a_matmul<Leaf, std::conditional_t<sizeof(Number) == 1, e4m3, bf16>, Matrices>, nvidia_matmul<Leaf, Number, sm80, Matrices>>;
   template <class Number>
   static constexpr bool multiplies = is_one_of<Number, bf16, std::int8_t, e4m3>;
-  template <class Leaf>
-  using gated_matmul = sm90a_gated_matmul<Leaf>;
   template <class Leaf, class Format, int Matrices>
   using panel_matmul = sm90a_panel_matmul<Leaf, Format, Matrices>;
 };
