@@ -36,7 +36,7 @@ TEST_CASE("what a gate opens, quantised by the product that makes it") {
 }
 
 template <class Number>
-constexpr auto distance = [](const auto& machine) { return tenon::testing::gates_of_8_bits<Number>(machine, 40, 132, 260); };
+constexpr auto distance = [](const auto& on) { return tenon::testing::gates_of_8_bits<Number>(on, 40, 132, 260); };
 
 TEST_CASE("every break of what makes numbers of 8 bits behind a product shows") {
   const break_of barriers[] = {{"the barrier left out", "bar.sync", [](const std::string&) { return std::string(); }}};

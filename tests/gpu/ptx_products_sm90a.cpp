@@ -38,11 +38,11 @@ TEST_CASE("e4m3: weights stored so, with scales of any kind, and floats") {
 }
 
 TEST_CASE("what a gate opens, quantised by the product that makes it") {
-  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_gates_of_8_bits<std::int8_t>(machine(module(), way)), tenon::testing::check_gates_of_8_bits<tenon::e4m3>(machine(module(), way));
+  for (const ptx::Options& way : ptx_ways()) tenon::testing::check_gates_of_8_bits<std::int8_t>(machine(module(), way), 4), tenon::testing::check_gates_of_8_bits<tenon::e4m3>(machine(module(), way), 4);
 }
 
 template <class Number>
-constexpr auto distance = [](const auto& machine) { return tenon::testing::gates_of_8_bits<Number>(machine, 40, 132, 260); };
+constexpr auto distance = [](const auto& on) { return tenon::testing::gates_of_8_bits<Number>(on, 40, 132, 260); };
 
 TEST_CASE("every break of what makes numbers of 8 bits behind a product shows") {
   const break_of shuffles[] = {{"a shuffle from the lane before", "shfl.sync.bfly", [](const std::string& line) { return replaced(line, ".bfly.", ".up."); }}};

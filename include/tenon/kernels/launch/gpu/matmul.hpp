@@ -1,8 +1,8 @@
 #pragma once
 // Products on a GPU: what a kernel is given, and what each of its threads does, over the words of any machine. A problem is a named struct:
 // `struct my_product { using out = bf16; };`, with `using number = f16;`, std::int8_t or e4m3 where operands are not bf16, `using join = swiglu;` where a gate
-// opens the sums, and `static constexpr int matrices = 2;` where those of another matrix. Grid: x = tiles of rows of w, y = tiles of tokens. A result is one chain along the depth, the same whatever its tile: a token's bits do not
-// depend on its batch.
+// opens the sums, and `static constexpr int matrices = 2;` where it opens those of another matrix. Grid: x = tiles of rows of w, y = tiles of tokens. A result is
+// one chain along the depth, the same whatever its tile: a token's bits do not depend on its batch.
 
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
@@ -38,10 +38,10 @@ inline constexpr int problem_matrices = [] {
 }();
 
 /// out [token, row] = join(residual [token, row], x [token, depth] w [row, depth]^T + bias [row]), where there is no residual without it; of two matrices
-/// join(x w^T, x opened^T), where there is neither. Strides count elements;
-/// those of x and w are multiples of 16 bytes and their first elements aligned to 16 bytes. bias and residual may be null. Numbers of 8 bits have a scale for each
-/// 128 of the depth of a token of x, by which these sums (exact where they are integers) are multiplied before they are added in single precision, and one for
-/// each row of w (null: 1). Of out of 8 bits the same holds as of such an x (quantised_out), for another product to read; its residual is of floats.
+/// join(x w^T, x opened^T), where there is neither. Strides count elements; those of x and w are multiples of 16 bytes and their first elements aligned to 16
+/// bytes. bias and residual may be null. Numbers of 8 bits have a scale for each 128 of the depth of a token of x, by which these sums (exact where they are
+/// integers) are multiplied before they are added in single precision, and one for each row of w (null: 1). out of 8 bits is such an x for another product
+/// (quantised_out); its residual is of floats.
 template <class Problem>
 struct matmul_arguments {
   using out_type = typename Problem::out;
