@@ -40,8 +40,8 @@ void run_backward(const simulated<Arch>& machine, backward_case<Problem>& c, con
   const int heads = c.of.kv_heads, batch = c.of.batch;
   const auto launch = [&](int blocks, int shared_bytes, const auto& body) { machine.launch({blocks, heads, batch}, {body.threads}, static_cast<std::size_t>(shared_bytes), body); };
   if (a.facts != nullptr) launch(c.row_blocks(), 0, attention_backward_rows_body<Leaf, Problem>{a});
-  launch(c.template key_blocks<keys>(), keys::shared_bytes - less_shared, attention_backward_keys_body<Leaf, keys, Problem>{a});
-  launch(c.template query_blocks<rows>(), rows::shared_bytes - less_shared, attention_backward_queries_body<Leaf, rows, Problem>{a});
+  launch(c.template key_blocks<keys>(), keys::shared_bytes - less_shared, attention_backward_on<Leaf, keys>(machine, a));
+  launch(c.template query_blocks<rows>(), rows::shared_bytes - less_shared, attention_backward_on<Leaf, rows>(machine, a));
   if constexpr (requires { c.weighting.d_logits; }) machine.launch({c.of.heads}, {128}, 512, attention_backward_sinks_body<Leaf, Problem>{a});
 }
 

@@ -44,7 +44,7 @@ struct kernels_of<sm75> : kernels_of<sm80> {
 };
 
 template <>
-struct kernels_of<sm90a> {
+struct kernels_of<sm90a> : words_of<sm90a> {
   using leaf = simulated<sm90a>::leaf;
   using broken = mutating_sm90a;
   template <class Leaf, class Problem>

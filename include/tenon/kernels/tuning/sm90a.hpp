@@ -42,6 +42,18 @@ consteval int waiting(attention_tile t, int rows, int dim) {
 }
 static_assert(waiting(attention(128), 128, 128) == 1 && waiting(attention(128), 64, 128) == 2 && waiting(attention(64), 128, 64) == 4);
 
+/// A walk of attention's gradients: 128 keys or rows stay, `across` of the other side go by at a time, of which shared memory holds `stages`.
+struct attention_backward_tile {
+  int across, stages;
+};
+/// Scores that are more than scaled take registers: of 240, two tiles of sums take 128 where dim is 128.
+consteval attention_backward_tile attention_backward_keys(int dim, bool plain) { return {dim <= 64 || plain ? 64 : 32, 2}; }
+consteval attention_backward_tile attention_backward_rows(int) { return {128, 2}; }
+
+/// What stays, the stages, room for results, facts.
+consteval int shared_bytes_of(attention_backward_tile t, int dim) { return (3 * 128 + 2 * t.stages * t.across) * dim * 2 + t.stages * t.across * 8 + 1024; }
+static_assert(shared_bytes_of(attention_backward_keys(128, true), 128) <= shared_bytes && shared_bytes_of(attention_backward_rows(128), 128) <= shared_bytes);
+
 /// Rows of a tile of a product, which has 128 tokens, and how many stages of 64 of its depth shared memory holds.
 struct matmul_tile {
   int rows, stages;

@@ -58,8 +58,8 @@ TENON_BOTH TENON_INLINE void add_product(float (&sums)[Tiles][Columns][4], const
 }
 
 /// The sums, rounded, as a left operand.
-template <class Leaf, class Number, int Tiles, int Columns>
-TENON_BOTH TENON_INLINE void pack_left(std::uint32_t (&left)[Tiles][Columns / 2][4], const float (&s)[Tiles][Columns][4]) {
+template <class Leaf, class Number, class Pair, class Sum, int Tiles, int Columns>
+TENON_BOTH TENON_INLINE void pack_left(Pair (&left)[Tiles][Columns / 2][4], const Sum (&s)[Tiles][Columns][4]) {
   TENON_UNROLL for (int i = 0; i < Tiles; ++i)
     TENON_UNROLL for (int n = 0; n < Columns; ++n)
       TENON_UNROLL for (int half = 0; half < 2; ++half) left[i][n / 2][n % 2 * 2 + half] = Leaf::template pack<Number>(s[i][n][2 * half], s[i][n][2 * half + 1]);

@@ -122,8 +122,10 @@ struct leaf : sm80::leaf {
   }
 
 #define TENON_SUMS_4(n) "+f"(d[n][0]), "+f"(d[n][1]), "+f"(d[n][2]), "+f"(d[n][3])
-#define TENON_SUMS_32(n) TENON_SUMS_4(n), TENON_SUMS_4(n + 1), TENON_SUMS_4(n + 2), TENON_SUMS_4(n + 3), TENON_SUMS_4(n + 4), TENON_SUMS_4(n + 5), TENON_SUMS_4(n + 6), TENON_SUMS_4(n + 7)
-#define TENON_NAMES_32 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
+#define TENON_SUMS_16(n) TENON_SUMS_4(n), TENON_SUMS_4(n + 1), TENON_SUMS_4(n + 2), TENON_SUMS_4(n + 3)
+#define TENON_SUMS_32(n) TENON_SUMS_16(n), TENON_SUMS_16(n + 4)
+#define TENON_NAMES_16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
+#define TENON_NAMES_32 TENON_NAMES_16 ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
 #define TENON_NAMES_64 TENON_NAMES_32 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define TENON_NAMES_128                                                                                                                     \
   TENON_NAMES_64 ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95," \
@@ -135,13 +137,15 @@ struct leaf : sm80::leaf {
   /// d = a b^T, or d + a b^T where `more`, over a depth of 32 bytes: both operands along their rows in shared memory. Number: bf16 or e4m3.
   template <class Number = bf16, int Tiles>
   __device__ TENON_INLINE static void multiply(float (&d)[Tiles][4], std::uint64_t a, std::uint64_t b, bool more) {
-    static_assert(Tiles == 8 || Tiles == 16 || (Tiles == 32 && std::is_same_v<Number, bf16>));
+    static_assert(Tiles == 8 || Tiles == 16 || ((Tiles == 4 || Tiles == 32) && std::is_same_v<Number, bf16>));
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
     const int added = more ? 1 : 0;
     if constexpr (std::is_same_v<Number, e4m3> && Tiles == 8)
       asm volatile(TENON_WGMMA("n64k32.f32.e4m3.e4m3", TENON_NAMES_32, "%32", "%33", "%34", "") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
     else if constexpr (std::is_same_v<Number, e4m3>)
       asm volatile(TENON_WGMMA("n128k32.f32.e4m3.e4m3", TENON_NAMES_64, "%64", "%65", "%66", "") : TENON_SUMS_32(0), TENON_SUMS_32(8) : "l"(a), "l"(b), "r"(added));
+    else if constexpr (Tiles == 4)
+      asm volatile(TENON_WGMMA("n32k16.f32.bf16.bf16", TENON_NAMES_16, "%16", "%17", "%18", ", 0, 0") : TENON_SUMS_16(0) : "l"(a), "l"(b), "r"(added));
     else if constexpr (Tiles == 8)
       asm volatile(TENON_WGMMA("n64k16.f32.bf16.bf16", TENON_NAMES_32, "%32", "%33", "%34", ", 0, 0") : TENON_SUMS_32(0) : "l"(a), "l"(b), "r"(added));
     else if constexpr (Tiles == 16)
@@ -179,7 +183,9 @@ struct leaf : sm80::leaf {
 #undef TENON_NAMES_128
 #undef TENON_NAMES_64
 #undef TENON_NAMES_32
+#undef TENON_NAMES_16
 #undef TENON_SUMS_32
+#undef TENON_SUMS_16
 #undef TENON_SUMS_4
 
  private:

@@ -20,6 +20,8 @@ struct amd_words {
   using attention_backward_keys = amd_attention_backward_keys<Leaf, Problem>;
   template <class Leaf, class Problem>
   using attention_backward_rows = amd_attention_backward_rows<Leaf, Problem>;
+  template <class Leaf, class Problem>
+  using attention_backward_learned = amd_attention_backward_rows<Leaf, Problem>;
   template <class Leaf, class Problem, beside Beside = beside::totals>
   using linear_attention = amd_linear_attention<Leaf, Problem, Beside>;
   template <class Leaf, class Number = bf16, int Matrices = 1>

@@ -61,12 +61,13 @@ void attend_backward(const Machine& machine, const attention_backward_arguments<
   };
   if constexpr (!requires { a.call.weighting.bias; })
     start(static_cast<int>(attention_backward_padded(index_t{a.call.queries} * Problem::group) / 16), 0, attention_backward_rows_body<leaf, Problem>{a});
-  start(kernel_detail::tiles(a.call.length, keys::block_keys), keys::shared_bytes, attention_backward_keys_body<leaf, keys, Problem>{a});
-  start(kernel_detail::tiles(a.call.queries, rows::tile_rows / Problem::group), rows::shared_bytes, attention_backward_queries_body<leaf, rows, Problem>{a});
+  start(kernel_detail::tiles(a.call.length, keys::block_keys), keys::shared_bytes, attention_backward_on<leaf, keys>(machine, a));
+  start(kernel_detail::tiles(a.call.queries, rows::tile_rows / Problem::group), rows::shared_bytes, attention_backward_on<leaf, rows>(machine, a));
   if constexpr (learned_stages<typename Problem::score> > 0 && !learns_per_score<typename Problem::score>)
     kernel_detail::each_learned_stage<Problem>([&](auto stage) {
+      using learned = typename words_of<typename Machine::arch>::template attention_backward_learned<leaf, Problem>;
       if (!learned_stage<stage.value>(a.call.score).learning() || a.batch == 0) return;
-      const attention_backward_learned_body<leaf, rows, stage.value, Problem> sums{a};
+      const attention_backward_learned_body<leaf, learned, stage.value, Problem> sums{a};
       const attention_backward_deliver_body<leaf, stage.value, Problem> deliver{a};
       start(sums.blocks(), sums.shared_bytes, sums);
       if (deliver.blocks() > 0) machine.launch({deliver.blocks(), 1, 1}, {deliver.threads}, std::size_t{0}, deliver);

@@ -65,17 +65,35 @@ struct backward_part {
   TENON_BOTH TENON_INLINE index_t cache_place() const { return batch * a.call.cache_batch + kv_head * a.call.cache_head; }
   TENON_BOTH TENON_INLINE index_t q_place(int first_query) const { return batch * a.call.q_batch + first_query * a.call.q_query + kv_head * group * a.call.q_head; }
   TENON_BOTH TENON_INLINE index_t out_place(int first_query) const { return batch * a.call.out_batch + first_query * a.call.out_query + kv_head * group * a.call.out_head; }
-  template <class Words>
-  TENON_BOTH TENON_INLINE auto source(int first_query) const {
-    return typename Words::template source<rows_type>{a.call.keys,
-                                                      a.call.values,
-                                                      cache_place(),
-                                                      length,
-                                                      {a.call.q + q_place(first_query), a.call.q_query, a.call.q_head},
-                                                      {a.d_out + out_place(first_query), a.call.out_query, a.call.out_head},
-                                                      a.facts == nullptr ? nullptr : a.facts + 2 * (facts_row() + index_t{first_query} * group)};
+  /// What words walk over; `maps`: where they take more than the call, what its launch adds.
+  template <class Words, class... Maps>
+  TENON_BOTH TENON_INLINE auto source(int first_query, const Maps&... maps) const {
+    const backward_source<typename attention_arguments<Problem>::number, rows_type> in{a.call.keys,
+                                                                                       a.call.values,
+                                                                                       cache_place(),
+                                                                                       length,
+                                                                                       {a.call.q + q_place(first_query), a.call.q_query, a.call.q_head},
+                                                                                       {a.d_out + out_place(first_query), a.call.out_query, a.call.out_head},
+                                                                                       a.facts == nullptr ? nullptr : a.facts + 2 * (facts_row() + index_t{first_query} * group)};
+    if constexpr (sizeof...(maps) == 0)
+      return in;
+    else
+      return typename Words::template source<rows_type>{in, maps..., kv_head, batch, first_query};
   }
 };
+
+/// Walks from a source with what remains of the skeleton's arguments; false: this thread brought what others need, and has nothing.
+template <class Words, class... Walk>
+TENON_BOTH TENON_INLINE bool walk_backward(Words& m, const Walk&... walk) {
+  if constexpr (requires { m.produces(); })
+    if (m.produces()) {
+      auto bringing = m.bringing();
+      attention_backward(bringing, walk...);
+      return false;
+    }
+  attention_backward(m, walk...);
+  return true;
+}
 
 /// Two numbers, as they lie in memory.
 template <class Leaf, class Number>
@@ -136,27 +154,27 @@ TENON_BOTH TENON_INLINE void attention_backward_rows_kernel(const attention_back
 }
 
 /// What one thread does for dk and dv of one block of keys.
-template <class Leaf, class Words, class Problem>
-TENON_BOTH TENON_INLINE void attention_backward_keys_kernel(const attention_backward_arguments<Problem>& a) {
+template <class Leaf, class Words, class Problem, class... Maps>
+TENON_BOTH TENON_INLINE void attention_backward_keys_kernel(const attention_backward_arguments<Problem>& a, const Maps&... maps) {
   const kernel_detail::backward_part<Leaf, Problem> part(a);
   const int key = Leaf::block_x() * Words::block_keys, end = key + Words::block_keys < part.length ? key + Words::block_keys : part.length;
   Words m(part.factor());
-  attention_backward(m, part.template source<Words>(0), part.mean(0), part.rows, key, end, part.slopes());
+  if (!kernel_detail::walk_backward(m, part.template source<Words>(0, maps...), part.mean(0), part.rows, key, end, part.slopes())) return;
   const index_t to = part.cache_place() + index_t{key} * Problem::dim;
   m.template store<0>(device_rows<typename Problem::gradient, 1>{a.dk + to, Problem::dim, 0}, a.call.length - key, part.factor());
   m.template store<1>(device_rows<typename Problem::gradient, 1>{a.dv + to, Problem::dim, 0}, a.call.length - key, 1.0f);
 }
 
 /// What one thread does for dq of one tile of rows.
-template <class Leaf, class Words, class Problem>
-TENON_BOTH TENON_INLINE void attention_backward_queries_kernel(const attention_backward_arguments<Problem>& a) {
+template <class Leaf, class Words, class Problem, class... Maps>
+TENON_BOTH TENON_INLINE void attention_backward_queries_kernel(const attention_backward_arguments<Problem>& a, const Maps&... maps) {
   constexpr int group = Problem::group, tile_queries = Words::tile_rows / group;
   const kernel_detail::backward_part<Leaf, Problem> part(a);
   // The last rows first: under a causal mask these are the longest.
   const int query = ((a.call.queries + tile_queries - 1) / tile_queries - 1 - Leaf::block_x()) * tile_queries;
   const int rows = (a.call.queries - query < tile_queries ? a.call.queries - query : tile_queries) * group;
   Words m(part.factor());
-  attention_backward(m, part.template source<Words>(query), part.mean(query), rows, 0, part.length, part.slopes());
+  if (!kernel_detail::walk_backward(m, part.template source<Words>(query, maps...), part.mean(query), rows, 0, part.length, part.slopes())) return;
   m.template store<0>(device_rows<typename Problem::gradient, group>{a.dq + part.q_place(query), a.call.q_query, a.call.q_head}, rows, part.factor());
 }
 
@@ -199,6 +217,11 @@ struct attention_backward_queries_body {
   static constexpr int threads = Words::threads;
   TENON_BOTH void operator()() const { attention_backward_queries_kernel<Leaf, Words>(a); }
 };
+/// The walk of a call that Words keep. Where it takes more than the call, an overload for its words says so.
+template <class Leaf, class Words, device_machine Machine, class Problem>
+auto attention_backward_on(const Machine&, const attention_backward_arguments<Problem>& a) {
+  return std::conditional_t<Words::of_keys, attention_backward_keys_body<Leaf, Words, Problem>, attention_backward_queries_body<Leaf, Words, Problem>>{a};
+}
 template <class Leaf, class Problem>
 struct attention_backward_sinks_body {
   attention_backward_arguments<Problem> a;
