@@ -78,7 +78,7 @@ void check_after_forward() {
   machine.writable(c.out.data(), c.out.bytes(), "out");
   machine.writable(c.log_sum_exp.data(), c.log_sum_exp.bytes(), "log_sum_exp");
   constexpr int tile = words::block_rows / problem::group;
-  machine.launch({(c.of.queries + tile - 1) / tile, 1, 1}, {words::threads}, static_cast<std::size_t>(words::shared_bytes), [&] { attention_kernel<leaf, words>(a.call); });
+  machine.launch({(c.of.queries + tile - 1) / tile, 1, 1}, {words::threads}, static_cast<std::size_t>(words::shared_bytes), attention_on<words>(machine, a.call, 1, c.of.keys));
   for (std::size_t i = 0; i < c.log_sum_exp.count; ++i) CHECK(c.log_sum_exp.all[i] == doctest::Approx(expected[i]).epsilon(1e-4));
   machine.forget(c.out.data()), machine.forget(c.log_sum_exp.data());
   run_backward<leaf>(machine, c, a);
@@ -90,13 +90,13 @@ void check_after_forward() {
 struct windowed_gradients : windowed_problem {
   using gradient = bf16;
 };
+inline backward_case<windowed_gradients> windowed_case() { return {{1, 1, 1, 40, 150}, {.width = 70}}; }  // the last blocks ragged
 
 /// Breaks the gradients' kernels of an architecture in one place at a time, as attention_breaks.hpp does with the forward one. `own`: breaks
 /// that only this architecture can have.
-template <class Arch>
-void check_backward_breaks(std::span<const break_row> own) {
-  using arguments = attention_backward_arguments<windowed_gradients>;
-  backward_case<windowed_gradients> c{{1, 1, 1, 40, 150}, {.width = 70}};  // the last blocks ragged
+template <class Arch, class Problem>
+void check_backward_breaks(backward_case<Problem> c, std::span<const break_row> own, std::span<const break_row> anywhere = slips_anywhere) {
+  using arguments = attention_backward_arguments<Problem>;
   const auto run = [&](slip wrong, int less_shared, auto&& change) {
     return caught_by<Arch>(wrong, [&](const auto& machine) {
       arguments a = c.arguments();
@@ -108,7 +108,7 @@ void check_backward_breaks(std::span<const break_row> own) {
   const auto same = [](arguments&) {};
   REQUIRE(run({}, 0, same).empty());
   const auto caught = [&](const break_row& row) { return run(row.wrong, 0, same); };
-  require_caught(slips_anywhere, caught);
+  require_caught(anywhere, caught);
   require_caught(own, caught);
 
   const struct {

@@ -133,6 +133,14 @@ struct mutating_leaf : Base {
   static void store_shared(address to, const T& value, site where = site::current()) {
     Base::store_shared(unpermuted(is(mutation::store_shared_elsewhere) ? to ^ address{sizeof(T)} : to), value, where);
   }
+  static void copy_16(address to, const void* from, site where = site::current()) { copy_16(to, from, 16, where); }
+  static void copy_16(address to, const void* from, int bytes, site where = site::current()) {
+    if (nth(mutation::drop_copy)) return;
+    if (is(mutation::no_zero_fill) && bytes == 0) return Base::copy_16(unpermuted(to), from, 16, where);
+    const auto* const at = static_cast<const unsigned char*>(from);
+    Base::copy_16(unpermuted(is(mutation::copy_elsewhere) ? to ^ 16 : to),
+                  at + (is(mutation::copy_shifted) ? 2 : 0) + (is(mutation::copy_next_row) ? 128 : 0), bytes, where);
+  }
   static std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b, std::uint32_t select) {
     return Base::permute_bytes(a, b, is(mutation::wrong_byte) ? select ^ 0x100u : select);
   }
@@ -164,14 +172,6 @@ struct mutating_sm80 : mutating_leaf<simulated<sm80>::leaf> {
     load_four(to, row, true, where);
   }
 
-  static void copy_16(address to, const void* from, site where = site::current()) { copy_16(to, from, 16, where); }
-  static void copy_16(address to, const void* from, int bytes, site where = site::current()) {
-    if (nth(mutation::drop_copy)) return;
-    if (is(mutation::no_zero_fill) && bytes == 0) return base::copy_16(unpermuted(to), from, 16, where);
-    const auto* const at = static_cast<const unsigned char*>(from);
-    base::copy_16(unpermuted(is(mutation::copy_elsewhere) ? to ^ 16 : to),
-                  at + (is(mutation::copy_shifted) ? 2 : 0) + (is(mutation::copy_next_row) ? 128 : 0), bytes, where);
-  }
   static void commit() {
     if (!nth(mutation::drop_commit)) base::commit();
   }

@@ -26,7 +26,7 @@ TEST_CASE("every break of the gradients' kernels shows") {
                            {"the shuffle of 1 left out", {skip_shuffle, 1}},
                            {"the shuffle of 4 left out", {skip_shuffle, 4}},
                            {"the shuffle of 1 with the wrong lane", {wrong_shuffle, 1}}};
-  check_backward_breaks<gfx942>(own);
+  check_backward_breaks<gfx942>(windowed_case(), own);
 }
 
 TEST_CASE("every break of what RDNA puts aside shows") {

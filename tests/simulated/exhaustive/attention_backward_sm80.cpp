@@ -19,7 +19,7 @@ TEST_CASE("every break of the gradients' kernels shows") {
                          {"sums exchanged in the 30th product", {swap_sums, 29}},
                          {"sums begun anew in the 90th product", {first_for_all, 89}},
                          {"the shuffle of 4 left out", {skip_shuffle, 4}}});
-  check_backward_breaks<sm80>(own);
+  check_backward_breaks<sm80>(windowed_case(), own);
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
 
   static constexpr address kept_bytes = kept * Dim * 2, passing_bytes = Across * Dim * 2, stage_bytes = 2 * passing_bytes, facts_bytes = of_keys ? Across * 8 : 0;
   static constexpr address passing_at = 2 * kept_bytes, out_at = passing_at + Stages * stage_bytes, facts_at = out_at + kept_bytes;
-  static constexpr address ring_at = facts_at + Stages * facts_bytes, kept_barrier = ring_at + ring_bytes<Stages>;
-  static constexpr int shared_bytes = static_cast<int>(kept_barrier + 8);
+  static constexpr address ring_at = facts_at + Stages * facts_bytes;
+  static constexpr int shared_bytes = static_cast<int>(ring_at + ring_bytes<Stages>);
 
   /// What to walk over, with its maps: of rows from query `first_query` on.
   template <class Rows>
@@ -56,7 +56,6 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
   TENON_BOTH TENON_INLINE explicit attention_backward_words(float score_factor) : registers(Leaf::uniform(Leaf::thread() / 32) * 16, score_factor), ahead(Leaf::shared() + ring_at, 0) {
     if (Leaf::thread() == 0) {
       stages::init(Leaf::shared() + ring_at, kept / 16, 2);
-      Leaf::init_arrivals(Leaf::shared() + kept_barrier, 2);
       Leaf::publish_arrivals();
     }
     Leaf::barrier();
@@ -64,6 +63,54 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
 
   /// Whether this thread brings, and computes nothing: it walks with the words of bringing() instead.
   TENON_BOTH TENON_INLINE bool produces() const { return first >= kept; }
+
+  // Count keys and their values from `key` on. The maps end where the longest sequence does: what lies behind a shorter one's end may be anything, and 0
+  // times it must be 0.
+  template <int Count, class Rows>
+  struct some_keys {
+    const source<Rows>& in;
+    int key;
+    TENON_BOTH TENON_INLINE bool boxed() const { return key + Count <= in.length || in.length == in.maps.mapped; }
+    TENON_BOTH TENON_INLINE void bring(address to, address barrier) const {
+      const bf16 *const keys = in.keys + in.head + index_t{key} * Dim, *const values = in.values + in.head + index_t{key} * Dim;
+      bring_both<Count>(to, barrier, in.maps.keys, boxed(), key, in.kv_head, in.batch, in.length - key,
+                        [&](int which, int row) TENON_LAMBDA { return (which == 0 ? keys : values) + index_t{row} * Dim; });
+    }
+    TENON_BOTH TENON_INLINE void bring_facts(address) const {}
+  };
+  // Count rows of q and of d_out from `row0` of `rows` on, and their facts.
+  template <int Count, class Rows>
+  struct some_rows {
+    static constexpr int group = Rows::group;
+    const source<Rows>& in;
+    int row0, rows;
+    TENON_BOTH TENON_INLINE bool boxed() const { return Count % group == 0 && in.maps.boxed; }
+    TENON_BOTH TENON_INLINE void bring(address to, address barrier) const {
+      bring_both<Count>(to, barrier, in.maps.rows, boxed(), in.kv_head * group, in.first_query + row0 / group, in.batch, rows - row0,
+                        [&](int which, int row) TENON_LAMBDA { return which == 0 ? in.q(row0 + row) : in.d_out(row0 + row); });
+    }
+    TENON_BOTH TENON_INLINE void bring_facts(address to) const {
+      if (in.facts == nullptr) return;
+      for (int i = lane(); i < Count / 2; i += 32) Leaf::copy_16(Leaf::shared() + to + static_cast<address>(16 * i), in.facts + (2 * row0 + 4 * i), 16);
+    }
+  };
+  // By one warp: Count rows of two operands, of which `there` exist and the others are zeros: from (y, z, w) on through the copy engine, or one by one.
+  template <int Count, class RowOf>
+  TENON_BOTH TENON_INLINE static void bring_both(address to, address barrier, const tensor_map (&maps)[2], bool boxed, int y, int z, int w, int there, const RowOf& row_of) {
+    constexpr int chunks = Dim / 8;
+    constexpr address panel_bytes = Count * panel_row, operand_bytes = panels * panel_bytes;
+    if (boxed) {
+      if (lane() == 0)
+        TENON_UNROLL for (int p = 0; p < 2 * panels; ++p)
+            Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, maps[p / panels], barrier, p % panels * panel_columns, y, z, w);
+    } else {
+      const int chunk = lane() % chunks, at_once = Leaf::uniform(32 / chunks);  // no constant to the compiler, which else unrolls: this thread has few registers
+      for (int which = 0; which < 2; ++which)
+        for (int row = lane() / chunks; row < Count; row += at_once)
+          Leaf::copy_16(Leaf::shared() + to + static_cast<address>(which) * operand_bytes + panel_offset<address>(Count, row, chunk), row_of(which, row < there ? row : 0) + chunk * 8,
+                        row < there ? 16 : 0);
+    }
+  }
 
   /// The words of who brings: what is computed meanwhile is nothing to it.
   struct bringing_words {
@@ -75,18 +122,14 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
     TENON_BOTH TENON_INLINE void stream(const source<Rows>& in, const Path& path, Body&& body) {
       const int key = path.rows == 0 || !brings ? path.to : path.first();
       if (key >= path.to) return;
-      const address barrier = Leaf::shared() + kept_barrier;
-      if constexpr (of_keys) {
-        bring_keys<kept>(in, key, 0, barrier);
+      if constexpr (of_keys)
         body(block<Rows>{key, in}, path.end(key));
-      } else {
-        bring_rows<kept>(in, 0, path.rows, 0, barrier);
-        flow(path, path.to, [&](int at) TENON_LAMBDA { bring_keys<Across>(in, at, to(), behind.full()); });
-      }
+      else
+        flow(path, path.to, some_rows<kept, Rows>{in, 0, path.rows}, [&](int at) TENON_LAMBDA { return some_keys<Across, Rows>{in, at}; });
     }
     template <class Rows, class Path, class Body>
     TENON_BOTH TENON_INLINE void each_tile(const block<Rows>& keys, const Path& path, Body&&) {
-      flow(path, path.rows, [&](int at) TENON_LAMBDA { bring_rows<Across>(keys.in, at, path.rows, to(), behind.full()); });
+      flow(path, path.rows, some_keys<kept, Rows>{keys.in, keys.key0}, [&](int at) TENON_LAMBDA { return some_rows<Across, Rows>{keys.in, at, path.rows}; });
     }
     template <class... Tile>
     TENON_BOTH TENON_INLINE static void multiply(Tile&&...) {}
@@ -100,58 +143,26 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
     TENON_BOTH TENON_INLINE static void accumulate_keys(Tile&&...) {}
 
    private:
-    template <class Path, class Bring>
-    TENON_BOTH TENON_INLINE void flow(const Path& path, int end, const Bring& bring) {
+    // By one warp, for each place on the path: what goes by, as its stage becomes free, and what stays with the first of it. A stage is full after what its
+    // boxes bring was announced and has come, and what comes row by row has.
+    template <class Path, class Stays, class Goes>
+    TENON_BOTH TENON_INLINE void flow(const Path& path, int end, const Stays& stays, const Goes& goes) {
+      bool first = true;
       for (int at = path.first(); at < end; at = path.next(at)) {
+        const auto next = goes(at);
+        const address barrier = behind.full();
         behind.await_empty();
-        bring(at);
-        behind.next();
-      }
-    }
-    TENON_BOTH TENON_INLINE address to() const { return passing_at + static_cast<address>(behind.stage) * stage_bytes; }
-
-    // Count keys and their values from `key` on. The maps end where the longest sequence does: what lies behind a shorter one's end may be anything,
-    // and 0 times it must be 0.
-    template <int Count, class Source>
-    TENON_BOTH TENON_INLINE void bring_keys(const Source& in, int key, address to, address barrier) const {
-      const bf16 *const keys = in.keys + in.head + index_t{key} * Dim, *const values = in.values + in.head + index_t{key} * Dim;
-      bring<Count>(to, barrier, in.maps.keys, key + Count <= in.length || in.length == in.maps.mapped, key, in.kv_head, in.batch, in.length - key,
-                   [&](int which, int row) TENON_LAMBDA { return (which == 0 ? keys : values) + index_t{row} * Dim; });
-    }
-    // Count rows of q and of d_out from `row0` of `rows` on, and, where they go by, of their facts.
-    template <int Count, class Source>
-    TENON_BOTH TENON_INLINE void bring_rows(const Source& in, int row0, int rows, address to, address barrier) const {
-      constexpr int group = decltype(in.q)::group;
-      if constexpr (of_keys)
-        if (in.facts != nullptr)
-          for (int i = lane(); i < Count / 2; i += 32) Leaf::copy_16(Leaf::shared() + facts_of_stage(behind.stage) + static_cast<address>(16 * i), in.facts + (2 * row0 + 4 * i), 16);
-      bring<Count>(to, barrier, in.maps.rows, Count % group == 0 && in.maps.boxed, in.kv_head * group, in.first_query + row0 / group, in.batch, rows - row0,
-                   [&](int which, int row) TENON_LAMBDA { return which == 0 ? in.q(row0 + row) : in.d_out(row0 + row); });
-    }
-    // By one warp: Count rows of two operands, of which `there` exist and the others are zeros: from (y, z, w) on through the copy engine, or one by one.
-    template <int Count, class RowOf>
-    TENON_BOTH TENON_INLINE static void bring(address to, address barrier, const tensor_map (&maps)[2], bool boxed, int y, int z, int w, int there, const RowOf& row_of) {
-      constexpr int chunks = Dim / 8;
-      constexpr address panel_bytes = Count * panel_row, operand_bytes = panels * panel_bytes;
-      if (boxed) {
-        if (lane() == 0) {
-          Leaf::arrive_expecting(barrier, static_cast<int>(2 * operand_bytes));
-          TENON_UNROLL for (int p = 0; p < 2 * panels; ++p)
-              Leaf::copy_box(Leaf::shared() + to + static_cast<address>(p) * panel_bytes, maps[p / panels], barrier, p % panels * panel_columns, y, z, w);
-        }
-      } else {
-        const int chunk = lane() % chunks, at_once = Leaf::uniform(32 / chunks);  // no constant to the compiler, which else unrolls: this thread has few registers
-        for (int which = 0; which < 2; ++which)  // one after the other: registers are few
-          for (int row = lane() / chunks; row < Count; row += at_once)
-            Leaf::copy_16(Leaf::shared() + to + static_cast<address>(which) * operand_bytes + panel_offset<address>(Count, row, chunk), row_of(which, row < there ? row : 0) + chunk * 8,
-                          row < there ? 16 : 0);
+        if (lane() == 0) Leaf::arrive_expecting(barrier, (next.boxed() ? static_cast<int>(stage_bytes) : 0) + (first && stays.boxed() ? static_cast<int>(2 * kept_bytes) : 0));
+        if (first) stays.bring(0, barrier);
+        next.bring(passing_at + static_cast<address>(behind.stage) * stage_bytes, barrier);
+        next.bring_facts(facts_of_stage(behind.stage));
+        Leaf::commit();
+        Leaf::template wait<0>();
+        Leaf::fence_shared();
+        Leaf::sync_warp();
         if (lane() == 0) Leaf::arrive(barrier);
+        behind.next(), first = false;
       }
-      Leaf::commit();
-      Leaf::template wait<0>();
-      Leaf::fence_shared();
-      Leaf::sync_warp();
-      if (lane() == 0) Leaf::arrive(barrier);
     }
   };
   TENON_BOTH TENON_INLINE bringing_words bringing() const {
@@ -166,7 +177,6 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
     const int key = path.rows == 0 ? path.to : path.first();
     if (key >= path.to) return;
     if constexpr (!of_keys) this->take_facts(in, path.rows);
-    Leaf::await_arrivals(Leaf::shared() + kept_barrier, 0);
     if constexpr (of_keys)
       body(block<Rows>{key, in}, path.end(key));
     else
