@@ -33,7 +33,7 @@ class ptx_machine_of {
     int x = 1, y = 1, z = 1;
   };
 
-  ptx_machine_of(ptx::Module& module, const ptx::Options& way) : module_(&module), way_(way) {}
+  ptx_machine_of(ptx::Module& module, const ptx::Options& way, ptx::Swizzle order = ptx::Swizzle::B128) : module_(&module), way_(way), order_(order) {}
   template <class Body>
   void launch(extent grid, extent block, std::size_t shared_bytes, const Body& body) const {
     REQUIRE_MESSAGE(ptx_name<Body> != nullptr, "a body that the module has no kernel of");
@@ -51,11 +51,12 @@ class ptx_machine_of {
     std::unique_ptr<ptx::Buffer<std::byte>> bytes_;
   };
   void copy(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
-  tenon::tensor_map encode(const tenon::tensor_shape& of) const { return tenon_test::encode(of); }
+  tenon::tensor_map encode(const tenon::tensor_shape& of) const { return tenon_test::encode(of, order_); }
 
  private:
   ptx::Module* module_;
   ptx::Options way_;
+  ptx::Swizzle order_;
 };
 
 using ptx_machine = ptx_machine_of<tenon::sm80>;
