@@ -99,18 +99,12 @@ TEST_CASE("scores of +-1e4 and more, NaN in its row, the log-sum-exp of the scor
   }
 }
 
-const break_of attention_breaks[] = {
-    {"a wait for rows of q, keys or values left out", "cp.async.wait_group", [](const std::string&) { return std::string(); }},
-    {"a fence before products left out", "fence.proxy.async", [](const std::string&) { return std::string(); }},
-    {"values taken as rows", "more, 1, 1, 1;", [](const std::string& line) { return replaced(line, "more, 1, 1, 1;", "more, 1, 1, 0;"); }},
-};
-
 // Five blocks of keys for two stages, the last one ragged, brought row by row.
 TEST_CASE("every break of a kernel shows, wherever it is made") {
   for (const char* kernel : {"in_order_causal_64", "overlapped_causal_64"}) {
     problem<causal_64> p({2, 140, 640, 1, 1}, {}, {}, {}, {630, 640}, 0.7f);
     CHECK(break_everywhere(p, kernel, 5e-3) >= 33);
-    CHECK(break_everywhere(p, kernel, 5e-3, attention_breaks) >= 12);
+    CHECK(break_everywhere(p, kernel, 5e-3, breaks_of_rows) >= 12);
     p.order = ptx::Swizzle::None;
     p.spoil();
     const ptx::Report unpermuted = p.launch(module(), kernel, {});

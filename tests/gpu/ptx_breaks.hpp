@@ -72,6 +72,13 @@ inline const break_of breaks[] = {
      }},
 };
 
+// Of operands that come row by row too, and of products whose right operand is their depth.
+inline const break_of breaks_of_rows[] = {
+    {"a wait for rows left out", "cp.async.wait_group", [](const std::string&) { return std::string(); }},
+    {"a fence before products left out", "fence.proxy.async", [](const std::string&) { return std::string(); }},
+    {"the depth taken as rows", "more, 1, 1, 1;", [](const std::string& line) { return replaced(line, "more, 1, 1, 1;", "more, 1, 1, 0;"); }},
+};
+
 /// Breaks each line that one of `rows` is about, one line at a time; each must show, as a fault or in a result. Returns how many there were. executed: the lines of
 /// the file that the kernel ran, where it need not have run all.
 template <class Problem>

@@ -42,7 +42,7 @@ constexpr break_row slips[] = {
     {"the 14th product left out", {drop_product, 13}},
     {"the 1st fence of products left out", {drop_product_fence, 0}},
     {"the 2nd fence of products left out", {drop_product_fence, 1}},
-    {"the 5th fence of products left out", {drop_product_fence, 4}},
+    {"the 4th fence of products left out", {drop_product_fence, 3}},
     {"the 1st group of products not closed", {drop_product_commit, 0}},
     {"the 2nd group of products not closed", {drop_product_commit, 1}},
     {"the 3rd group of products not closed", {drop_product_commit, 2}},

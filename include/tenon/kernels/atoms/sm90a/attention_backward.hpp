@@ -187,6 +187,7 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
   TENON_BOTH TENON_INLINE void each_tile(const block<Rows>& keys, const Path& path, Body&& body) {
     const auto all = [&](tile& of) TENON_LAMBDA {
       body(of);
+      Leaf::commit_products();
       Leaf::template await_products<0>(sums, of.left);
     };
     const int own = group_row();
@@ -256,9 +257,8 @@ struct attention_backward_words : sm80::attention_backward_registers<Leaf, Kept,
   template <int Which>
   TENON_BOTH TENON_INLINE void add(tile& of) {
     const std::uint64_t b = across_rows(Leaf::shared() + passing_at + static_cast<address>(ahead.stage) * stage_bytes + Which * passing_bytes, Across * panel_row);
-    Leaf::begin_products(sums[Which], of.left[Which]);
+    if constexpr (Which == registers::operands - 1) Leaf::begin_products(sums, of.left);  // the first of the tile's
     TENON_UNROLL for (int step = 0; step < Across / 16; ++step) Leaf::multiply_rows(sums[Which][0], of.left[Which][0][step], b + static_cast<std::uint64_t>(step * 16 * panel_row / 16));
-    Leaf::commit_products();
   }
 };
 
