@@ -19,7 +19,7 @@ struct problem {
   static constexpr int dim = 64, group = 2;
 };
 
-TEST_CASE_TEMPLATE("gradients of attention", Arch, sm80, gfx942) {
+TEST_CASE_TEMPLATE("gradients of attention", Arch, sm80, sm90a, gfx942) {
   const std::vector<float> logits{0.5f, -3.0f};
   check_backward<Arch>(backward_case<problem>({1, 2, 1, 37, 150}, causal{} & window{.width = 70}, scaled{} >> soft_cap{.cap = 5.0f}, {.logits = logits.data()}));
 }

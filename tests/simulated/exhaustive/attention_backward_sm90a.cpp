@@ -16,6 +16,38 @@ struct in_threes : windowed_gradients {
   static constexpr int group = 3;
 };
 
+// [query, head, dim] to [head, query, dim] or back.
+template <class T>
+std::vector<T> turned(const std::vector<T>& from, int outer, int inner) {
+  std::vector<T> to;
+  for (int i = 0; i < inner; ++i)
+    for (int o = 0; o < outer; ++o) to.insert(to.end(), from.begin() + (o * inner + i) * 64, from.begin() + (o * inner + i + 1) * 64);
+  return to;
+}
+
+TEST_CASE("heads that lie one behind the other are no boxes: their rows come one by one, with the same bits") {
+  using problem = tenon_test::back_causal_64;
+  constexpr int queries = 70, heads = 3;
+  backward_case<problem> c({1, heads, heads, queries, 150}, {});
+  const simulated<sm90a> machine;
+  run_backward<simulated<sm90a>::leaf>(machine, c, c.arguments());
+  const std::vector<bf16> dq = c.dq.all, dk = c.dk.all, dv = c.dv.all;
+  for (auto* rows : {&c.q.all, &c.d_out.all, &c.out.all}) *rows = turned(*rows, queries, heads);
+  auto a = c.arguments();
+  a.call.q_query = a.call.out_query = 64, a.call.q_head = a.call.out_head = queries * 64;
+  using words = kernels_of<sm90a>::attention_backward_rows<simulated<sm90a>::leaf, problem>;
+  CHECK_FALSE(attention_backward_on<simulated<sm90a>::leaf, words>(machine, a).maps.boxed);
+  CHECK(attention_backward_on<simulated<sm90a>::leaf, words>(machine, c.arguments()).maps.boxed);
+  const simulated<sm90a> other;
+  run_backward<simulated<sm90a>::leaf>(other, c, a);
+  CHECK(machine.report().clean());
+  CHECK(other.report().clean());
+  const auto same = [](const std::vector<bf16>& x, const std::vector<bf16>& y) { return std::memcmp(x.data(), y.data(), std::min(x.size(), y.size()) * sizeof(bf16)) == 0; };
+  CHECK(same(turned(c.dq.all, heads, queries), dq));
+  CHECK(same(c.dk.all, dk));
+  CHECK(same(c.dv.all, dv));
+}
+
 constexpr break_row slips[] = {
     {"the barrier left out", {drop_barrier, 0}},
     {"a barrier left out by one warp", {drop_barrier_once, 0}},
