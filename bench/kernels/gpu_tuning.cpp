@@ -64,6 +64,9 @@ void print_sm90a() {
   constexpr sm90a::attention_tile narrow = sm90a::attention(64), wide = sm90a::attention(128);
   line(facts_sm90a, "attention, d 64", cost(sm90a::shared_bytes_of(narrow, 128, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
   line(facts_sm90a, "attention, d 128", cost(sm90a::shared_bytes_of(wide, 128, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
+  constexpr sm90a::attention_backward_tile of_keys = sm90a::attention_backward_keys(128, false), of_rows = sm90a::attention_backward_rows(128);
+  line(facts_sm90a, "gradients of keys, d 128", cost(sm90a::shared_bytes_of(of_keys, 128)), "128 keys x %d rows, %d stages", of_keys.across, of_keys.stages);
+  line(facts_sm90a, "gradients of queries, d 128", cost(sm90a::shared_bytes_of(of_rows, 128)), "128 rows x %d keys, %d stages", of_rows.across, of_rows.stages);
   constexpr sm90a::matmul_tile product = sm90a::matmul();
   line(facts_sm90a, "product, bf16", cost(sm90a::shared_bytes_of(product)), "128 x %d, %d stages", product.rows, product.stages);
   line(facts_sm90a, "product, of integers", cost(sm90a::stored_stages * 128 * 128), "128 x 256, %d stages", sm90a::stored_stages);

@@ -28,4 +28,8 @@ struct back_sigmoid_64 : causal_64 {
   using gradient = float;
 };
 
+struct back_sigmoid_128 : back_sigmoid_64 {
+  static constexpr int dim = 128;
+};
+
 }  // namespace tenon_test

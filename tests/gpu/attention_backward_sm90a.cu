@@ -34,5 +34,7 @@ TENON_TEST_KERNELS(back_capped_128)
 TENON_TEST_KERNELS(back_documents_64)
 TENON_TEST_WALK(keys, back_sigmoid_64)
 TENON_TEST_WALK(queries, back_sigmoid_64)
+TENON_TEST_WALK(keys, back_sigmoid_128)
+TENON_TEST_WALK(queries, back_sigmoid_128)
 using sinks_of_back_capped_128 = tenon::attention_backward_sinks_body<leaf, tenon_test::back_capped_128>;
 TENON_TEST_BODY(sinks_back_capped_128, sinks_of_back_capped_128)

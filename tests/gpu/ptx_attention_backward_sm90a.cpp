@@ -12,7 +12,10 @@ TEST_CASE("causal: whole tiles, ragged ones, few queries over many keys, more qu
 TEST_CASE("lengths of their own in a batch; what lies beyond them is not read, and has no gradient") { check_ptx_lengths<sm90a>(); }
 TEST_CASE("a window, a soft cap and sinks that learn; also a window that leaves rows without keys") { check_ptx_capped<sm90a>(); }
 TEST_CASE("documents and alibi, the heads of a group") { check_ptx_documents<sm90a>(); }
-TEST_CASE("sigmoid") { check_ptx_sigmoid<sm90a>(); }
+TEST_CASE("sigmoid; of heads of 128 in tiles of 32 rows") {
+  check_ptx_sigmoid<sm90a>();
+  ptx_backward<sm90a, back_sigmoid_128>({1, 1, 1, 70, 90}, {}, {}, {.bias = -3}).check("back_sigmoid_128");
+}
 
 TEST_CASE("rows that come one by one") {
   ptx_backward<sm90a, back_causal_64> p({2, 2, 2, 150, 290}, {}, {}, {}, {290, 270});

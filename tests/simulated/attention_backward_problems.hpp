@@ -59,6 +59,7 @@ void check_all_backward() {
   check(back_documents_64{}, {1, 8, 2, 60, 120}, causal{} & document{ids.data()}, scaled{} >> alibi{8}, softmax{});
   // Weights that stand alone; a score and a mask of a user's own; rows that see nothing.
   check(back_sigmoid_64{}, {1, 2, 2, 70, 90}, causal{}, scaled{}, sigmoid{.bias = -3});
+  if constexpr (std::is_same_v<Arch, sm90a>) check(back_sigmoid_128{}, {1, 1, 1, 70, 90}, causal{}, scaled{}, sigmoid{.bias = -3});  // it has a tile of its own
   check(own_64{}, {1, 3, 1, 40, 70}, causal{} & own_mask{}, scaled{} >> own_score{0.1f}, softmax{});
   for (const int query : {60, 140, 1000}) check(blind_64{}, {1, 1, 1, 150, 150}, nothing_before{query}, scaled{}, softmax{});
 }

@@ -46,13 +46,15 @@ static_assert(waiting(attention(128), 128, 128) == 1 && waiting(attention(128), 
 struct attention_backward_tile {
   int across, stages;
 };
-/// Scores that are more than scaled take registers: of 240, two tiles of sums take 128 where dim is 128.
-consteval attention_backward_tile attention_backward_keys(int dim, bool plain) { return {dim <= 64 || plain ? 64 : 32, 2}; }
+/// Of 240 registers the walk that keeps keys has 128 for sums where dim is 128, and 64 for scores of 64 rows: 392 instructions of the main loop, 24 of them
+/// products (dim 64: 361 and 16, but 128 rows spill 236 bytes). Sigmoid takes two reciprocals to a score: with dim 128 64 rows spill 72 bytes, 32 none.
+consteval attention_backward_tile attention_backward_keys(int dim, bool weights_alone) { return {dim > 64 && weights_alone ? 32 : 64, 2}; }
+/// 128 keys take 450 instructions, 24 of them products (dim 64: 426 and 16); 64 keys, half of that work, 278 and 20 (273 and 12).
 consteval attention_backward_tile attention_backward_rows(int) { return {128, 2}; }
 
 /// What stays, the stages, room for results, facts.
 consteval int shared_bytes_of(attention_backward_tile t, int dim) { return (3 * 128 + 2 * t.stages * t.across) * dim * 2 + t.stages * t.across * 8 + 1024; }
-static_assert(shared_bytes_of(attention_backward_keys(128, true), 128) <= shared_bytes && shared_bytes_of(attention_backward_rows(128), 128) <= shared_bytes);
+static_assert(shared_bytes_of(attention_backward_keys(128, false), 128) <= shared_bytes && shared_bytes_of(attention_backward_rows(128), 128) <= shared_bytes);
 
 /// Rows of a tile of a product, which has 128 tokens, and how many stages of 64 of its depth shared memory holds.
 struct matmul_tile {

@@ -15,7 +15,7 @@ TENON_KERNELS_BEGIN
 
 namespace kernel_detail {
 template <class Problem>
-inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_keys = tuning::sm90a::attention_backward_keys(Problem::dim, plain_score<typename Problem::score>);
+inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_keys = tuning::sm90a::attention_backward_keys(Problem::dim, requires(const typename Problem::weighting& w) { w.bias; });
 template <class Problem>
 inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_rows = tuning::sm90a::attention_backward_rows(Problem::dim);
 }  // namespace kernel_detail
