@@ -16,6 +16,23 @@ struct in_threes : windowed_gradients {
   static constexpr int group = 3;
 };
 
+TEST_CASE("without keys dq is 0, without queries dk and dv are") {
+  backward_case<tenon_test::back_causal_64> c({1, 1, 1, 70, 90}, {});
+  const auto zeros = [](const auto& of) { return std::all_of(of.all.begin(), of.all.begin() + static_cast<std::ptrdiff_t>(of.count), [](bf16 x) { return x.bits == 0; }); };
+  const simulated<sm90a> machine;
+  auto no_keys = c.arguments(), no_queries = no_keys;
+  no_keys.call.length = 0, no_keys.call.keys = no_keys.call.values = nullptr;
+  no_queries.call.queries = 0, no_queries.call.q = no_queries.d_out = nullptr;
+  run_backward<simulated<sm90a>::leaf>(machine, c, no_keys);
+  CHECK(zeros(c.dq));
+  const simulated<sm90a> other;
+  run_backward<simulated<sm90a>::leaf>(other, c, no_queries);
+  CHECK(zeros(c.dk));
+  CHECK(zeros(c.dv));
+  CHECK(machine.report().clean());
+  CHECK(other.report().clean());
+}
+
 // [query, head, dim] to [head, query, dim] or back.
 template <class T>
 std::vector<T> turned(const std::vector<T>& from, int outer, int inner) {

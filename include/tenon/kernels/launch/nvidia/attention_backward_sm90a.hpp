@@ -62,7 +62,7 @@ struct attention_backward_tensor_body {
 template <class Words, class Encode, class Problem>
 atoms::sm90a::backward_maps backward_maps_of(const attention_backward_arguments<Problem>& a, const Encode& encode) {
   const attention_arguments<Problem>& c = a.call;
-  const auto cached = [&](const bf16* first) { return encode(cache_shape(c, first, a.batch, c.length, Words::block_keys)); };
+  const auto cached = [&](const bf16* first) { return c.length > 0 ? encode(cache_shape(c, first, a.batch, c.length, Words::block_keys)) : tensor_map{}; };
   const auto fit = [](const tensor_shape& of) {
     for (int axis = 1; axis < of.axes; ++axis)
       if (of.box[axis] > 256 || of.stride[axis] % 16 != 0 || of.stride[axis] < of.stride[axis - 1] * (axis == 1 ? of.extent[0] : 1) || (axis > 1 && of.stride[axis] % of.stride[axis - 1] != 0)) return false;
@@ -70,7 +70,7 @@ atoms::sm90a::backward_maps backward_maps_of(const attention_backward_arguments<
   };
   constexpr int queries = Words::tile_rows / Problem::group;
   const tensor_shape q = rows_shape(a, c.q, c.q_head, c.q_query, c.q_batch, queries), d_out = rows_shape(a, a.d_out, c.out_head, c.out_query, c.out_batch, queries);
-  atoms::sm90a::backward_maps out{.keys = {cached(c.keys), cached(c.values)}, .rows = {}, .mapped = c.length, .boxed = Words::tile_rows % Problem::group == 0 && fit(q) && fit(d_out)};
+  atoms::sm90a::backward_maps out{.keys = {cached(c.keys), cached(c.values)}, .rows = {}, .mapped = c.length, .boxed = c.queries > 0 && Words::tile_rows % Problem::group == 0 && fit(q) && fit(d_out)};
   if (out.boxed) out.rows[0] = encode(q), out.rows[1] = encode(d_out);
   return out;
 }
