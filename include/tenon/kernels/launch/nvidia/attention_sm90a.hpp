@@ -45,7 +45,7 @@ using sm90a_schedule = std::conditional_t<tuning::sm90a::attention_of<Problem>()
 /// cache_shape() of a call's keys and values, as the machine encodes it, with `mapped` keys to a sequence; in pages heads from one to the next.
 struct cache_maps {
   tensor_map keys, values;
-  int mapped, heads_apart;
+  int mapped, heads_apart = 0;
 };
 /// Keys and values of 8 bits are no tensors: their rows are copied as runs of bytes.
 struct no_maps {};
