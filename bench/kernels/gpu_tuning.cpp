@@ -31,6 +31,34 @@ void attention_line(const char* problem) {
   constexpr block_cost cost = sm80::cost_of(t, Dim, Score);
   line(on, problem, tile, cost);
 }
+// Keys and values of 8 bits, widened on their way to the tile.
+template <int Gpu, int Dim>
+void kept_line(const char* problem) {
+  constexpr gpu_facts on = every_gpu[Gpu];
+  constexpr sm80::attention_tile t = sm80::attention(Dim, score_weight::scaled, on, arrival::widened);
+  constexpr block_cost cost = sm80::cost_of(t, Dim, score_weight::scaled, arrival::widened);
+  char tile[64];
+  std::snprintf(tile, sizeof tile, "%d rows x %d keys", t.warps * t.row_tiles * 16, t.keys);
+  line(on, problem, tile, cost);
+}
+template <int Gpu, int Dim>
+void decode_line(const char* problem) {
+  constexpr gpu_facts on = every_gpu[Gpu];
+  constexpr sm80::attention_tile t = sm80::attention_split(sm80::attention(Dim, score_weight::scaled, on));
+  constexpr block_cost cost = sm80::cost_of(t, Dim);
+  char tile[64];
+  std::snprintf(tile, sizeof tile, "%d rows x %d keys", t.warps * t.row_tiles * 16, t.keys);
+  line(on, problem, tile, cost);
+}
+template <int Gpu, int Dim, int Sums>
+void gradients_line(const char* problem) {
+  constexpr gpu_facts on = every_gpu[Gpu];
+  constexpr sm80::attention_backward_tile t = sm80::attention_backward(Dim, Sums);
+  constexpr block_cost cost = sm80::cost_of(t, Dim, Sums);
+  char tile[64];
+  std::snprintf(tile, sizeof tile, Sums == 2 ? "%d keys x %d rows" : "%d rows x %d keys", t.warps * t.row_tiles * 16, t.across);
+  line(on, problem, tile, cost);
+}
 template <int Gpu, int Weight>
 void matmul_line(const char* problem) {
   constexpr gpu_facts on = every_gpu[Gpu];
@@ -84,7 +112,17 @@ void print_nvidia() {
   attention_line<Gpu, 64, score_weight::scaled>("attention, d 64");
   attention_line<Gpu, 128, score_weight::scaled>("attention, d 128");
   attention_line<Gpu, 128, score_weight::computed>("attention, d 128, score");
+  attention_line<Gpu, 64, score_weight::looked_up>("attention, d 64, by key");
+  attention_line<Gpu, 128, score_weight::listed>("attention, d 128, listed");
+  attention_line<Gpu, 128, score_weight::looked_up>("attention, d 128, by key");
   attention_line<Gpu, 256, score_weight::scaled>("attention, d 256");
+  decode_line<Gpu, 128>("decoding, d 128");
+  kept_line<Gpu, 64>("attention, d 64, 8 bits");
+  kept_line<Gpu, 128>("attention, d 128, 8 bits");
+  gradients_line<Gpu, 64, 2>("gradients of keys, d 64");
+  gradients_line<Gpu, 64, 1>("gradients of queries, d 64");
+  gradients_line<Gpu, 128, 2>("gradients of keys, d 128");
+  gradients_line<Gpu, 128, 1>("gradients of queries, d 128");
   matmul_line<Gpu, 128>("product, bf16");
   matmul_of_8_bits_line<Gpu, 1>("product, of 8 bits");
   matmul_of_8_bits_line<Gpu, 2>("product, gate of 8 bits");

@@ -24,6 +24,17 @@ TEST_CASE_TEMPLATE("gradients of attention", Arch, sm80, sm90a, gfx942) {
   check_backward<Arch>(backward_case<problem>({1, 2, 1, 37, 150}, causal{} & window{.width = 70}, scaled{} >> soft_cap{.cap = 5.0f}, {.logits = logits.data()}));
 }
 
+/// In tiles of its own.
+struct small_walks : problem {
+  static constexpr tuning::sm80::attention_backward_tile keys_tile{4, 1, 32}, rows_tile{4, 1, 16};
+};
+TEST_CASE("tiles that the problem names, for a part of the work or all of it, give the same gradients") {
+  using leaf = simulated<sm80>::leaf;
+  static_assert(nvidia_attention_backward_rows<leaf, small_walks>::tile_rows == 64 && nvidia_attention_backward_rows<leaf, problem>::tile_rows == 128);
+  const std::vector<float> logits{0.5f, -3.0f};
+  check_backward<sm80>(backward_case<small_walks>({1, 2, 1, 37, 150}, causal{} & window{.width = 70}, scaled{} >> soft_cap{.cap = 5.0f}, {.logits = logits.data()}));
+}
+
 /// A bias that learns.
 struct biased : problem {
   using score = chain<scaled, key_bias>;

@@ -28,7 +28,7 @@ struct kernels_of<sm80> : words_of<sm80> {
   using leaf = simulated<sm80>::leaf;
   using broken = mutating_sm80;
   template <class Leaf, class Problem>
-  using matmul = nvidia_matmul<Leaf, problem_number<Problem>, sm80, problem_matrices<Problem>>;
+  using matmul = nvidia_problem_matmul<Leaf, Problem>;
   static constexpr int read_at_once = 1;
   static constexpr int late_product = 61;
   static constexpr int shuffled = 1;
@@ -55,7 +55,7 @@ template <>
 struct kernels_of<sm89> : kernels_of<sm80> {
   using leaf = simulated<sm89>::leaf;
   template <class Leaf, class Problem>
-  using matmul = nvidia_matmul<Leaf, problem_number<Problem>, sm89, problem_matrices<Problem>>;
+  using matmul = nvidia_problem_matmul<Leaf, Problem, sm89>;
 };
 
 /// Relative L2 that numbers of `Number` and results of `Out` may be apart from double.

@@ -8,6 +8,15 @@ using enum mutation;
 
 TEST_CASE("products, ragged in every direction") { check_ragged_matmul<tenon::sm80>(); }
 
+/// In a tile of its own.
+struct in_small_tiles : to_bf16 {
+  static constexpr tenon::tuning::sm80::matmul_tile tile{64, 64, 2};
+};
+TEST_CASE("a tile that the problem names") {
+  static_assert(kernels_of<tenon::sm80>::matmul<kernels_of<tenon::sm80>::leaf, in_small_tiles>::block_tokens == 64);
+  check_matmul<tenon::sm80, in_small_tiles>(129, 131, 200, true);
+}
+
 TEST_CASE("numbers of 8, 16 and 32 bits") { check_matmul_of_numbers<tenon::sm80, tenon::f16, tenon::tf32, std::int8_t, tenon::e4m3>(); }
 
 TEST_CASE("results of 8 bits") { check_quantising_matmul<tenon::sm80, std::int8_t>(); }

@@ -61,17 +61,39 @@ static_assert(attention(128, score_weight::scaled, facts_sm80, arrival::widened)
 struct attention_backward_tile {
   int warps, row_tiles, across;
 };
-/// The walk that keeps keys has twice the sums. Where a mask or a score has operands in memory there is room left for them.
-consteval attention_backward_tile attention_backward_keys(int dim) { return {4, 1, dim <= 64 ? 64 : 32}; }
-consteval attention_backward_tile attention_backward_rows(int dim) { return {4, 2, dim <= 64 ? 32 : 16}; }
-
-/// Registers that a thread needs at least: `sums` tiles of sums, x and dw, in whose place they are packed.
-consteval int registers_of(attention_backward_tile t, int dim, int sums) { return t.row_tiles * (sums * dim / 2 + t.across) + 24; }
+/// Registers that a thread needs: `sums` tiles of sums, x and dw, in whose place they are packed; fragments, addresses and what masks and scores hold
+/// (nvcc 13 gives the walks of causal attention 207 to 242, which this says within 4).
+consteval int registers_of(attention_backward_tile t, int dim, int sums) { return t.row_tiles * (sums * dim / 2 + t.across) + 80; }
 consteval int shared_bytes_of(attention_backward_tile t, int dim) { return 2 * (t.warps * t.row_tiles * 16 + 2 * t.across) * dim * 2 + 2 * 8 * t.across; }
 
-static_assert(registers_of(attention_backward_keys(64), 64, 2) <= most_registers && registers_of(attention_backward_keys(128), 128, 2) <= most_registers);
-static_assert(registers_of(attention_backward_rows(64), 64, 1) <= most_registers && registers_of(attention_backward_rows(128), 128, 1) <= most_registers);
-static_assert(2 * shared_bytes_of(attention_backward_keys(128), 128) <= shared_bytes && shared_bytes_of(attention_backward_rows(128), 128) <= shared_bytes);
+consteval block_cost cost_of(attention_backward_tile t, int dim, int sums) { return {32 * t.warps, registers_of(t, dim, sums), shared_bytes_of(t, dim)}; }
+
+/// The walk that keeps keys has two tiles of sums, that which keeps rows one and so twice the rows: the most that goes by at a time of what lets two blocks
+/// run at once; of what lets one, where two do not fit.
+consteval attention_backward_tile attention_backward(int dim, int sums, gpu_facts on = facts_sm80) {
+  attention_backward_tile t{4, sums == 2 ? 1 : 2, 0};
+  for (int blocks = 2; blocks > 0; --blocks)
+    for (t.across = 64; t.across >= 16; t.across /= 2)
+      if (occupancy_of(on, cost_of(t, dim, sums)).blocks >= blocks) return t;
+  return {4, 1, 16};
+}
+/// Those of a problem: its own, if it has them: `static constexpr tuning::sm80::attention_backward_tile keys_tile{4, 1, 32}, rows_tile{4, 1, 32};`
+template <class Problem>
+consteval attention_backward_tile attention_backward_keys_of() {
+  if constexpr (requires { requires std::is_same_v<decltype(Problem::keys_tile), const attention_backward_tile>; })
+    return Problem::keys_tile;
+  else
+    return attention_backward(Problem::dim, 2);
+}
+template <class Problem>
+consteval attention_backward_tile attention_backward_rows_of() {
+  if constexpr (requires { requires std::is_same_v<decltype(Problem::rows_tile), const attention_backward_tile>; })
+    return Problem::rows_tile;
+  else
+    return attention_backward(Problem::dim, 1);
+}
+
+static_assert(attention_backward(64, 2).across == 64 && attention_backward(128, 2).across == 32 && attention_backward(64, 1).across == 32 && attention_backward(128, 1).across == 16);
 
 /// A tile of a product, and how many stages of 64 of its depth shared memory holds.
 struct matmul_tile {
