@@ -30,7 +30,7 @@ TEST_CASE("one feature, as many as a head has numbers, more: random shapes, head
         check_linear<bf16, float>(machine, s, 64, causal{}, of_size(size));
         if (s.keys > 1) CHECK(linear_backward_distance<bf16, float>(machine, s, 64, causal{}, of_size(size)) <= 1e-2);  // the one weight of one key moves with nothing
       }
-    check_linear<bf16, float>(machine, {1, 2, 1, 20, 90}, 64, full{}, of_size(1));
+    CHECK(linear_distance<bf16, float>(machine, {1, 2, 1, 20, 90}, 64, full{}, of_size(1)) <= 5e-3);  // what one feature is rounded by nothing averages
     check_linear<f16, f16>(machine, {2, 4, 2, 40, 100}, 128, padding{lengths.data()}, of_size(200));
     CHECK(linear_backward_distance<f16, f16>(machine, {2, 4, 2, 40, 100}, 128, causal{} & padding{lengths.data()}, of_size(200)) <= 1e-2);
     check_recurrent<float>(machine, 6, 1, 128, {33, 1, 1, 2}, of_size(150));
