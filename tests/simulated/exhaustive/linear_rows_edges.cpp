@@ -1,5 +1,5 @@
 // Linear attention on GPUs over random exponentials, in waves too, on random shapes, and where something is missing or extreme.
-#define TENON_TEST_ARCHS tenon::sm80, tenon::gfx1100
+#define TENON_TEST_ARCHS tenon::sm80, tenon::gfx942, tenon::gfx1100
 #include "../../support/gpu_linear_case.hpp"
 #include "../device_case.hpp"
 
