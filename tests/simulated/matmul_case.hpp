@@ -42,7 +42,7 @@ struct matmul_case {
   std::vector<number> x, w, opened;
   std::vector<out_type> out;
   std::vector<result> residual;
-  std::vector<float> bias, x_scale, w_scale, out_scale;  // scales of numbers of 8 bits
+  std::vector<float> bias, x_scale, w_scale, opened_scale, out_scale;  // scales of numbers of 8 bits
 
   matmul_case(int t, int r, int k, bool with, int out_slack = 0)
       : tokens(t),
@@ -59,6 +59,7 @@ struct matmul_case {
         bias(count(r, 1) + 64),
         x_scale(count((k + 127) / 128, t)),
         w_scale(count(r, 1)),
+        opened_scale(count(r, 1)),
         out_scale(count((r + 127) / 128, t)) {
     std::mt19937 random(static_cast<unsigned>(t * 31 + r * 7 + k));
     std::normal_distribution<float> normal;
@@ -67,7 +68,7 @@ struct matmul_case {
         (*all)[i] = static_cast<int>(i) % stride < depth ? some(normal(random)) : between;
     for (result& value : residual) value = static_cast<result>(normal(random));
     for (float& value : bias) value = normal(random);
-    for (auto* all : {&x_scale, &w_scale})
+    for (auto* all : {&x_scale, &w_scale, &opened_scale})
       for (float& value : *all) value = std::fabs(normal(random)) * (std::is_integral_v<number> ? 0.01f : 1.0f);
   }
 
@@ -78,7 +79,7 @@ struct matmul_case {
     a.bias = more && !gated ? bias.data() : nullptr;
     a.residual = more && !gated ? residual.data() : nullptr;
     a.opened = opened.data();
-    if (sizeof(number) == 1) a.x_scale = x_scale.data(), a.w_scale = more ? w_scale.data() : nullptr, a.opened_scale = more ? w_scale.data() : nullptr;
+    if (sizeof(number) == 1) a.x_scale = x_scale.data(), a.w_scale = more ? w_scale.data() : nullptr, a.opened_scale = more ? opened_scale.data() : nullptr;
     if (quantises) a.out_scale = out_scale.data();
     return a;
   }
@@ -96,6 +97,7 @@ struct matmul_case {
     machine.readable(bias.data(), count(rows, 1) * sizeof(float), "bias");
     machine.readable(x_scale.data(), x_scale.size() * sizeof(float), "scales of x");
     machine.readable(w_scale.data(), count(rows, 1) * sizeof(float), "scales of w");
+    machine.readable(opened_scale.data(), count(rows, 1) * sizeof(float), "scales of what a gate opens");
     machine.writable(out.data(), count(tokens, out_stride) * sizeof(out_type), "out");
     machine.writable(out_scale.data(), out_scale.size() * sizeof(float), "scales of out");
     const auto tiles = [](int n, int of) { return (n + of - 1) / of; };
@@ -138,22 +140,22 @@ struct matmul_case {
     void launch(simulation::extent grid, simulation::extent block, std::size_t shared_bytes, const auto& body) const { machine.launch(grid, block, shared_bytes, body); }
     tensor_map encode(const tensor_shape& shape) const { return machine.encode(shape); }
   };
-  double sum(int t, int r, const std::vector<number>& of) const {
+  double sum(int t, int r, const std::vector<number>& of, const std::vector<float>& scales) const {
     double out_of = 0;
     const number *a = x.data() + count(t, stride), *b = of.data() + count(r, stride);
     for (int k = 0; k < depth; ++k) {
       const double scale = sizeof(number) == 1 ? static_cast<double>(x_scale[count(k / 128, tokens) + static_cast<std::size_t>(t)]) : 1.0;
       out_of += scale * static_cast<double>(static_cast<float>(a[k])) * static_cast<double>(static_cast<float>(b[k]));
     }
-    return sizeof(number) == 1 && more ? out_of * static_cast<double>(w_scale[static_cast<std::size_t>(r)]) : out_of;
+    return sizeof(number) == 1 && more ? out_of * static_cast<double>(scales[static_cast<std::size_t>(r)]) : out_of;
   }
   // [token, row]
   std::vector<double> wanted() const {
     std::vector<double> all;
     for (int t = 0; t < tokens; ++t)
       for (int r = 0; r < rows; ++r) {
-        double want = sum(t, r, w);
-        if constexpr (gated) want = problem_join<Problem>{}.open(want, sum(t, r, opened));
+        double want = sum(t, r, w, w_scale);
+        if constexpr (gated) want = problem_join<Problem>{}.open(want, sum(t, r, opened, opened_scale));
         if (more && !gated) want += static_cast<double>(bias[static_cast<std::size_t>(r)]) + static_cast<double>(static_cast<float>(residual[count(t, out_stride) + static_cast<std::size_t>(r)]));
         all.push_back(want);
       }

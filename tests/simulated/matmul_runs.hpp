@@ -115,7 +115,7 @@ void check_matmul_breaks(matmul_case<Problem>& c, const auto&... slips) {
       {"half of shared memory", words::shared_bytes / 2, [](arguments&) {}},
       {"a depth of one less", 0, [](arguments& a) { --a.depth; }},
       {"a token too many", 0, [](arguments& a) { ++a.tokens; }},
-      {"no bias, or a gate of other scales", 0, [](arguments& a) { a.bias = nullptr, a.opened_scale = a.x_scale; }},
+      {"no bias, or a gate with the scales of what it opens", 0, [](arguments& a) { a.bias = nullptr, a.w_scale = a.opened_scale; }},
   };
   require_breaks_caught<Arch, leaf, words>(c, [&] { return c.distance(); }, changes, slips...);
 }
