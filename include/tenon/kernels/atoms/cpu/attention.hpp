@@ -7,7 +7,7 @@
 // Where the leaf multiplies bf16 pairs faster than floats, caches of bf16 and of 8 bits are multiplied so: q and the weights are
 // rounded to bf16, the sums stay float.
 //
-// A row's bits do not depend on its tile: scores and sums are chains in order, the total of a block is summed by lanes
+// A row's bits do not depend on its tile: scores (of floats over at most 128 dims) and sums are chains in order, the total of a block is summed by lanes
 // (key mod 16), and a masked key adds an exact zero.
 
 #include <limits>
@@ -33,6 +33,8 @@ struct attention_words {
   TENON_INLINE static const cache_numbers<Leaf>* numbers() {
     return &numbers_of<Leaf, Number>;
   }
+
+  static constexpr int longest_chain = 128;  ///< dims of one sum of floats, wider heads have several: a chain of n additions is off by about sqrt(n) roundings
 
   int dim, dim_v;  ///< dim_v padded
   float *q, *o, *spare, *s, *t;  ///< spare: sums of a split that will be merged
@@ -249,7 +251,8 @@ struct attention_words {
   }
 
   void scores(const float* left, const block& keys, int count, int lo, int hi) const {
-    const int step = keys.scaled == 0 ? dim : keys.scaled;
+    const int chains = (dim + longest_chain - 1) / longest_chain, even = (dim + 8 * chains - 1) / (8 * chains) * 8;
+    const int step = keys.scaled != 0 ? keys.scaled : keys.key_numbers->pairs ? dim : even;
     for (int d = 0; d < dim; d += step) {
       const bool last = dim - d <= step;
       const float* scale = keys.scaled == 0 ? nullptr : reader.key_scales + d / step * block_keys;

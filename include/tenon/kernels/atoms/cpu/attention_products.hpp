@@ -38,7 +38,7 @@ struct attention_products {
   struct score_end {
     float factor;         ///< of sums in pairs; where floats are multiplied, q has it
     const float* scale;   ///< of each column of the block, or null: 1
-    bool onto;            ///< where there are scales: whether it is added to what is there
+    bool onto;            ///< whether it is added to what is there
     float* tops;          ///< [16][16]: by lane, the greatest score of each row and what was there; null where these are no scores yet
   };
 
@@ -201,10 +201,10 @@ struct attention_products {
       for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
         for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::multiply(sum[r][v], Leaf::fill(end.factor));
-    if (end.scale != nullptr)
+    if (end.scale != nullptr || end.onto)
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) {
-        const vector by = Leaf::load(end.scale + c + v * Leaf::lanes);
+        const vector by = end.scale == nullptr ? Leaf::fill(1) : Leaf::load(end.scale + c + v * Leaf::lanes);
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; ++r) sum[r][v] = end.onto ? Leaf::fma(by, sum[r][v], Leaf::load(out + c + r * block_keys + v * Leaf::lanes)) : Leaf::multiply(by, sum[r][v]);
       }
