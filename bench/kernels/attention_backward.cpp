@@ -30,15 +30,9 @@ struct problem {
       for (auto& x : to) x = std::remove_reference_t<decltype(x)>(static_cast<float>(random() % 2001) * 1e-3f - 1);
     };
     fill(q, tokens * s.query * s.dim), fill(k, tokens * s.kv * s.dim), fill(v, tokens * s.kv * s.dim_v), fill(d_out, tokens * s.query * s.dim_v);
-    const auto wide = [](const auto& from) {
-      std::vector<float> to;
-      for (const auto x : from) to.push_back(static_cast<float>(x));
-      return to;
-    };
     out.resize(d_out.size()), sums.resize(static_cast<std::size_t>(tokens * s.query)), dq.resize(q.size()), dk.resize(k.size()), dv.resize(v.size());
-    const std::vector<float> wide_q = wide(q), wide_k = wide(k), wide_v = wide(v);
-    attend(machine, of(wide_q.data(), s.query, s.dim), of(wide_k.data(), s.kv, s.dim), of(wide_v.data(), s.kv, s.dim_v), of(out.data(), s.query, s.dim_v), mask, score, softmax{}, fixed_split{},
-           view<float, 3>(sums.data(), 1, tokens, s.query));
+    attend(machine, view<const Number, 4>(of(q.data(), s.query, s.dim)), view<const Number, 4>(of(k.data(), s.kv, s.dim)), view<const Number, 4>(of(v.data(), s.kv, s.dim_v)),
+           of(out.data(), s.query, s.dim_v), mask, score, softmax{}, fixed_split{}, view<float, 3>(sums.data(), 1, tokens, s.query));
   }
   template <class T>
   view<T, 4> of(T* data, int head_count, int dim) const {
@@ -59,8 +53,8 @@ struct problem {
   heads shape;
   index_t tokens;
   buffer scratch;
-  std::vector<Number> q, k, v;
-  std::vector<float> d_out, out, sums, dq, dk, dv;
+  std::vector<Number> q, k, v, d_out, out, dq, dk, dv;
+  std::vector<float> sums;
 };
 
 template <class Number, class Mask, class Score = scaled>
@@ -70,12 +64,14 @@ void add(const std::string& name, const cpu& machine, heads shape, index_t token
   for (int i = 0; i < static_cast<int>(tokens); ++i)
     for (int j = 0; j < static_cast<int>(tokens); ++j) kept += mask.keep({.query = i, .key = j}) ? 1 : 0;
   const double operations = 2.0 * shape.query * (3 * shape.dim + 2 * shape.dim_v) * kept;
-  bench::add(name, machine, {.operations = operations, .items = static_cast<double>(tokens)}, [=] { data->run(machine, mask, score); });
+  constexpr auto kind = std::is_same_v<Number, bf16> ? bench::arithmetic::bf16 : bench::arithmetic::fp32;
+  bench::add(name, machine, {.operations = operations, .kind = kind, .items = static_cast<double>(tokens)}, [=] { data->run(machine, mask, score); });
 }
 
 void add_all(const cpu& machine) {
   add<float>("backward/fp32/d128/16x1024", machine, {16, 16, 128, 128}, 1024, causal{});
   add<bf16>("backward/bf16/d128/16x1024", machine, {16, 16, 128, 128}, 1024, causal{});
+  add<bf16>("backward/bf16/d64/16x1024", machine, {16, 16, 64, 64}, 1024, causal{});
   add<float>("backward/fp32/d64/16x1024", machine, {16, 16, 64, 64}, 1024, causal{});
   add<float>("backward/fp32/d64/9on3x512", machine, {9, 3, 64, 64}, 512, causal{});
   add<float>("backward/fp32/d128/8x2048/window256", machine, {8, 8, 128, 128}, 2048, causal{} & window{.width = 256});

@@ -42,40 +42,45 @@ TEST_CASE("scores of -inf, great scores, sinks that win") {
 TEST_CASE("queries that see nothing and keys that nobody sees have no gradient") {
   const backward_problem p({4, 2, 16, 24}, 40, 200, 3);
   const std::vector<float> logits(4, 1.0f);
-  for (const int length : {128, 512}) {
-    const found_gradients found =
-        gradients_of(cpu(), p, causal{} & !window{.width = 165} & !prefix{.length = 3}, scaled{}, sink{.logits = logits.data()}, fixed_split{.length = length});
+  const auto mask = causal{} & !window{.width = 165} & !prefix{.length = 3};
+  const auto check = [&](const found_gradients& found) {
     CHECK(all_finite(found.q));
     for (index_t i = 0; i < 8; ++i)  // query i stands at 160 + i and sees keys 3 to i - 5
       for (index_t c = 0; c < 4 * 16; ++c) CHECK(found.q[static_cast<std::size_t>(i * 4 * 16 + c)] == 0);
     for (index_t j = 0; j < 200; ++j)
       if (j < 3 || j > 34)
         for (index_t c = 0; c < 2 * 16; ++c) CHECK(found.k[static_cast<std::size_t>(j * 2 * 16 + c)] == 0);
+  };
+  for (const int length : {128, 512}) {
+    check(gradients_of<float>(cpu(), p, mask, scaled{}, sink{.logits = logits.data()}, fixed_split{.length = length}));
+    check(gradients_of<bf16>(cpu(), p, mask, scaled{}, sink{.logits = logits.data()}, fixed_split{.length = length}));
   }
   check_gradients(cpu(), p, causal{} & !window{.width = 300} & !prefix{.length = 3});
 }
 
-TEST_CASE("what is not finite reaches the gradients of those that see it, and no others") {
+namespace {
+template <class Number>
+void what_is_not_finite() {
   const backward_problem clean({3, 1, 24, 40}, 150, 150, 5);
-  const found_gradients want = gradients_of(cpu(), clean, causal{});
+  const found_gradients want = gradients_of<Number>(cpu(), clean, causal{});
   const auto same_until = [](const std::vector<float>& a, const std::vector<float>& b, index_t count) { return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(count) * sizeof(float)) == 0; };
   for (const float poison : {not_a_number, infinity, -infinity}) {
     CAPTURE(poison);
     backward_problem p = clean;  // key 100 is seen from query 100 on
     for (index_t d = 0; d < 24; ++d) p.k[static_cast<std::size_t>(100 * 24 + d)] = poison;
     for (index_t c = 0; c < 40; ++c) p.v[static_cast<std::size_t>(100 * 40 + c)] = poison;
-    found_gradients found = gradients_of(cpu(), p, causal{});
+    found_gradients found = gradients_of<Number>(cpu(), p, causal{});
     CHECK(same_until(found.q, want.q, 100 * 3 * 24));
     CHECK(std::isnan(found.q[100 * 3 * 24]));
 
     for (const bool of_output : {false, true}) {  // query 20, or its gradient: keys up to 20 see it
       p = clean;
       if (of_output)
-        for (index_t c = 0; c < 40; ++c) p.d_out[static_cast<std::size_t>(20 * 3 * 40 + c)] = poison;
+        for (index_t c = 0; c < 40; c += 3) p.d_out[static_cast<std::size_t>(20 * 3 * 40 + c)] = poison;
       else
         for (index_t d = 0; d < 24; ++d) p.q[static_cast<std::size_t>(20 * 3 * 24 + d)] = poison;
-      found = gradients_of(cpu(), p, causal{});
-      CHECK(std::isfinite(found.v[20 * 40]) == false);
+      found = gradients_of<Number>(cpu(), p, causal{});
+      for (index_t c = 0; c < 40; ++c) CHECK(std::isfinite(found.v[static_cast<std::size_t>(20 * 40 + c)]) == (of_output && c % 3 != 0));
       CHECK(std::isnan(found.k[0]));
       for (index_t j = 21; j < 150; ++j) {
         for (index_t d = 0; d < 24; ++d) CHECK(found.k[static_cast<std::size_t>(j * 24 + d)] == want.k[static_cast<std::size_t>(j * 24 + d)]);
@@ -84,7 +89,18 @@ TEST_CASE("what is not finite reaches the gradients of those that see it, and no
       CHECK(same_until(found.q, want.q, 20 * 3 * 24));
     }
   }
+  // Key 2, which nobody sees, beside keys that are seen; an odd number of rows.
+  const auto mask = causal{} & !prefix{.length = 5};
+  backward_problem p({1, 1, 24, 40}, 151, 151, 6);
+  const found_gradients without = gradients_of<Number>(cpu(), p, mask);
+  for (index_t d = 0; d < 24; ++d) p.k[static_cast<std::size_t>(2 * 24 + d)] = not_a_number;
+  for (index_t c = 0; c < 40; ++c) p.v[static_cast<std::size_t>(2 * 40 + c)] = infinity;
+  const found_gradients found = gradients_of<Number>(cpu(), p, mask);
+  CHECK((same_bits(found.q, without.q) && same_bits(found.k, without.k) && same_bits(found.v, without.v)));
 }
+}  // namespace
+
+TEST_CASE("what is not finite reaches the gradients of those that see it, and no others") { what_is_not_finite<float>(), what_is_not_finite<bf16>(); }
 
 TEST_CASE("one key, none, no query, more queries than keys") {
   const cpu machine;

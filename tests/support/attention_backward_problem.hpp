@@ -56,20 +56,18 @@ found_gradients gradients_of(const Machine& machine, const backward_problem& p, 
   const float unset = std::numeric_limits<float>::quiet_NaN();
   to.q.assign(p.q.size(), unset), to.k.assign(p.k.size(), unset), to.v.assign(p.v.size(), unset);
   const auto four = [](auto* data, index_t tokens, int head_count, int dim) { return view<std::remove_reference_t<decltype(*data)>, 4>(data, 1, tokens, head_count, dim); };
+  const auto narrow = [](const std::vector<float>& x) {
+    std::vector<Number> out;
+    for (const float each : x) out.push_back(Number(each));
+    return out;
+  };
+  const std::vector<Number> q = narrow(p.q), k = narrow(p.k), v = narrow(p.v);
   const heads& s = p.shape;
   const view<float, 4> out = four(to.out.data(), p.queries, s.query, s.dim_v);
   const view<float, 3> sums(to.log_sum_exp.data(), 1, p.queries, s.query);
-  attend(machine, four(p.q.data(), p.queries, s.query, s.dim), four(p.k.data(), p.keys, s.kv, s.dim), four(p.v.data(), p.keys, s.kv, s.dim_v), out, mask, score, weighting, reduction, sums);
-  std::vector<Number> q, k, v;
-  for (const float x : p.q) q.push_back(Number(x));
-  for (const float x : p.k) k.push_back(Number(x));
-  for (const float x : p.v) v.push_back(Number(x));
-  const attention_pass pass{.q = four(q.data(), p.queries, s.query, s.dim),
-                                    .k = four(k.data(), p.keys, s.kv, s.dim),
-                                    .v = four(v.data(), p.keys, s.kv, s.dim_v),
-                                    .out = out,
-                                    .log_sum_exp = sums,
-                                    .d_out = four(p.d_out.data(), p.queries, s.query, s.dim_v)};
+  const auto q_view = four(q.data(), p.queries, s.query, s.dim), k_view = four(k.data(), p.keys, s.kv, s.dim), v_view = four(v.data(), p.keys, s.kv, s.dim_v);
+  attend(machine, q_view, k_view, v_view, out, mask, score, weighting, reduction, sums);
+  const attention_pass pass{.q = q_view, .k = k_view, .v = v_view, .out = out, .log_sum_exp = sums, .d_out = four(p.d_out.data(), p.queries, s.query, s.dim_v)};
   const attention_gradients gradients{
       .q = four(to.q.data(), p.queries, s.query, s.dim), .k = four(to.k.data(), p.keys, s.kv, s.dim), .v = four(to.v.data(), p.keys, s.kv, s.dim_v)};
   const buffer scratch(attention_backward_scratch<Score, Weighting>(machine, s, p.queries, p.keys, reduction));
@@ -78,21 +76,16 @@ found_gradients gradients_of(const Machine& machine, const backward_problem& p, 
   return to;
 }
 
-/// Relative L2 within 2e-6 max(1, max |s| / 8) of the reference. dq and dk are sums of w (dw - agreement) k or q, and vanish where
-/// one key has all the weight: then the bound is relative to what cancels, about dv times the sizes of v and of k or q.
-template <class Machine, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
-void check_gradients(const Machine& machine, const backward_problem& p, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}, const Reduction& reduction = {}) {
-  CAPTURE(p.shape.query);
-  CAPTURE(p.shape.kv);
-  CAPTURE(p.shape.dim);
-  CAPTURE(p.shape.dim_v);
-  CAPTURE(p.queries);
-  CAPTURE(p.keys);
+/// Relative L2 of what q, k and v of `Number` give within bound_of max(1, max |s| / 8) of the reference. dq and dk are sums of
+/// w (dw - agreement) k or q, and vanish where one key has all the weight: then the bound is relative to what cancels, about dv times
+/// the sizes of v and of k or q.
+template <class Number, class Machine, class Mask, class Score, class Weighting, class Reduction>
+void check_gradients_of(const Machine& machine, const backward_problem& p, const Mask& mask, const Score& score, const Weighting& weighting, const Reduction& reduction) {
   double largest = 0;
   reference_attend(p, mask, score, weighting, &largest);
-  const double bound = 2e-6 * std::max(1.0, largest / 8);
+  const double bound = bound_of<Number>(machine) * std::max(1.0, largest / 8);
   const wanted_gradients want = reference_gradients(p, mask, score, weighting);
-  const found_gradients found = gradients_of(machine, p, mask, score, weighting, reduction);
+  const found_gradients found = gradients_of<Number>(machine, p, mask, score, weighting, reduction);
   const auto norm = [](const std::vector<double>& x) {
     double sum = 0;
     for (const double each : x) sum += each * each;
@@ -108,6 +101,21 @@ void check_gradients(const Machine& machine, const backward_problem& p, const Ma
   check("dq", found.q, want.q, typical(p.k));
   check("dk", found.k, want.k, typical(p.q));
   check("dv", found.v, want.v, 0);
+}
+/// The same of floats and of bf16, of both against what they hold.
+template <class Machine, class Mask, class Score = scaled, class Weighting = softmax, class Reduction = fixed_split>
+void check_gradients(const Machine& machine, backward_problem p, const Mask& mask, const Score& score = {}, const Weighting& weighting = {}, const Reduction& reduction = {}) {
+  CAPTURE(p.shape.query);
+  CAPTURE(p.shape.kv);
+  CAPTURE(p.shape.dim);
+  CAPTURE(p.shape.dim_v);
+  CAPTURE(p.queries);
+  CAPTURE(p.keys);
+  check_gradients_of<float>(machine, p, mask, score, weighting, reduction);
+  for (auto* all : {&p.q, &p.k, &p.v})
+    for (float& x : *all) x = static_cast<float>(bf16(x));
+  INFO("bf16");
+  check_gradients_of<bf16>(machine, p, mask, score, weighting, reduction);
 }
 
 }  // namespace tenon::testing

@@ -32,16 +32,17 @@ struct backward_cut {
   int queries, length, split, group, rows, splits;
   index_t padded_rows, wide;
   bool by_heads;
-  std::size_t head_floats, partial_floats, partials, thread_floats, sum_width, sum_floats;
+  std::size_t heads_held, head_floats, partial_floats, partials, thread_floats, sum_width, sum_floats;
 
   template <class Words>
   static backward_cut of(const heads& shape, index_t queries, index_t length, int split, int stages, int threads) {
     backward_cut c{};
     c.shape = shape, c.queries = static_cast<int>(queries), c.length = static_cast<int>(length), c.split = split;
     c.group = shape.query / shape.kv, c.rows = c.queries * c.group, c.splits = (c.length + split - 1) / split;
-    c.padded_rows = (c.rows + 15) / 16 * 16, c.wide = (shape.dim + 15) / 16 * 16;
+    c.padded_rows = (c.rows + 15) / 16 * 16, c.wide = atoms::strips::padded(shape.dim);
     c.by_heads = threads == 1 || shape.kv >= 2 * threads || c.splits <= 1;
-    c.head_floats = round_up(static_cast<std::size_t>(atoms::backward_rows::floats(c.padded_rows, shape.dim, shape.dim_v) + c.padded_rows), 16);
+    c.heads_held = static_cast<std::size_t>(c.by_heads ? threads : shape.kv);  // a thread's own stays in its cache from the packing to the end
+    c.head_floats = round_up(static_cast<std::size_t>(atoms::backward_rows::floats(c.padded_rows, shape.dim, shape.dim_v)), 16);
     c.partial_floats = c.splits > 1 ? static_cast<std::size_t>(c.padded_rows * c.wide) : 0;  // the first range sums where the rows are
     c.partials = c.by_heads ? static_cast<std::size_t>(threads) : static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(c.splits);
     c.thread_floats = round_up(static_cast<std::size_t>(Words::floats(shape.dim, shape.dim_v)), 16);
@@ -51,7 +52,7 @@ struct backward_cut {
   }
   std::size_t items() const { return static_cast<std::size_t>(shape.kv) * static_cast<std::size_t>(splits); }
   std::size_t floats(int threads) const {
-    return static_cast<std::size_t>(shape.kv) * head_floats + partials * partial_floats + static_cast<std::size_t>(threads) * thread_floats + items() * sum_floats;
+    return heads_held * head_floats + static_cast<std::size_t>(shape.kv * padded_rows) + partials * partial_floats + static_cast<std::size_t>(threads) * thread_floats + items() * sum_floats;
   }
 };
 
@@ -61,7 +62,7 @@ inline atoms::row_reader reader_of(const readable<4>& from, index_t batch, index
       [](const std::byte* row, float* room, int count) { return as_floats(row, float_kind::f32, room, count); },
       [](const std::byte* row, float* room, int count) { return as_floats(row, float_kind::bf16, room, count); },
       [](const std::byte* row, float* room, int count) { return as_floats(row, float_kind::f16, room, count); }};
-  return {from.row(batch, 0, head), from.stride[1] * from.bytes(), read[static_cast<int>(from.kind)]};
+  return {from.row(batch, 0, head), from.stride[1] * from.bytes(), from.bytes(), read[static_cast<int>(from.kind)]};
 }
 inline void write_row(const float* from, float_kind kind, std::byte* to, int count) {
   if (kind == float_kind::f32)
@@ -73,7 +74,7 @@ inline atoms::row_writer writer_of(const writable<4>& to, index_t batch, index_t
   static constexpr void (*write[])(const float*, std::byte*, int) = {[](const float* from, std::byte* row, int count) { write_row(from, float_kind::f32, row, count); },
                                                                      [](const float* from, std::byte* row, int count) { write_row(from, float_kind::bf16, row, count); },
                                                                      [](const float* from, std::byte* row, int count) { write_row(from, float_kind::f16, row, count); }};
-  return {to.row(batch, 0, head), to.stride[1] * to.bytes(), write[static_cast<int>(to.kind)]};
+  return {to.row(batch, 0, head), to.stride[1] * to.bytes(), to.bytes(), write[static_cast<int>(to.kind)]};
 }
 
 template <class Machine, class Mask, class Score, class Weighting>
@@ -93,16 +94,20 @@ struct backward_call {
   float* scratch;
 
   void run(index_t batch) const {
-    const int kv = cut.shape.kv, packs = kv * static_cast<int>(cut.padded_rows) / group_rows;
-    each(packs, [&](int, int item) { pack(batch, item % kv, item / kv); });  // heads of one token lie side by side
-    const int items = cut.by_heads ? cut.shape.kv : static_cast<int>(cut.items());
-    each(items, [&](int thread, int item) {
-      if (cut.by_heads)
-        for (int part = 0; part < cut.splits; ++part) walk(batch, thread, item, part);
-      else
-        walk(batch, thread, item / cut.splits, item % cut.splits);
-    });
-    each(packs, [&](int, int item) { finish(batch, item % kv, item / kv); });
+    const int kv = cut.shape.kv, groups = static_cast<int>(cut.padded_rows) / group_rows;
+    if (cut.by_heads) {
+      each(kv, [&](int thread, int head) {
+        const place at{batch, head, thread};
+        for (int g = 0; g < groups; ++g) pack(at, g);
+        for (int part = 0; part < cut.splits; ++part) walk(at, thread, part);
+        for (int g = 0; g < groups; ++g) finish(at, g);
+      });
+    } else {
+      const auto head = [&](int which) { return place{batch, which, which}; };
+      each(kv * groups, [&](int, int item) { pack(head(item % kv), item / kv); });  // heads of one token lie side by side
+      each(static_cast<int>(cut.items()), [&](int thread, int item) { walk(head(item / cut.splits), thread, item % cut.splits); });
+      each(kv * groups, [&](int, int item) { finish(head(item % kv), item / kv); });
+    }
     learn(static_cast<int>(batch));
   }
 
@@ -116,10 +121,15 @@ struct backward_call {
       for (int item = taken++; item < items; item = taken++) f(thread, item);
     });
   }
-  float* head_memory(int head) const { return scratch + static_cast<std::size_t>(head) * cut.head_floats; }
-  atoms::backward_rows rows_of(int head) const { return {head_memory(head), cut.padded_rows, cut.shape.dim, cut.shape.dim_v}; }
-  float* sink_share(int head) const { return head_memory(head) + atoms::backward_rows::floats(cut.padded_rows, cut.shape.dim, cut.shape.dim_v); }
-  float* partial(std::size_t which) const { return head_memory(cut.shape.kv) + which * cut.partial_floats; }
+  // A kv head, and which of the heads that are held at once it is.
+  struct place {
+    index_t batch;
+    int head, slot;
+  };
+  float* head_memory(std::size_t slot) const { return scratch + slot * cut.head_floats; }
+  atoms::backward_rows rows_of(const place& of) const { return {head_memory(static_cast<std::size_t>(of.slot)), cut.padded_rows, cut.shape.dim, cut.shape.dim_v, arithmetic().words}; }
+  float* sink_share(int head) const { return head_memory(cut.heads_held) + head * cut.padded_rows; }
+  float* partial(std::size_t which) const { return sink_share(cut.shape.kv) + which * cut.partial_floats; }
   float* tile(int thread) const { return partial(cut.partials) + static_cast<std::size_t>(thread) * cut.thread_floats; }
   float* sums(int head, int part) const {
     return tile(machine.threads()) + (static_cast<std::size_t>(head) * static_cast<std::size_t>(cut.splits) + static_cast<std::size_t>(part)) * cut.sum_floats;
@@ -128,10 +138,16 @@ struct backward_call {
     const float asked = factor_of(score);
     return asked != 0 ? asked : 1.0f / __builtin_sqrtf(static_cast<float>(cut.shape.dim));
   }
+  typename words::arithmetic arithmetic() const {
+    const bool pairs = words::bf16_pairs && pass.k.kind == float_kind::bf16 && pass.v.kind == float_kind::bf16;
+    return {pairs ? atoms::word::pairs : atoms::word::floats, factor()};
+  }
 
   // Holds 16 rows: q, d_out, where their weights stand, and no sums of dq yet.
-  void pack(index_t batch, int head, int g) const {
-    const words m(nullptr, cut.shape.dim, cut.shape.dim_v, rows_of(head));
+  void pack(const place& at, int g) const {
+    const index_t batch = at.batch;
+    const int head = at.head;
+    const words m(nullptr, cut.shape.dim, cut.shape.dim_v, rows_of(at), arithmetic());
     const float *q[group_rows], *d_out[group_rows];
     float q_room[group_rows * 576], d_out_room[group_rows * 576], out_room[576];  // for narrow numbers
     slopes& own = row_slopes[head * (cut.padded_rows / group_rows) + g] = slopes_of<group_rows>(weighting);
@@ -147,8 +163,8 @@ struct backward_call {
         sink_share(head)[row] = -agree * own.set(r, pass.log_sum_exp(batch, query, h), logits == nullptr ? nullptr : logits + h, agree);
       }
     }
-    m.hold(g, factor(), q, d_out);
-    __builtin_memset(m.rows.dq + index_t(g) * group_rows * cut.wide, 0, static_cast<std::size_t>(group_rows * cut.wide) * sizeof(float));
+    m.hold(g, q, d_out);
+    each_strip(m.rows.dq, g, clear);
   }
 
   reverse_meaning<Mask, Score> meaning_of(index_t batch, int head, const learned_sums& learned) const {
@@ -158,47 +174,57 @@ struct backward_call {
 
   // One range of keys of one kv head. The first range sums dq in place; a later one apart, those rows that see any of its keys, and
   // is added where threads go by heads.
-  void walk(index_t batch, int thread, int head, int part) const {
-    atoms::backward_rows held = rows_of(head);
-    float* const sum = held.dq;
+  void walk(const place& at, int thread, int part) const {
+    const index_t batch = at.batch;
+    const int head = at.head;
+    atoms::backward_rows held = rows_of(at);
+    const atoms::strips sum = held.dq;
     const int from = part * cut.split, to = end_of(part);
     const learned_sums learned{cut.sum_floats == 0 ? nullptr : sums(head, part), static_cast<index_t>(cut.sum_width), from};
     if (learned.at != nullptr) __builtin_memset(learned.at, 0, cut.sum_floats * sizeof(float));
     const reverse_meaning<Mask, Score> mean = meaning_of(batch, head, learned);
     const auto seen = [&](const auto& f) {
       for (int g = 0; part > 0 && g * group_rows < cut.rows; ++g)
-        if (sees(mean, g, from, to)) f(index_t(g) * group_rows * cut.wide, group_rows * cut.wide);
+        if (sees(mean, g, from, to)) f(g);
     };
-    if (part > 0) held.dq = partial(cut.by_heads ? static_cast<std::size_t>(thread) : static_cast<std::size_t>(head * cut.splits + part));
-    seen([&](index_t first, index_t count) { __builtin_memset(held.dq + first, 0, static_cast<std::size_t>(count) * sizeof(float)); });
-    const words m(tile(thread), cut.shape.dim, cut.shape.dim_v, held);
+    if (part > 0) held.dq.data = partial(cut.by_heads ? static_cast<std::size_t>(thread) : static_cast<std::size_t>(head * cut.splits + part));
+    seen([&](int g) { each_strip(held.dq, g, clear); });
+    const words m(tile(thread), cut.shape.dim, cut.shape.dim_v, held, arithmetic());
     const typename words::source in{reader_of(pass.k, batch, head), reader_of(pass.v, batch, head), writer_of(gradients.k, batch, head), writer_of(gradients.v, batch, head)};
     attention_backward(m, in, mean, cut.rows, from, to, row_slopes + head * (cut.padded_rows / group_rows));
-    if (cut.by_heads) seen([&](index_t first, index_t count) { add(sum + first, held.dq + first, count); });
+    if (cut.by_heads) seen([&](int g) { add_group(sum, held.dq, g); });
   }
   bool sees(const meaning<Mask, Score>& mean, int g, int from, int to) const {
     const int end = (g + 1) * group_rows < cut.rows ? (g + 1) * group_rows : cut.rows;
     return mean.covers(g * group_rows, end, from, to) != cover::none;
   }
 
-  void finish(index_t batch, int head, int g) const {
-    float* sum = rows_of(head).dq + index_t(g) * group_rows * cut.wide;
+  void finish(const place& at, int g) const {
+    const index_t batch = at.batch;
+    const int head = at.head;
+    const atoms::strips sum = rows_of(at).dq;
     const meaning<Mask, Score> mean = meaning_of(batch, head, {});
     for (int part = 1; !cut.by_heads && part < cut.splits; ++part)
-      if (sees(mean, g, part * cut.split, end_of(part)))
-        add(sum, partial(static_cast<std::size_t>(head * cut.splits + part)) + index_t(g) * group_rows * cut.wide, group_rows * cut.wide);
-    const float by = factor();
-    for (int r = 0; r < group_rows && g * group_rows + r < cut.rows; ++r) {
-      const int row = g * group_rows + r;
-      words::scale(sum + r * cut.wide, sum + r * cut.wide, by, cut.shape.dim);
-      write_row(sum + r * cut.wide, gradients.q.kind, gradients.q.row(batch, row / cut.group, head * cut.group + row % cut.group), cut.shape.dim);
-    }
+      if (sees(mean, g, part * cut.split, end_of(part))) add_group(sum, {partial(static_cast<std::size_t>(head * cut.splits + part)), cut.padded_rows}, g);
+    each_strip(sum, g, [&](float* first, int count) { words::scale(first, first, factor(), count); });
+    const atoms::row_writer to = writer_of(gradients.q, batch, 0);
+    for (int row = g * group_rows; row < (g + 1) * group_rows && row < cut.rows; ++row)
+      words::write(sum, row, cut.shape.dim, to, gradients.q.row(batch, row / cut.group, head * cut.group + row % cut.group));
   }
-  static void add(float* to, const float* from, index_t count) {
-    for (index_t i = 0; i < count; i += 16, to += 16, from += 16) {
-      TENON_INDEPENDENT
-      for (int j = 0; j < 16; ++j) to[j] += from[j];
-    }
+  // f(numbers, count) of each stretch of a group of rows.
+  template <class F>
+  void each_strip(const atoms::strips& of, int g, const F& f) const {
+    for (index_t c = 0; c < cut.wide; c += atoms::strips::columns) f(of.at(index_t(g) * group_rows, c), group_rows * atoms::strips::columns);
+  }
+  static void clear(float* at, int count) { __builtin_memset(at, 0, static_cast<std::size_t>(count) * sizeof(float)); }
+  void add_group(const atoms::strips& to, const atoms::strips& from, int g) const {
+    each_strip(to, g, [&](float* at, int count) {
+      const float* next = from.data + (at - to.data);
+      for (int i = 0; i < count; i += 16, at += 16, next += 16) {
+        TENON_INDEPENDENT
+        for (int j = 0; j < 16; ++j) at[j] += next[j];
+      }
+    });
   }
 
   // Learned operands hear of their sums, on one thread and in order.

@@ -13,6 +13,7 @@
 #include <limits>
 
 #include <tenon/kernels/atoms/cpu/cache_reader.hpp>
+#include <tenon/kernels/atoms/cpu/chains.hpp>
 #include <tenon/kernels/shared/meaning.hpp>
 #include <tenon/kernels/shared/online_softmax.hpp>
 
@@ -33,8 +34,6 @@ struct attention_words {
   TENON_INLINE static const cache_numbers<Leaf>* numbers() {
     return &numbers_of<Leaf, Number>;
   }
-
-  static constexpr int longest_chain = 128;  ///< dims of one sum of floats, wider heads have several: a chain of n additions is off by about sqrt(n) roundings
 
   int dim, dim_v;  ///< dim_v padded
   float *q, *o, *spare, *s, *t;  ///< spare: sums of a split that will be merged
@@ -251,8 +250,7 @@ struct attention_words {
   }
 
   void scores(const float* left, const block& keys, int count, int lo, int hi) const {
-    const int chains = (dim + longest_chain - 1) / longest_chain, even = (dim + 8 * chains - 1) / (8 * chains) * 8;
-    const int step = keys.scaled != 0 ? keys.scaled : keys.key_numbers->pairs ? dim : even;
+    const int step = keys.scaled != 0 ? keys.scaled : keys.key_numbers->pairs ? dim : chain_of(dim);
     for (int d = 0; d < dim; d += step) {
       const bool last = dim - d <= step;
       const float* scale = keys.scaled == 0 ? nullptr : reader.key_scales + d / step * block_keys;

@@ -4,7 +4,7 @@
 //   multiply, add, highest, exp2, sum_of, highest_of, widen (pairs of 16-bit numbers to the vectors of their firsts and seconds;
 //   bytes to one vector), e4m3_step; bf16_pairs: whether products of bf16 pairs are its fastest, then also dot(a, b, c) = c + a b over
 //   pairs, widen_pairs (two rows of bytes to one vector of pairs), widen_rows and widen_columns (the same, 64 bytes at a time),
-//   rounded_pairs (two vectors to 32 bf16 in a row), keep_pairs.
+//   rounded_pairs (two vectors to 32 bf16 in a row), paired (to pairs of one of each), keep_pairs.
 // Every score is one chain of fma (or dot) over dim and every sum one chain over keys, in order, so that no tile shape shows in the bits.
 
 #include <cstddef>

@@ -1,18 +1,27 @@
 #pragma once
-// Products of dense fp32 tiles on a processor, as micro tiles over the leaf of an instruction set (attention_products.hpp says what
-// a leaf has): s = q k^T, o += w v and, on the way back, o += w^T v. Tiles of scores and weights are [row][block_keys]. Every sum
-// is one chain of fma, in order. Narrow micro tiles for ragged ends are left to padding: sixteen rows and columns are the least.
+// Products of dense tiles on a processor, as micro tiles over the leaf of an instruction set (attention_products.hpp says what
+// a leaf has): s = q k^T, o += w v and, on the way back, o += w^T v. Operands are words: floats, or pairs of bf16 of two neighbours along the
+// depth, of which there are half as many; sums are floats. Every sum is one chain of fma, or dot, in order. Narrow micro tiles for ragged
+// ends are left to padding: sixteen rows and columns are the least.
 
 #include <tenon/core/view.hpp>
 
 TENON_KERNELS_BEGIN
 namespace atoms {
 
-template <class Leaf>
+enum class word { floats, pairs };
+
+template <class Leaf, word Word = word::floats>
 struct dense_products {
   using vector = typename Leaf::vector;
   static constexpr int group_rows = 16, block_keys = 128, panel = 16;
-  static constexpr int strip = 2 * panel;  ///< the columns that `weigh` and `spread` take, so that callers may keep them in the fastest cache
+  static constexpr int strip = 2 * panel;  ///< the most columns that `weigh` and `spread` take, so that callers may keep them in the fastest cache
+
+  /// Words of `count` numbers along the depth.
+  TENON_INLINE static constexpr index_t words(index_t count) { return Word == word::pairs ? (count + 1) / 2 : count; }
+
+  /// Columns of the strip that begins at column c of `width`.
+  TENON_INLINE static constexpr int columns(int width, int c) { return width - c < strip ? width - c : strip; }
 
   /// A left operand: element (r, d) at data[r row + d step].
   struct left_operand {
@@ -20,29 +29,37 @@ struct dense_products {
     index_t row, step;
   };
 
-  /// s [16][block_keys], columns [lo, hi) of a block, = q [depth][16] times the panels of its keys [hi / 16][depth][16].
-  static void scores(float* s, const float* q, const float* keys, int depth, int lo, int hi) {
+  /// s [16][block_keys], columns [lo, hi) of a block, = factor times q [words(dim)][16] times the panels of its keys [hi / 16][words(dim)][16], a
+  /// sum of chains of `chain` dims.
+  static void scores(float* s, const float* q, const float* keys, int dim, int lo, int hi, float factor, int chain) {
+    const int depth = static_cast<int>(words(dim)), step = static_cast<int>(words(chain));
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
       constexpr int most = widest<Rows>();
+      const auto tile = [&]<int Vectors>(int c) TENON_LAMBDA {
+        for (int d = 0; d < depth; d += step) score_tile<Rows, Vectors>(s + r * block_keys, q + r, keys, depth, d, d + step < depth ? d + step : depth, c, factor);
+      };
       int c = lo;
-      for (; c + most * Leaf::lanes <= hi; c += most * Leaf::lanes) score_tile<Rows, most>(s + r * block_keys, q + r, keys, depth, c);
+      for (; c + most * Leaf::lanes <= hi; c += most * Leaf::lanes) tile.template operator()<most>(c);
       if constexpr (most > least)
-        for (; c < hi; c += panel) score_tile<Rows, least>(s + r * block_keys, q + r, keys, depth, c);
+        for (; c < hi; c += panel) tile.template operator()<least>(c);
     });
   }
-  /// Columns [c, c + strip), or up to width, of o [16][width] += w [16][block_keys] times values [key][width], keys [lo, hi).
-  static void weigh(float* o, const float* w, const float* values, int width, int lo, int hi, int c) {
+  /// o [16][columns] += w [16][words(block_keys)] times values [words(key)][columns], keys [lo, hi), both even; columns: at most strip. Stride, of the rows of
+  /// o and values, is an index_t or, so that the code knows it, a constant.
+  template <class Stride>
+  static void weigh(float* o, const float* w, const float* values, Stride stride, int columns, int lo, int hi) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
-      each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
-        sum_tile<Rows, Vectors>(o + index_t(r) * width + column, width, {w + lo, block_keys, 1}, r, values + index_t(lo) * width + column, width, hi - lo);
+      each_columns<Rows>(columns, [&]<int Vectors>(int c) TENON_LAMBDA {
+        sum_tile<Rows, Vectors>(o + r * index_t(stride) + c, stride, {w + words(lo), words(block_keys), 1}, r, values + words(lo) * stride + c, stride, words(hi) - words(lo));
       });
     });
   }
-  /// The same columns of o [16 keys][width] += w^T from: w [row][block_keys] at those keys, from [row][width], rows [r0, r1).
-  static void spread(float* o, const float* w, const float* from, int width, int r0, int r1, int c) {
+  /// o [16 keys][columns] += w^T from: w [words(row)][block_keys] at those keys, from [words(row)][columns], rows [r0, r1), r0 even.
+  template <class Stride>
+  static void spread(float* o, const float* w, const float* from, Stride stride, int columns, int r0, int r1) {
     each_rows([&]<int Rows>(int r) TENON_LAMBDA {
-      each_columns<Rows>(width, c, [&]<int Vectors>(int column) TENON_LAMBDA {
-        sum_tile<Rows, Vectors>(o + index_t(r) * width + column, width, {w + index_t(r0) * block_keys, 1, block_keys}, r, from + index_t(r0) * width + column, width, r1 - r0);
+      each_columns<Rows>(columns, [&]<int Vectors>(int c) TENON_LAMBDA {
+        sum_tile<Rows, Vectors>(o + r * index_t(stride) + c, stride, {w + words(r0) * block_keys, 1, block_keys}, r, from + words(r0) * stride + c, stride, words(r1) - words(r0));
       });
     });
   }
@@ -65,6 +82,12 @@ struct dense_products {
   }
 
  private:
+  TENON_INLINE static vector multiply_add(vector a, vector b, vector c) {
+    if constexpr (Word == word::pairs)
+      return Leaf::dot(a, b, c);
+    else
+      return Leaf::fma(a, b, c);
+  }
   template <int Rows, int Vectors>
   TENON_INLINE static void sum_tile(float* out, index_t out_stride, const left_operand& left, index_t r0, const float* right, index_t right_stride, index_t depth) {
     vector sum[Rows][Vectors];
@@ -83,7 +106,7 @@ struct dense_products {
       for (int r = 0; r < Rows; ++r) {
         const vector a = Leaf::fill(from[r][at]);
 #pragma GCC unroll 16
-        for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, row[v], sum[r][v]);
+        for (int v = 0; v < Vectors; ++v) sum[r][v] = multiply_add(a, row[v], sum[r][v]);
       }
     }
 #pragma GCC unroll 16
@@ -107,17 +130,17 @@ struct dense_products {
     if constexpr (rest != 0) f.template operator()<rest>(group_rows - rest);
   }
   template <int Rows, class F>
-  TENON_INLINE static void each_columns(int width, int c, const F& f) {
+  TENON_INLINE static void each_columns(int columns, const F& f) {
     constexpr int most = widest<Rows>();
-    const int end = width - c < strip ? width : c + strip;
-    for (; c + most * Leaf::lanes <= end; c += most * Leaf::lanes) f.template operator()<most>(c);
+    int c = 0;
+    for (; c + most * Leaf::lanes <= columns; c += most * Leaf::lanes) f.template operator()<most>(c);
     if constexpr (most > least)
-      for (; c < end; c += panel) f.template operator()<least>(c);
+      for (; c < columns; c += panel) f.template operator()<least>(c);
   }
 
-  // Micro tiles: Rows x Vectors. #pragma unroll keeps the sums in registers at -O2.
+  // Micro tiles: Rows x Vectors, of words [from, to) of the depth; what is not from 0 is added. #pragma unroll keeps the sums in registers at -O2.
   template <int Rows, int Vectors>
-  TENON_INLINE static void score_tile(float* out, const float* left, const float* keys, int depth, int c) {
+  TENON_INLINE static void score_tile(float* out, const float* left, const float* keys, int depth, int from, int to, int c, float factor) {
     vector sum[Rows][Vectors];
     const float* at[Vectors];
 #pragma GCC unroll 16
@@ -126,7 +149,7 @@ struct dense_products {
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fill(0);
-    for (int d = 0; d < depth; ++d) {
+    for (int d = from; d < to; ++d) {
       vector right[Vectors];
 #pragma GCC unroll 16
       for (int v = 0; v < Vectors; ++v) right[v] = Leaf::load(at[v] + index_t(d) * panel);
@@ -135,7 +158,10 @@ struct dense_products {
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) Leaf::store(out + c + index_t(r) * block_keys + v * Leaf::lanes, sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) {
+        float* const score = out + c + index_t(r) * block_keys + v * Leaf::lanes;
+        Leaf::store(score, from == 0 ? Leaf::multiply(sum[r][v], Leaf::fill(factor)) : Leaf::fma(sum[r][v], Leaf::fill(factor), Leaf::load(score)));
+      }
   }
   // sum[r] += left[r Stride] right
   template <int Rows, int Vectors, int Stride>
@@ -144,7 +170,7 @@ struct dense_products {
     for (int r = 0; r < Rows; ++r) {
       const vector a = Leaf::fill(left[r * Stride]);
 #pragma GCC unroll 16
-      for (int v = 0; v < Vectors; ++v) sum[r][v] = Leaf::fma(a, right[v], sum[r][v]);
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = multiply_add(a, right[v], sum[r][v]);
     }
   }
 };

@@ -52,7 +52,7 @@ struct linear_attention_words {
     for (int f = 0; f < features; f += block)
       for (int r = 0; r < q1 - q0; r += group_rows)
         for (int c = 0; c < width; c += products::strip)
-          products::weigh(out + index_t(r) * width, rows + index_t(f) * chunk + r * block, state + index_t(f) * width, width, 0, features - f < block ? features - f : block, c);
+          products::weigh(out + index_t(r) * width + c, rows + index_t(f) * chunk + r * block, state + index_t(f) * width + c, width, products::columns(width, c), 0, features - f < block ? features - f : block);
   }
   /// out += (a b^T) c over keys at or before each query, which stands at position first + its row.
   void attend(const source&, int q0, int q1, int k0, int k1, int first) const {
@@ -61,11 +61,11 @@ struct linear_attention_words {
     for (int r = 0; r < q1 - q0; r += group_rows) {
       const int count = count_of(r, q1 - q0);
       float* s = scores + r * block;
-      products::scores(s, panels + index_t(r) * features, key_panels, features, 0, static_cast<int>(padded(k1 - k0)));
+      products::scores(s, panels + index_t(r) * features, key_panels, features, 0, static_cast<int>(padded(k1 - k0)), 1.0f, features);
       for (int i = 0; i < group_rows; ++i)
         for (int j = 0; j < chunk; ++j) s[i * block + j] = i < count && k0 + j <= first + q0 + r + i && k0 + j < k1 ? s[i * block + j] : 0.0f;
       if (finite)
-        for (int c = 0; c < width; c += products::strip) products::weigh(out + index_t(r) * width, s, values, width, 0, k1 - k0, c);
+        for (int c = 0; c < width; c += products::strip) products::weigh(out + index_t(r) * width + c, s, values + c, width, products::columns(width, c), 0, k1 - k0);
       for (int i = 0; i < count && !finite; ++i)  // no weight of zero may touch what is not finite: only keys that are seen
         for (int j = k0; j < k1 && j <= first + q0 + r + i; ++j)
           for (int c = 0; c < width; ++c) out[index_t(r + i) * width + c] += s[i * block + j - k0] * values[index_t(j - k0) * width + c];
@@ -77,7 +77,7 @@ struct linear_attention_words {
   void absorb(int k0, int k1) const {
     for (int f = 0; f < features; f += products::panel)
       for (int c = 0; c < width; c += products::strip)
-        products::spread(state + index_t(f) * width, key_rows + index_t(f / block) * chunk * block + f % block, values, width, 0, k1 - k0, c);
+        products::spread(state + index_t(f) * width + c, key_rows + index_t(f / block) * chunk * block + f % block, values + c, width, products::columns(width, c), 0, k1 - k0);
   }
 
  private:
@@ -87,7 +87,7 @@ struct linear_attention_words {
     for (int r = 0; r < last - first; r += group_rows) {
       const float* each[group_rows];
       for (int i = 0; i < group_rows; ++i) each[i] = first + r + i < last ? from + index_t(first + r + i) * features : nullptr;
-      packing::pack(each, 1.0f, features, features, to_panels + index_t(r) * features, nullptr);
+      packing::template pack<word::floats>(each, 1.0f, features, to_panels + index_t(r) * features);
       for (int i = 0; i < group_rows; ++i)
         for (int f = 0; f < features; f += 16)
           for (int n = 0; n < 16; ++n) to_rows[index_t(f / block) * chunk * block + (r + i) * block + f % block + n] = each[i] == nullptr ? 0.0f : each[i][f + n];

@@ -33,6 +33,14 @@ struct lines_ahead {
   TENON_INLINE static void ask(const std::byte* at, index_t bytes) {
     for (index_t i = 0; i < bytes; i += line) at = ask(at);
   }
+  /// The same into the second-level cache: what lies at multiples of 4 KiB, as rows of many heads do, drives itself out of the first.
+  TENON_INLINE static void ask_second(const std::byte* at, index_t bytes) {
+    for (index_t i = 0; i < bytes; i += line, at = moved(at, line)) __builtin_prefetch(at, 0, 2);
+  }
+  /// The same of what will be written.
+  TENON_INLINE static void ask_to_write(const std::byte* at, index_t bytes) {
+    for (index_t i = 0; i < bytes; i += line, at = moved(at, line)) __builtin_prefetch(at, 1);
+  }
 
   /// Adds `count` stretches of `bytes`, `stride` apart. What does not fit is left out.
   TENON_INLINE void add(const std::byte* at, index_t bytes, index_t count = 1, index_t stride = 0) {

@@ -71,6 +71,11 @@ struct avx512_attention_leaf {
   TENON_INLINE static vector load_pairs(const bf16* at) { return _mm512_loadu_ps(at); }
   TENON_INLINE static vector dot(vector a, vector b, vector c) { return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b)); }
   TENON_INLINE static vector rounded_pairs(vector first, vector second) { return _mm512_castsi512_ps(reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first))); }
+  /// The pairs of first[i] and second[i].
+  TENON_INLINE static vector paired(vector first, vector second) {
+    const __m512i apart = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xffffffffu, apart, _mm512_castps_si512(rounded_pairs(first, second))));
+  }
   template <class Byte>
   TENON_INLINE static vector widen_pairs(const Byte* firsts, const Byte* seconds) {  // both are bf16 already: their low halves are 0
     const __m512i low = _mm512_maskz_srli_epi32(every, _mm512_castps_si512(widen(firsts)), 16);
