@@ -91,6 +91,7 @@ if(TARGET tenon::cuda AND TENON_NVCC AND TENON_GXX AND TARGET tenon::simulated)
       PASS_REGULAR_EXPRESSION "nvidia.0. is a Fake 75, sm_75.*${why}[.] Fix: ")
   endif()
   if(TENON_EXHAUSTIVE)  # half a minute
+    add_nvcc(kept -isystem)
     add_nvcc(model -isystem)
     add_nvcc(skipping -isystem)
     add_nvcc(training -isystem)

@@ -45,6 +45,7 @@ TEST_CASE("near a processor with the same cache, the same bits in pages and in a
   };
   check(int8_per_128{}, simulated<sm80>({.schedule = simulation::schedule::reversed}));
   check(e4m3_per_128{}, simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 5}));
+  check(int8_per_128{}, simulated<sm90a>({.schedule = simulation::schedule::reversed, .copies = simulation::copies::eager}));
   check(int8_per_128{}, simulated<gfx942>({.schedule = simulation::schedule::reversed}));
   check(e4m3_per_128{}, simulated<gfx1201>({.schedule = simulation::schedule::random, .seed = 6}));
 }
