@@ -87,17 +87,24 @@ void line(const gpu_facts& on, const char* problem, const block_cost& cost, cons
   std::snprintf(tile, sizeof tile, format, numbers...);
   line(on, problem, tile, cost);
 }
+block_cost on_sm90a(int shared_bytes) { return {sm90a::threads, sm90a::launched_registers, shared_bytes}; }
+template <int Dim>
+void of_8_bits_on_sm90a(const char* problem) {
+  constexpr sm90a::attention_tile t = sm90a::attention(Dim);
+  constexpr int waiting = sm90a::waiting(t, 128, Dim);
+  line(facts_sm90a, problem, on_sm90a(sm90a::shared_bytes_of(t, 128, Dim) + waiting * 2 * t.keys * Dim), "128 rows x %d keys, %d stages, %d wait", t.keys, t.stages, waiting);
+}
 void print_sm90a() {
-  const auto cost = [](int shared_bytes) { return block_cost{sm90a::threads, sm90a::launched_registers, shared_bytes}; };
   constexpr sm90a::attention_tile narrow = sm90a::attention(64), wide = sm90a::attention(128);
-  line(facts_sm90a, "attention, d 64", cost(sm90a::shared_bytes_of(narrow, 128, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
-  line(facts_sm90a, "attention, d 128", cost(sm90a::shared_bytes_of(wide, 128, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
+  line(facts_sm90a, "attention, d 64", on_sm90a(sm90a::shared_bytes_of(narrow, 128, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
+  line(facts_sm90a, "attention, d 128", on_sm90a(sm90a::shared_bytes_of(wide, 128, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
+  of_8_bits_on_sm90a<64>("attention of 8 bits, d 64"), of_8_bits_on_sm90a<128>("attention of 8 bits, d 128");
   constexpr sm90a::attention_backward_tile of_keys = sm90a::attention_backward_keys(128, false), of_rows = sm90a::attention_backward_rows(128);
-  line(facts_sm90a, "gradients of keys, d 128", cost(sm90a::shared_bytes_of(of_keys, 128)), "128 keys x %d rows, %d stages", of_keys.across, of_keys.stages);
-  line(facts_sm90a, "gradients of queries, d 128", cost(sm90a::shared_bytes_of(of_rows, 128)), "128 rows x %d keys, %d stages", of_rows.across, of_rows.stages);
+  line(facts_sm90a, "gradients of keys, d 128", on_sm90a(sm90a::shared_bytes_of(of_keys, 128)), "128 keys x %d rows, %d stages", of_keys.across, of_keys.stages);
+  line(facts_sm90a, "gradients of queries, d 128", on_sm90a(sm90a::shared_bytes_of(of_rows, 128)), "128 rows x %d keys, %d stages", of_rows.across, of_rows.stages);
   constexpr sm90a::matmul_tile product = sm90a::matmul();
-  line(facts_sm90a, "product, bf16", cost(sm90a::shared_bytes_of(product)), "128 x %d, %d stages", product.rows, product.stages);
-  line(facts_sm90a, "product, of integers", cost(sm90a::stored_stages * 128 * 128), "128 x 256, %d stages", sm90a::stored_stages);
+  line(facts_sm90a, "product, bf16", on_sm90a(sm90a::shared_bytes_of(product)), "128 x %d, %d stages", product.rows, product.stages);
+  line(facts_sm90a, "product, of integers", on_sm90a(sm90a::stored_stages * 128 * 128), "128 x 256, %d stages", sm90a::stored_stages);
 }
 void print_sm75() {
   constexpr sm80::attention_tile narrow = sm75::attention(64), wide = sm75::attention(128);

@@ -12,6 +12,18 @@ using namespace tenon;
 using namespace tenon::testing;
 using enum mutation;
 
+template <int Dim>
+struct in_blocks_of_64 : attention_problem<causal, scaled, Dim> {
+  static constexpr tuning::sm90a::attention_tile tile{64, 4};
+};
+
+TEST_CASE("blocks of 64 keys, as masks that read memory for each score ask for: two lanes to a row") {
+  for (const attention_sizes s : {attention_sizes{1, 2, 1, 150, 160}, {1, 1, 1, 5, 725}}) {
+    check_kept<in_blocks_of_64<64>, int8_per_128>({s, {}});
+    check_kept<in_blocks_of_64<128>, e4m3_per_128>({s, {}});
+  }
+}
+
 TEST_CASE("both numbers, heads of 64 and 128, groups, few rows, windows") {
   using causal_64 = attention_problem<causal, scaled, 64>;
   using causal_128 = attention_problem<causal, scaled, 128>;

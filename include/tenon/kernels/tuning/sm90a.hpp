@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include <tenon/core/config.hpp>
+#include <tenon/kernels/tuning/gpu_facts.hpp>
 
 namespace tenon::tuning::sm90a {
 
@@ -20,14 +21,15 @@ struct attention_tile {
   int keys, stages;
   schedule order = schedule::overlapped;
 };
-consteval attention_tile attention(int) { return {128, 2}; }
+/// Fewer keys where masks and scores hold addresses, so that these stay in registers.
+consteval attention_tile attention(int, score_weight score = score_weight::scaled) { return score == score_weight::looked_up ? attention_tile{64, 4} : attention_tile{128, 2}; }
 /// That of a problem: its own `tile`, if it has one: `static constexpr tuning::sm90a::attention_tile tile{128, 2, tuning::sm90a::schedule::in_order};`
 template <class Problem>
-consteval attention_tile attention_of() {
+consteval attention_tile attention_of(score_weight score) {
   if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
     return Problem::tile;
   else
-    return attention(Problem::dim);
+    return attention(Problem::dim, score);
 }
 
 /// q of `rows` rows, the stages of keys and of values, and room for results.
@@ -40,7 +42,7 @@ consteval int waiting(attention_tile t, int rows, int dim) {
   const int fit = (shared_bytes - shared_bytes_of(t, rows, dim)) / (2 * t.keys * dim);
   return fit < 4 ? fit : 4;
 }
-static_assert(waiting(attention(128), 128, 128) == 1 && waiting(attention(128), 64, 128) == 2 && waiting(attention(64), 128, 64) == 4);
+static_assert(waiting(attention(128), 128, 128) == 1 && waiting(attention(128), 64, 128) == 2 && waiting(attention(64), 128, 64) == 4 && waiting(attention(128, score_weight::looked_up), 128, 128) == 2);
 
 /// A walk of attention's gradients: 128 keys or rows stay, `across` of the other side go by at a time, of which shared memory holds `stages`.
 struct attention_backward_tile {

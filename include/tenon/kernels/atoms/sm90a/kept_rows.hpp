@@ -1,7 +1,7 @@
 #pragma once
 // Keys and values that are kept in 8 bits: rows come as they are stored, through the copy engine, to places where they wait; the four warps that bring
-// make bf16 of them, each number rounded once, in the stages that products read. A warp has 32 rows of each block, and asks for its next ones itself;
-// a lane has one row, its scale in a register. No thread waits for another but at the stages.
+// make bf16 of them, each number rounded once, in the stages that products read. A warp has a quarter of the rows of each block, and asks for its next ones
+// itself; a lane has one row, or half of one, its scale in a register. No thread waits for another warp's but at the stages.
 
 #include <tenon/kernels/atoms/sm90a/operand.hpp>
 #include <tenon/kernels/atoms/sm90a/ring.hpp>
@@ -16,11 +16,10 @@ struct kept_rows {
   using address = typename Leaf::address;
   using stored = typename kept_number<Kept>::storage;
   using source = typename kept_source<Layout, Leaf, Kept, Dim>::type;
-  static constexpr int warps = 4, chunks = Dim / 16, fillers = warps, registers = 40, registers_beside = 232;
-  static_assert(Keys == 32 * warps, "[attention_tile.keys] of a cache of 8 bits must be 128 on sm_90a: each lane of four warps has one row. Fix: 128.");
-  static_assert((Dim == 64 || Dim == 128) && Waiting >= 1);
+  static constexpr int warps = 4, rows = Keys / warps, lanes_of_row = 32 / rows, chunks = Dim / 16, fillers = warps, registers = 40, registers_beside = 232;
+  static_assert((Keys == 64 || Keys == 128) && (Dim == 64 || Dim == 128) && Waiting >= 1);
   // Of one warp: a block's rows; its barriers.
-  static constexpr address slice_bytes = 32 * Dim, ring_of_warp = 8 * Waiting;
+  static constexpr address slice_bytes = rows * Dim, ring_of_warp = 8 * Waiting;
   static constexpr address block_bytes = warps * slice_bytes, values_at = Waiting * block_bytes, barriers_at = 2 * values_at;
   static constexpr address bytes = barriers_at + 2 * warps * ring_of_warp;
 
@@ -32,7 +31,7 @@ struct kept_rows {
   /// What warp `warp` of the four does: each block on the path, as its stage becomes free. keys_to, values_to: the first stages; own: `bytes` of shared memory.
   template <class Path, class Stages>
   TENON_BOTH TENON_INLINE static void produce(const source& in, const Path& path, int warp, Stages keys, address keys_to, Stages values, address values_to, address own) {
-    const int row = 32 * warp + Leaf::thread() % 32;
+    const int row = rows * warp + Leaf::thread() % rows;  // of this lane
     rows_of keys_of(in.keys, own, warp, 0), values_of(in.values, own, warp, 1);
     int key = path.first(), coming = key;
     for (int i = 0; i < Waiting && coming < path.to; ++i, coming = path.next(coming)) keys_of.ask(in, coming), values_of.ask(in, coming);
@@ -64,12 +63,12 @@ struct kept_rows {
 
     /// Starts the copy of the rows of the block at `key`, to the place that was emptied last.
     TENON_BOTH TENON_INLINE void ask(const source& in, int key) {
-      const int left = in.length - key - 32 * warp, count = left < 32 ? left : 32;
+      const int left = in.length - key - rows * warp, count = left < rows ? left : rows;
       const address full = barriers + static_cast<address>(8 * asked);
       if (Leaf::thread() % 32 == 0) {
         if (count > 0) {
           Leaf::arrive_expecting(full, count * Dim);
-          Leaf::copy_bytes(at + static_cast<address>(asked) * block_bytes, in.row(first, key, 32 * warp, 0), count * Dim, full);
+          Leaf::copy_bytes(at + static_cast<address>(asked) * block_bytes, in.row(first, key, rows * warp, 0), count * Dim, full);
         } else {
           Leaf::arrive(full);
         }
@@ -77,20 +76,21 @@ struct kept_rows {
       asked = asked + 1 == Waiting ? 0 : asked + 1;
     }
     TENON_BOTH TENON_INLINE float scale(const source& in, int key, int row) const { return key + row < in.length ? Leaf::load(in.scale(first, key, row)) : 0.0f; }
-    /// This lane's row of the block at `key`, which has arrived or soon does, into the next stage; zeros from in.length on.
+    /// This lane's share of the block at `key`, which has arrived or soon does, into the next stage; zeros from in.length on.
     template <class Stages>
     TENON_BOTH TENON_INLINE void widen(const source& in, int key, int row, float scale, Stages& to, address stages_at) {
       Leaf::await_arrivals(barriers + static_cast<address>(8 * stage), parity);
       to.await_empty();
-      const int lane = row % 32;
+      const int lane = Leaf::thread() % 32;
       const bool there = key + row < in.length;
-      const address from = at + static_cast<address>(stage) * block_bytes + static_cast<address>(lane * Dim), panels = stages_at + static_cast<address>(to.stage) * (Keys * Dim * 2);
-      const auto chunk = [&](int i) TENON_LAMBDA { return i ^ turn(lane); };
+      const address from = at + static_cast<address>(stage) * block_bytes + static_cast<address>(row % rows * Dim), panels = stages_at + static_cast<address>(to.stage) * (Keys * Dim * 2);
+      constexpr int share = chunks / lanes_of_row;
+      const auto chunk = [&](int i) TENON_LAMBDA { return (i + lane / rows * share) ^ turn(lane); };
       const auto load = [&](int i) TENON_LAMBDA { return there ? Leaf::template load_shared<bits128>(from + static_cast<address>(16 * chunk(i))) : bits128{}; };
       bits128 next = load(0);
-      TENON_UNROLL for (int i = 0; i < chunks; ++i) {
+      TENON_UNROLL for (int i = 0; i < share; ++i) {
         const bits128 raw = next;
-        if (i + 1 < chunks) next = load(i + 1);  // on its way while this one is widened
+        if (i + 1 < share) next = load(i + 1);  // on its way while this one is widened
         const address pair = panels + panel_offset<address>(Keys, row, 2 * chunk(i));
         Leaf::store_shared(pair, widen_eight<Leaf, Kept>(raw.word[0], raw.word[1], scale));
         Leaf::store_shared(pair ^ 16u, widen_eight<Leaf, Kept>(raw.word[2], raw.word[3], scale));

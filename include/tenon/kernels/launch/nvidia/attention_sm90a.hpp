@@ -16,14 +16,19 @@
 #include <tenon/kernels/launch/gpu/attention_split.hpp>
 #include <tenon/kernels/skeletons/attention_forward_overlapped.hpp>
 #include <tenon/kernels/tuning/sm90a.hpp>
+#include <tenon/policies/gathered.hpp>
 
 TENON_KERNELS_BEGIN
 
+/// The tile of a problem.
+template <class Problem>
+inline constexpr tuning::sm90a::attention_tile sm90a_attention_tile =
+    tuning::sm90a::attention_of<Problem>(reads_for_each_score<typename Problem::mask> ? tuning::score_weight::looked_up : tuning::score_weight::scaled);
+
 namespace kernel_detail {
 template <class Leaf, class Problem, int Groups>
-using words_on_sm90a =
-    atoms::sm90a::attention_words<Leaf, Problem::dim, tuning::sm90a::attention_of<Problem>().keys, tuning::sm90a::attention_of<Problem>().stages, Groups, problem_keys<Problem>,
-                                  problem_kept<Problem>, tuning::sm90a::waiting(tuning::sm90a::attention_of<Problem>(), 64 * Groups, Problem::dim)>;
+using words_on_sm90a = atoms::sm90a::attention_words<Leaf, Problem::dim, sm90a_attention_tile<Problem>.keys, sm90a_attention_tile<Problem>.stages, Groups, problem_keys<Problem>, problem_kept<Problem>,
+                                                     tuning::sm90a::waiting(sm90a_attention_tile<Problem>, 64 * Groups, Problem::dim)>;
 }  // namespace kernel_detail
 
 /// The words of a problem. `threads`, `shared_bytes` and `block_rows` say how to launch it.
@@ -38,7 +43,7 @@ struct in_order {};
 struct overlapped {};
 /// That of a problem: what tuning says, and in order where no reference is kept, as under sigmoid.
 template <class Problem>
-using sm90a_schedule = std::conditional_t<tuning::sm90a::attention_of<Problem>().order == tuning::sm90a::schedule::overlapped &&
+using sm90a_schedule = std::conditional_t<sm90a_attention_tile<Problem>.order == tuning::sm90a::schedule::overlapped &&
                                               !decltype(state_of<1>(std::declval<const typename Problem::weighting&>()))::bounded,
                                           overlapped, in_order>;
 
