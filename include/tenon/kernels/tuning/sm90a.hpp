@@ -37,7 +37,7 @@ consteval int shared_bytes_of(attention_tile t, int rows, int dim) { return (2 *
 static_assert(shared_bytes_of(attention(128), 128, 128) <= shared_bytes);
 static_assert(128 * (24 + 2 * 240) <= registers && 128 * (40 + 2 * 232) <= registers);
 
-/// Of a cache of 8 bits: how many blocks of keys, and as many of values, wait in the rest of shared memory as they are stored. Four are 64 KB or more under way.
+/// Of a cache of 8 bits: how many blocks of keys, and as many of values, wait in the rest of shared memory as they are stored. Four of 128 keys are 64 KB or more under way.
 consteval int waiting(attention_tile t, int rows, int dim) {
   const int fit = (shared_bytes - shared_bytes_of(t, rows, dim)) / (2 * t.keys * dim);
   return fit < 4 ? fit : 4;
