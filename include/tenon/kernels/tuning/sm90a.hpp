@@ -35,7 +35,7 @@ consteval attention_tile attention_of(score_weight score) {
 /// q of `rows` rows, the stages of keys and of values, and room for results.
 consteval int shared_bytes_of(attention_tile t, int rows, int dim) { return (2 * rows + 2 * t.stages * t.keys) * dim * 2 + 1024; }
 static_assert(shared_bytes_of(attention(128), 128, 128) <= shared_bytes);
-static_assert(128 * (24 + 2 * 240) <= registers && 128 * (40 + 2 * 232) <= registers);
+static_assert(128 * (24 + 2 * 240) <= registers && 128 * (40 + 2 * 232) <= registers && 128 * (88 + 2 * 208) <= registers && 128 * (104 + 2 * 200) <= registers);
 
 /// Of a cache of 8 bits: how many blocks of keys, and as many of values, wait in the rest of shared memory as they are stored. Four of 128 keys are 64 KB or more under way.
 consteval int waiting(attention_tile t, int rows, int dim) {

@@ -16,7 +16,9 @@ struct kept_rows {
   using address = typename Leaf::address;
   using stored = typename kept_number<Kept>::storage;
   using source = typename kept_source<Layout, Leaf, Kept, Dim>::type;
-  static constexpr int warps = 4, rows = Keys / warps, lanes_of_row = 32 / rows, chunks = Dim / 16, fillers = warps, registers = 40, registers_beside = 232;
+  static constexpr int warps = 4, rows = Keys / warps, lanes_of_row = 32 / rows, chunks = Dim / 16, fillers = warps;
+  /// Masks that read memory come in blocks of 64 keys (tuning/sm90a.hpp): to find the next one takes registers, which those that compute spare.
+  static constexpr int registers = Keys == 64 ? 104 : 40, registers_beside = Keys == 64 ? 200 : 232;
   static_assert((Keys == 64 || Keys == 128) && (Dim == 64 || Dim == 128) && Waiting >= 1);
   // Of one warp: a block's rows; its barriers.
   static constexpr address slice_bytes = rows * Dim, ring_of_warp = 8 * Waiting;

@@ -14,16 +14,15 @@
 #include <tenon/kernels/atoms/sm90a/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention.hpp>
 #include <tenon/kernels/launch/gpu/attention_split.hpp>
+#include <tenon/kernels/launch/nvidia/attention.hpp>
 #include <tenon/kernels/skeletons/attention_forward_overlapped.hpp>
 #include <tenon/kernels/tuning/sm90a.hpp>
-#include <tenon/policies/gathered.hpp>
 
 TENON_KERNELS_BEGIN
 
 /// The tile of a problem.
 template <class Problem>
-inline constexpr tuning::sm90a::attention_tile sm90a_attention_tile =
-    tuning::sm90a::attention_of<Problem>(reads_for_each_score<typename Problem::mask> ? tuning::score_weight::looked_up : tuning::score_weight::scaled);
+inline constexpr tuning::sm90a::attention_tile sm90a_attention_tile = tuning::sm90a::attention_of<Problem>(kernel_detail::weight_of_scores<Problem>());
 
 namespace kernel_detail {
 template <class Leaf, class Problem, int Groups>
