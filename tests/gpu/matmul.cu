@@ -4,19 +4,15 @@
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 #include "matmul_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
 using leaf = tenon::atoms::sm80::leaf;
-using words = tenon::nvidia_matmul<leaf>;
+template <class Problem>
+using product = tenon::matmul_body<leaf, tenon::nvidia_matmul<leaf>, Problem>;
 
 }  // namespace
 
-#define TENON_TEST_KERNEL(problem)                                                                       \
-  extern "C" __global__ void __launch_bounds__(words::threads)                                           \
-      matmul_##problem(const __grid_constant__ tenon::matmul_arguments<tenon_test::problem> arguments) { \
-    tenon::matmul_kernel<leaf, words>(arguments);                                                        \
-  }
-
-TENON_TEST_KERNEL(to_bf16)
-TENON_TEST_KERNEL(to_float)
+TENON_TEST_KERNEL(matmul_to_bf16, product<tenon_test::to_bf16>)
+TENON_TEST_KERNEL(matmul_to_float, product<tenon_test::to_float>)

@@ -6,26 +6,20 @@
 
 #include "attention_problems.hpp"
 #include "matmul_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
 using leaf = tenon::atoms::sm80::leaf;
+template <class Problem>
+using product = tenon::matmul_body<leaf, tenon::nvidia_matmul<leaf, tenon::problem_number<Problem>>, Problem>;
+template <class Problem>
+using attention = tenon::attention_body<leaf, tenon::nvidia_attention<leaf, Problem>, Problem>;
 
 }  // namespace
 
-#define TENON_TEST_PRODUCT(problem)                                                                      \
-  extern "C" __global__ void __launch_bounds__(128)                                                      \
-      matmul_##problem(const __grid_constant__ tenon::matmul_arguments<tenon_test::problem> arguments) { \
-    tenon::matmul_kernel<leaf, tenon::nvidia_matmul<leaf, tenon::problem_number<tenon_test::problem>>>(arguments);                                                           \
-  }
-#define TENON_TEST_ATTENTION(problem)                                                                       \
-  extern "C" __global__ void __launch_bounds__(128)                                                         \
-      attention_##problem(const __grid_constant__ tenon::attention_arguments<tenon_test::problem> arguments) { \
-    tenon::attention_kernel<leaf, tenon::nvidia_attention<leaf, tenon_test::problem>>(arguments);                                                           \
-  }
-
-TENON_TEST_PRODUCT(of_f16)
-TENON_TEST_PRODUCT(of_tf32)
-TENON_TEST_PRODUCT(of_int8)
-TENON_TEST_ATTENTION(half_64)
-TENON_TEST_ATTENTION(half_128)
+TENON_TEST_KERNEL(matmul_of_f16, product<tenon_test::of_f16>)
+TENON_TEST_KERNEL(matmul_of_tf32, product<tenon_test::of_tf32>)
+TENON_TEST_KERNEL(matmul_of_int8, product<tenon_test::of_int8>)
+TENON_TEST_KERNEL(attention_half_64, attention<tenon_test::half_64>)
+TENON_TEST_KERNEL(attention_half_128, attention<tenon_test::half_128>)

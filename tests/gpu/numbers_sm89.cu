@@ -4,17 +4,14 @@
 #include <tenon/kernels/launch/nvidia/matmul.hpp>
 
 #include "matmul_problems.hpp"
+#include "nvidia_kernel.hpp"
 
 namespace {
 
 using leaf = tenon::atoms::sm80::leaf;
+template <class Problem>
+using product = tenon::matmul_body<leaf, tenon::nvidia_matmul<leaf, tenon::problem_number<Problem>>, Problem>;
 
 }  // namespace
 
-#define TENON_TEST_PRODUCT(problem)                                                                      \
-  extern "C" __global__ void __launch_bounds__(128)                                                      \
-      matmul_##problem(const __grid_constant__ tenon::matmul_arguments<tenon_test::problem> arguments) { \
-    tenon::matmul_kernel<leaf, tenon::nvidia_matmul<leaf, tenon::problem_number<tenon_test::problem>>>(arguments);                                                           \
-  }
-
-TENON_TEST_PRODUCT(of_e4m3)
+TENON_TEST_KERNEL(matmul_of_e4m3, product<tenon_test::of_e4m3>)
