@@ -25,7 +25,7 @@ struct problem : ptx_matmul<P> {
   ptx::Report launch(ptx::Module& with, const std::string& kernel, const ptx::Options& way) {
     const auto a = this->arguments();
     const auto map = [&](const tenon::bf16* first, int count, int box) { return encode(tenon::operand_shape(first, count, a.depth, this->stride, box), order); };
-    const tenon::matmul_tensor_arguments<P> call{a, map(a.x, a.tokens, words::block_tokens), map(a.w, a.rows, words::block_rows)};
+    const tenon::matmul_tensor_arguments<P> call{a, map(a.x, a.tokens, words::block_tokens), {map(a.w, a.rows, words::block_rows)}};
     return with.launch(kernel, this->grid(words::block_tokens, words::block_rows), {words::threads, 1, 1}, ptx::Args(call), words::shared_bytes, way);
   }
   ptx::Report run(const std::string& kernel, const ptx::Options& way) {
