@@ -56,7 +56,7 @@ function(add_nvcc name including)
   add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/${name}.cu COMMENT "nvcc ${name}.cu"
     COMMAND ${CMAKE_COMMAND} -E make_directory ${scratch}/device
     COMMAND ${TENON_NVCC} -std=c++20 -ccbin ${TENON_GXX} ${gencode} --no-compress -Werror all-warnings -Xcompiler -Wall,-Wextra
-            -DTENON_TEST_DATA="" ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.cu -o ${object} VERBATIM)
+            -DTENON_TEST_DATA="${here}/data" ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.cu -o ${object} VERBATIM)
   add_device_program(test_device_${name} ${object})
   target_link_libraries(test_device_${name} PRIVATE tenon::cuda)
   add_test(NAME device/${name} COMMAND test_device_${name})
@@ -112,7 +112,7 @@ function(add_hip name including)
   set(object ${scratch}/device/${name}_amd.o)
   add_custom_command(OUTPUT ${object} DEPFILE ${object}.d DEPENDS device/${name}.hip COMMENT "clang ${name}.hip"
     COMMAND ${CMAKE_COMMAND} -E make_directory ${scratch}/device
-    COMMAND ${TENON_CLANG} -x hip -std=c++20 --offload-arch=gfx90a,gfx942 -DTENON_GPU=amd_gfx90a_gfx942 -nogpulib -nogpuinc -Wall -Wextra -Werror -DTENON_TEST_DATA=""
+    COMMAND ${TENON_CLANG} -x hip -std=c++20 --offload-arch=gfx90a,gfx942 -DTENON_GPU=amd_gfx90a_gfx942 -nogpulib -nogpuinc -Wall -Wextra -Werror -DTENON_TEST_DATA="${here}/data"
             -idirafter ${TENON_HIP_INCLUDE} ${including} ${include} -MD -MF ${object}.d -c ${here}/device/${name}.hip -o ${object} VERBATIM)
   add_device_program(test_device_${name}_amd ${object})
   target_link_libraries(test_device_${name}_amd PRIVATE tenon::hip)

@@ -17,9 +17,11 @@ namespace {
 using namespace tenon;
 using namespace tenon_test;
 
-struct on_gpu : tiny_llama {
+template <class Spec>
+struct in_bf16 : Spec {
   static constexpr auto precision = bf16_products;
 };
+using on_gpu = in_bf16<tiny_llama>;
 
 struct written {
   temporary_folder folder;
@@ -56,6 +58,16 @@ TEST_CASE("tokens are generated one by one, as the logits say, and a sequence fo
   CHECK(conversation.length() == 0);
   for (const std::int32_t token : generate(conversation, prompt, {.max_tokens = 4})) again.push_back(token);
   CHECK(again == said);
+}
+
+TEST_CASE("a qwen2 of every storage, with biases and a head of its own: a prompt, and steps that are recorded") {
+  const std::string path = tiny_file("qwen2.gguf");
+  const auto exact = all_logits(load<decoder<tiny_qwen2>>(path, cpu()), prompt, prompt.size());
+  const auto model = load<decoder<in_bf16<tiny_qwen2>>>(path, device{0});
+  CHECK(relative_l2(all_logits(model, prompt, prompt.size()), exact) <= 1e-2);
+  const auto one_by_one = all_logits(model, prompt, 1);
+  CHECK(relative_l2(one_by_one, exact) <= 1e-2);
+  CHECK(all_logits(model, prompt, 5) == one_by_one);  // by the kernels of few tokens, recorded and not
 }
 
 TEST_CASE("drawn by chance, tokens are those that the host would draw from the same logits") {

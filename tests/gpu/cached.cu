@@ -13,10 +13,7 @@ using kernels = tenon_test::cached_kernels<tenon::atoms::sm80::leaf, tenon::word
 }  // namespace
 
 TENON_TEST_KERNEL(round_rows, kernels::round)
-TENON_TEST_KERNEL(whole_kept, kernels::kept::whole)
-TENON_TEST_KERNEL(split_few_kept, kernels::kept::split_few)
-TENON_TEST_KERNEL(whole_chosen, kernels::chosen::whole)
-TENON_TEST_KERNEL(split_few_chosen, kernels::chosen::split_few)
+TENON_TEST_GATHERED_KERNELS(TENON_TEST_KERNEL)
 TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 64)
 TENON_TEST_KERNELS_OF(TENON_TEST_KERNEL, 128)
 TENON_TEST_FEW_KERNELS_OF(TENON_TEST_KERNEL, 64)

@@ -44,6 +44,9 @@ struct cached_kernels {
   using kept = of<tenon::device_attention<tenon::gathered_keys<tenon::causal, tenon::read_later>, decltype(tenon::scaled{} >> tenon::key_bias{}), tenon::softmax, 64, 2>>;
   /// Of some of the rows, as many as the machine has counted.
   using chosen = of<tenon::counted_attention<tenon::gathered_rows<tenon::causal>, tenon::scaled, tenon::gathered_rows<tenon::sink>, 128, 1>>;
+  using choose = tenon::choose_heads_body<Leaf>;
+  using gather = tenon::gather_heads_body<Leaf>;
+  using scatter = tenon::scatter_heads_body<Leaf>;
   using round = tenon::arrange_body<Leaf, tenon::natural_order>;
 };
 
@@ -57,3 +60,14 @@ struct cached_kernels {
 #define TENON_TEST_FEW_KERNELS_OF(kernel, dim)        \
   kernel(split_few_##dim, kernels::d##dim::split_few) \
   kernel(merge_few_##dim, kernels::d##dim::merge_few)
+// Those of some keys and of some rows, which are of one split.
+#define TENON_TEST_GATHERED_KERNELS(kernel)          \
+  kernel(whole_kept, kernels::kept::whole)           \
+  kernel(split_few_kept, kernels::kept::split_few)   \
+  kernel(merge_few_kept, kernels::kept::merge_few)   \
+  kernel(whole_chosen, kernels::chosen::whole)       \
+  kernel(split_few_chosen, kernels::chosen::split_few) \
+  kernel(merge_few_chosen, kernels::chosen::merge_few) \
+  kernel(choose_heads, kernels::choose)              \
+  kernel(gather_heads, kernels::gather)              \
+  kernel(scatter_heads, kernels::scatter)

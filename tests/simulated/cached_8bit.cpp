@@ -1,6 +1,6 @@
 // A cache of 8 bits on GPUs: what is appended has a processor's bytes, and attention over it is that over the numbers which these stand for, against the
 // reference in double; bit for bit the same wherever the keys lie. Other numbers and machines: exhaustive/cached_8bit.cpp.
-#define TENON_TEST_ARCHS tenon::sm80, tenon::sm90a
+#define TENON_TEST_ARCHS tenon::sm80, tenon::sm90a, tenon::gfx942
 #include "cached_8bit_case.hpp"
 
 namespace {

@@ -1,14 +1,9 @@
 #pragma once
-// Launch functions on simulated GPUs: their machines, memory of the machine with random numbers in it, and distances.
-
-#include <doctest/doctest.h>
-
-#include <cmath>
-#include <random>
-#include <vector>
+// Launch functions on simulated GPUs: their machines, in every order.
 
 #include <tenon/kernels/launch/simulated_gpus.hpp>
 
+#include "../support/device_numbers.hpp"
 #include "orders.hpp"
 
 // The architectures that a file of tests is run on: another file may include it for others.
@@ -18,54 +13,21 @@
 
 namespace tenon::testing {
 
-/// Calls f(machine) on each of these architectures, in each of the orders of orders.hpp; f must leave no fault in the report.
+/// Calls f(machine) on one architecture in each of the orders of orders.hpp; f must leave no fault in the report.
+template <class Arch, class F>
+void in_every_order(F&& f) {
+  for (const order& o : orders) {
+    const simulated<Arch> machine({.schedule = o.schedule, .seed = 11, .copies = o.copies});
+    f(machine);
+    CAPTURE(machine.report().text());
+    CHECK(machine.report().clean());
+    CHECK(machine.report().launches > 0);
+  }
+}
+/// The same on each of these architectures.
 template <class F>
 void on_simulated_gpus(F&& f) {
-  const auto with = [&]<class Arch>() {
-    for (const order& o : orders) {
-      const simulated<Arch> machine({.schedule = o.schedule, .seed = 11, .copies = o.copies});
-      f(machine);
-      CAPTURE(machine.report().text());
-      CHECK(machine.report().clean());
-      CHECK(machine.report().launches > 0);
-    }
-  };
-  [&]<class... Archs>() { (with.template operator()<Archs>(), ...); }.template operator()<TENON_TEST_ARCHS>();
-}
-
-/// Memory of a machine that holds these numbers, or none yet.
-template <class Machine, class T>
-class device_numbers {
- public:
-  device_numbers(const Machine& machine, const std::vector<T>& of) : device_numbers(machine, of.size()) { machine.copy(memory_.data(), of.data(), of.size() * sizeof(T)); }
-  device_numbers(const Machine& machine, std::size_t count) : memory_(allocate(machine, count * sizeof(T), "an array of a test")), count_(count) {}
-  T* data() const { return reinterpret_cast<T*>(memory_.data()); }
-  std::vector<T> host() const { return {data(), data() + count_}; }
-
- private:
-  typename memory_on<Machine>::type memory_;
-  std::size_t count_;
-};
-
-inline std::vector<float> noise(index_t count, unsigned seed = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> out(static_cast<std::size_t>(count));
-  for (float& x : out) x = normal(random);
-  return out;
-}
-inline std::vector<double> doubles(const std::vector<float>& of) { return {of.begin(), of.end()}; }
-
-/// |got - want| / |want|; infinite where something is no number.
-inline double apart(const std::vector<float>& got, const std::vector<double>& want) {
-  double off = 0, size = 0;
-  REQUIRE(got.size() == want.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double d = static_cast<double>(got[i]) - want[i];
-    off += d * d, size += want[i] * want[i];
-  }
-  const double all = std::sqrt(size == 0 ? off : off / size);
-  return std::isnan(all) ? INFINITY : all;
+  [&]<class... Archs>() { (in_every_order<Archs>(f), ...); }.template operator()<TENON_TEST_ARCHS>();
 }
 
 }  // namespace tenon::testing

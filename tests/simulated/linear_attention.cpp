@@ -44,16 +44,11 @@ TEST_CASE("gradients, with the same bits whatever the order of warps") {
   });
 }
 
-template <class T>
-struct array : std::vector<T> {
-  array(std::size_t n, const char*) : std::vector<T>(n) {}
-};
-
 TEST_CASE("gradients of waves, and what they learn, with the same bits whatever the order of warps") {
   std::vector<float> first;
   on_simulated_gpus([&](const auto& machine) {
     std::vector<float> bits;
-    const learned_distance off = waves_learned<array>(machine, {1, 2, 1, 12, 70}, 64, 1, &bits);
+    const learned_distance off = waves_learned<host_array>(machine, {1, 2, 1, 12, 70}, 64, 1, &bits);
     CHECK(off.gradients <= 7e-3);
     CHECK(off.operands <= 7e-3);
     CHECK(machine.report().bank_conflicts == 0);

@@ -1,7 +1,4 @@
 // Attention over a cache in pages on GPUs: where the pages lie, and how large they are, shows in no bit. On others: exhaustive/paged_*.cpp.
-#if !defined(TENON_TEST_ARCHS)
-#define TENON_TEST_ARCHS tenon::sm80
-#endif
 #include "device_case.hpp"
 
 #include <tenon/policies/mask.hpp>

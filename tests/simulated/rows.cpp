@@ -1,5 +1,5 @@
 // What a model does row by row on a GPU, executed on both architectures against the references in double: norms, rotations, embedding rows,
-// gates, appending to a cache.
+// gates, appending to a cache; and what layers that skip work decide there, beside a processor.
 #include "device_case.hpp"
 
 #include <limits>
@@ -7,6 +7,8 @@
 #include <tenon/kernels/reference/gate.hpp>
 #include <tenon/kernels/reference/norm.hpp>
 #include <tenon/kernels/reference/rotary.hpp>
+
+#include "../support/skipping_rows.hpp"
 
 namespace {
 
@@ -164,6 +166,16 @@ TEST_CASE("keys and values appended where they belong, rounded") {
           CHECK(cache.values()[at] == (there ? bf16(v[from]) : bf16(0.0f)));
         }
     CHECK_THROWS_AS(append(machine, cache, view<const float, 3>(on_k.data(), tokens, 2, 64), view<const float, 3>(on_v.data(), tokens, 2, 64), device_place{4, place.at.at}), error);
+  });
+}
+
+TEST_CASE("keys that are kept, heads that are chosen, places in segments, running means, softmax of rows, a number per head: as on a processor") {
+  on_simulated_gpus([](const auto& machine) {
+    check_kept_keys(machine);
+    check_chosen_heads(machine);
+    check_places_in_segments(machine);
+    check_running_means(machine);
+    check_softmax_and_dots(machine);
   });
 }
 

@@ -16,15 +16,10 @@ struct grouped : tenon_test::back_learned_64 {
   static constexpr int group = 3;
 };
 
-template <class T>
-struct array : std::vector<T> {
-  array(std::size_t n, const char*) : std::vector<T>(n) {}
-};
-
 /// Two sequences of their own lengths over kernels for groups; what the score learns, against a processor's gradients of each sequence.
 struct group_case {
   static constexpr int queries = 40, heads = 6, longest = 150;
-  learned_chain<array> chain{heads, longest, longest};  // a task to each position: sequences begin at different ones
+  learned_chain<host_array> chain{heads, longest, longest};  // a task to each position: sequences begin at different ones
   std::vector<float> sums;
   backward_case<grouped> c{{2, heads, 2, queries, longest}, causal{} & window{.width = 100}, chain.score(), {.bias = -4.0f}, {longest, 90}};
   std::vector<double> want[4];

@@ -1,5 +1,5 @@
 // What scores and sinks learn under softmax, on every GPU: attend, then attend_backward.
-#define TENON_TEST_ARCHS tenon::sm80, tenon::sm90a, tenon::gfx90a, tenon::gfx942, tenon::gfx1201
+#define TENON_TEST_ARCHS tenon::sm80, tenon::sm90a, tenon::gfx90a, tenon::gfx942, tenon::gfx1100, tenon::gfx1201
 #include "../../support/gpu_learned_case.hpp"
 #include "../device_case.hpp"
 

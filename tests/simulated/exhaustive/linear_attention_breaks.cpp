@@ -1,4 +1,5 @@
 // Every break of linear attention's kernels on GPUs, and of its gradients', is caught.
+#include "../../support/device_numbers.hpp"
 #include "../../support/gpu_linear_case.hpp"
 #include "../breaks.hpp"
 #include "../machines.hpp"
@@ -106,14 +107,9 @@ TEST_CASE_TEMPLATE("every break of decoding shows, in waves too", Arch, sm80, gf
   require_caught(slips, [&](const break_row& row) { return run_with(row.wrong, waves); });
 }
 
-template <class T>
-struct array : std::vector<T> {
-  array(std::size_t n, const char*) : std::vector<T>(n) {}
-};
-
 TEST_CASE_TEMPLATE("every break of gradients of waves, and of what they learn, shows", Arch, sm80, gfx942) {
   require_all_caught<Arch>([](const auto& machine) {
-    const learned_distance off = waves_learned<array>(machine, {1, 1, 1, 40, 70}, 64, 1);
+    const learned_distance off = waves_learned<host_array>(machine, {1, 1, 1, 40, 70}, 64, 1);
     return std::max(off.gradients, off.operands) * 5 / 7;
   }, everywhere, of_gradients);
 }

@@ -8,16 +8,11 @@ namespace {
 using namespace tenon;
 using namespace tenon::testing;
 
-template <class T>
-struct array : std::vector<T> {
-  array(std::size_t n, const char*) : std::vector<T>(n) {}
-};
-
 TEST_CASE("the same calls on a processor") {
   const linear_sizes s{2, 4, 2, 70, 150};
   CHECK(linear_distance<bf16, float>(cpu(), s, 64, causal{}, elu_plus_one{}) <= 1e-5);
   CHECK(linear_backward_distance<bf16, float>(cpu(), s, 64, causal{}, elu_plus_one{}) <= 1e-5);
-  const learned_distance off = waves_learned<array>(cpu(), s, 64, 1);
+  const learned_distance off = waves_learned<host_array>(cpu(), s, 64, 1);
   CHECK(off.gradients <= 1e-5);
   CHECK(off.operands <= 1e-4);  // of finite differences
 }
@@ -68,7 +63,7 @@ TEST_CASE("gradients of waves and what they learn: groups, a batch, heads of 128
     for (const linear_sizes s : {linear_sizes{1, 2, 1, 90, 60}, {2, 2, 1, 89, 60}, {1, 4, 2, 60, 60}}) {
       CAPTURE(s.batch);
       CAPTURE(s.heads);
-      const learned_distance off = waves_learned<array>(machine, s, 64, 2);
+      const learned_distance off = waves_learned<host_array>(machine, s, 64, 2);
       CHECK(off.gradients <= 1e-2);
       CHECK(off.operands <= 7e-3);
     }

@@ -1,4 +1,5 @@
 // Whole models whose products are of numbers of 8 bits, on simulated GPUs: e4m3, and int8 where weights are stored as i8.
+#include "../device_case.hpp"
 #include "../model_case.hpp"
 
 #include "../../support/narrow_model.hpp"
@@ -38,14 +39,14 @@ struct narrow {
 TEST_CASE("weights stored as e4m3") {
   const narrow model(storage::e4m3);
   const auto check = [&](const auto& machine) { check_logits<in_e4m3<small_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 0.13); };
-  check(simulated<sm90a>({.schedule = simulation::schedule::random, .seed = 3}));
-  check(simulated<gfx942>({.schedule = simulation::schedule::reversed}));
+  in_every_order<sm90a>(check);
+  in_every_order<gfx942>(check);
 }
 
 TEST_CASE("weights stored as i8, with a scale per row") {
   const narrow model(storage::i8);
   const auto check = [&](const auto& machine) { check_logits<in_int8<small_llama>>(machine, model.file(model.of.narrow), model.tokens, 40, model.exact, 0.035); };
-  check(simulated<sm80>({.schedule = simulation::schedule::reversed}));
+  in_every_order<sm80>(check);
 }
 
 }  // namespace
