@@ -61,8 +61,8 @@ for configuration in $configurations; do
     *) wrong "Unknown configuration '$configuration'." ;;
   esac
 done
-model=${TENON_MODEL:-${XDG_CACHE_HOME:-$HOME/.cache}/tenon/SmolLM2-135M-Instruct.Q4_1.gguf}
-[ $exhaustive = OFF ] || [ -f "$model" ] || echo "No model at '$model': what needs SmolLM2 is skipped. Fix: run 'sh examples/run.sh hello' once (88 MB), or set TENON_MODEL."
+model=${TENON_MODEL:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/tenon/SmolLM2-135M-Instruct.Q4_1.gguf}
+[ $exhaustive = OFF ] || [ -e "$model" ] || echo "No model at '$model': what needs SmolLM2 is skipped. Fix: run 'sh examples/run.sh hello' once (88 MB), or set TENON_MODEL."
 builds=${TENON_BUILD:-$root/build}
 mkdir -p "$builds"
 . "$root/cmake/packages.sh"

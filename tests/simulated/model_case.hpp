@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include <tenon/kernels/launch/simulated_gpus.hpp>
@@ -42,7 +43,7 @@ void check_logits(const Machine& machine, weights_file file, std::span<const std
     std::copy(logits.begin(), logits.end(), got.begin() + static_cast<std::ptrdiff_t>(i * vocabulary));
   }
   const double away = tenon_test::relative_l2(got, exact);
-  MESSAGE(Machine::leaf::name << ": relative L2 of the logits " << away);
+  MESSAGE(std::string(Machine::leaf::name) << ": relative L2 of the logits " << away);
   CHECK(away <= bound);
   CAPTURE(machine.report().text());
   CHECK(machine.report().clean());
