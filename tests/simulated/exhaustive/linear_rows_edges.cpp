@@ -8,10 +8,6 @@ namespace {
 using namespace tenon;
 using namespace tenon::testing;
 
-template <class T>
-struct array : std::vector<T> {
-  array(std::size_t n, const char*) : std::vector<T>(n) {}
-};
 const std::vector<float> directions = random_directions();
 random_exponentials of_size(int size) { return {.directions = directions.data(), .size = size}; }
 
@@ -46,7 +42,7 @@ TEST_CASE("in waves: prompts, from a state, gradients and what waves learn") {
     check_linear<bf16, float>(machine, {1, 4, 2, 20, 100}, 64, causal{}, waves);
     check_linear<f16, float>(machine, {1, 1, 1, 70, 40}, 128, causal{}, waves);
     check_recurrent<bf16>(machine, 5, 1, 64, {66, 1, 2, 1}, waves);
-    const learned_distance off = waves_learned<array>(machine, {1, 2, 1, 30, 60}, 64, 2, nullptr, of_size(100));
+    const learned_distance off = waves_learned<host_array>(machine, {1, 2, 1, 30, 60}, 64, 2, nullptr, of_size(100));
     CHECK(off.gradients <= 1e-2);
     CHECK(off.operands <= 7e-3);
     CHECK(machine.report().bank_conflicts == 0);
