@@ -1,12 +1,12 @@
-// The gradients of attention: five products, bound by multiply-adds in fp32 whatever the inputs hold. Operations are counted for
-// the scores that the mask keeps and no others.
+// The gradients of attention: five products, bound by multiply-adds, of bf16 pairs where keys and values are bf16 and the program has a fast dot
+// instruction, else of fp32. Operations are counted for the scores that the mask keeps and no others.
 //
 // Beside it, PyTorch's backward of scaled_dot_product_attention, the only peer on processors (llama.cpp has none):
 //   python bench/kernels/attention_backward_torch.py --threads 1
 // On one thread of a Xeon of the Sapphire Rapids kind, shared with other work, not interleaved, causal 16 x 1,024, in ms:
 //   fp32 d 128: 132 to 137, 49 to 59 % of the limit seen beside it; PyTorch 250 (least) to 264 (median)
-//   fp32 d 64: 70 to 77, 44 to 48 %; PyTorch 125 to 128.   bf16 inputs d 128: 143, 47 %; PyTorch 147 to 155, in bf16 throughout
-// On one thread of a Zen 5, real-time priority: fp32 d 128 60 to 62 ms, 64 to 66 %; d 64 32 ms, 63 %; bf16 inputs d 128 65 ms, 61 %.
+//   fp32 d 64: 70 to 77, 44 to 48 %; PyTorch 125 to 128
+// On one thread of a Zen 5, real-time priority: README.md.
 
 #include <memory>
 #include <random>
