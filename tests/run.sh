@@ -69,6 +69,16 @@ mkdir -p "$builds"
 # shellcheck disable=SC2086
 need_packages $packages
 
+# NVIDIA's disassembler, with which gpu/static looks at kernels: a package of pip, where nvcc is and it is not. Without it that test is skipped.
+nvcc=${TENON_NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+if [ -x "$nvcc" ] && [ -z "${NVDISASM:-}" ] && ! command -v nvdisasm >/dev/null && [ ! -x "$(dirname "$nvcc")/nvdisasm" ]; then
+  disassembler=${XDG_CACHE_HOME:-${HOME:-}/.cache}/tenon/nvdisasm
+  NVDISASM=$disassembler/nvidia/cu13/bin/nvdisasm
+  [ -x "$NVDISASM" ] || python3 -m pip install --quiet --target "$disassembler" 'nvidia-cuda-nvdisasm>=13,<14' >"$builds/last.log" 2>&1 ||
+    echo "pip could not install nvidia-cuda-nvdisasm: gpu/static is skipped. Fix: see $builds/last.log, or set NVDISASM." >&2
+  [ ! -x "$NVDISASM" ] || export NVDISASM
+fi
+
 # step NAME COMMAND...: one line with its time; the output is shown only when it fails.
 step() {
   name=$1 begun=$(date +%s) log=$builds/last.log

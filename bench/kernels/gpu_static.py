@@ -142,7 +142,7 @@ def shares_of(cubin, log, disassembler):
 
 
 def find_disassembler():
-    return os.environ.get("NVDISASM") or shutil.which("nvdisasm")
+    return os.environ.get("NVDISASM") or shutil.which("nvdisasm") or shutil.which("nvdisasm", path="/usr/local/cuda/bin")
 
 
 def kernels_of(log):

@@ -1,6 +1,6 @@
 #pragma once
 // The words of attention's gradients on a processor, over the leaf of its instruction set (attention_products.hpp says what a leaf has). Rows are
-// held twice, once for all key blocks: as panels [dim][16] for the products that make scores, and as rows [row][dim] for those
+// held twice, once for all key blocks: as panels [dim][16] for the products that make scores, and as rows in strips of 32 columns for those
 // that sum over rows. A block of keys is held likewise, beside the sums of its gradients. Whatever the numbers outside, all is fp32 here, or,
 // where the leaf multiplies them faster, pairs of bf16 along what a product sums over: of dims in panels, of two rows in rows, and of w and
 // dx those of two rows and, for dq, of two keys. Then q, d_out, w and dx are rounded to bf16; sums and what happens to scores stay float.
@@ -408,9 +408,11 @@ struct attention_backward_words {
     for (int key = key0; key < key0 + block_keys; key += group_rows) {
       const float* each[group_rows];
       for (int i = 0; i < group_rows; ++i) {
+        each[i] = nullptr;
+        if (key + i >= end) continue;
         const std::byte* const row = from.first + (key + i) * from.stride;
-        lines_ahead::ask_second(row + group_rows * from.stride, width * from.bytes);  // rows lie far apart: no prefetcher follows
-        each[i] = key + i < end ? from.read(row, room + i * 576, width) : nullptr;
+        if (key + i + group_rows < end) lines_ahead::ask_second(row + group_rows * from.stride, width * from.bytes);  // rows lie far apart: no prefetcher follows
+        each[i] = from.read(row, room + i * 576, width);
       }
       with_products([&]<word Word>(const dense_products<Leaf, Word>& by) TENON_LAMBDA { pack<Word>(each, 1.0f, width, panels + by.words(width) * (key - key0), to_rows, key - key0); });
     }

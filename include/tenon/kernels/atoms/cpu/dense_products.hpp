@@ -9,6 +9,7 @@
 TENON_KERNELS_BEGIN
 namespace atoms {
 
+/// What a word of an operand holds: one float, or two bf16 that are neighbours along the depth.
 enum class word { floats, pairs };
 
 template <class Leaf, word Word = word::floats>
