@@ -2,6 +2,8 @@
 // What layers that skip work do row by row on a machine, simulated or of PTX, beside a processor: keys that are kept, heads that are chosen, places in
 // segments, running means, softmax of rows, a number per head.
 
+#include <algorithm>
+
 #include <tenon/kernels/launch/cpu.hpp>
 #include <tenon/kernels/launch/gpu/attend_across.hpp>
 #include <tenon/kernels/launch/gpu/attend_heads.hpp>
@@ -48,6 +50,13 @@ void check_kept_keys(const Machine& machine) {
       CHECK(cache.values()[i * 64 + d] == bf16(v[static_cast<std::size_t>(from * 64 + d)]));
     }
   }
+  // A fork has what was kept, whatever the host still thinks possible.
+  const device_numbers<Machine, std::byte> beside_fork(machine, kept_keys_bytes(machine, capacity));
+  kept_keys<Machine> fork(machine, beside_fork.data(), capacity);
+  fork.carry(machine, list, first + tokens);
+  await(machine);
+  CHECK((fork.tally->length == kept && fork.tally->shift == list.tally->shift));
+  CHECK((std::equal(list.positions, list.positions + kept, fork.positions) && std::equal(list.log_gate, list.log_gate + kept, fork.log_gate)));
 }
 
 template <class Machine>

@@ -178,11 +178,11 @@ class paged_memory : paged_rules<Decoder, Number, Machine> {
     paged_memory out(*machine_, pool_);
     for (const auto& own : pages_) out.pages_.push_back(own.fork());
     const layers_on on(*machine_);
+    await(*machine_);  // the host reads what a GPU counted
     facts::each_block([&]<class, std::size_t Run>(index_t i, index_t) {
       const auto at = static_cast<std::size_t>(i);
       detail::carry_over(on, std::get<Run>(out.states_)[at], std::get<Run>(states_)[at]);
     });
-    await(*machine_);
     out.truncate(length);
     return out;
   }

@@ -32,14 +32,15 @@ struct kept_keys<Machine> {
     wrote(machine, tally, sizeof *tally);
   }
   static std::size_t list_bytes(index_t capacity) { return round_up(static_cast<std::size_t>(capacity) * 4, 64); }
-  /// As on a processor. The kernels of `from` have ended; those that read these lists come after.
-  void carry(const Machine& machine, const kept_keys& from, index_t count) {
+  /// As on a processor, but that the tally says how many: the host's number may be what a read that failed could have kept. The kernels of `from` have
+  /// ended; those that read these lists come after.
+  void carry(const Machine& machine, const kept_keys& from, index_t) {
+    const auto count = static_cast<std::size_t>(from.tally->length);
     const auto copied = [&](auto* to, const auto* of) {
-      copy_within(machine, reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(of), static_cast<std::size_t>(count) * sizeof *to);
+      copy_within(machine, reinterpret_cast<std::byte*>(to), reinterpret_cast<const std::byte*>(of), count * sizeof *to);
     };
     copied(positions, from.positions), copied(log_gate, from.log_gate);
     *tally = *from.tally;
-    tally->length = static_cast<std::int32_t>(count);
     wrote(machine, tally, sizeof *tally);
   }
 };
