@@ -179,6 +179,19 @@ TEST_CASE("keys that are kept, heads that are chosen, places in segments, runnin
   });
 }
 
+TEST_CASE("places in segments that are not equally far apart, or not of one size, are refused") {
+  alignas(64) std::byte memory[1024];
+  device_cache<1, 1, 64> places[4];
+  for (int i = 0; i < 4; ++i) places[i].data = memory + 128 * i, places[i].capacity = 3;
+  const auto apart = [&](index_t length) { return kernel_detail::places_apart(places, length); };
+  CHECK((apart(4) == 64 && apart(1) == 0));
+  places[3].data += 64;
+  CHECK(apart(3) == 64);
+  CHECK_THROWS_WITH_AS(apart(4), doctest::Contains("[places] of attend_across: that of number 3 "), error);
+  places[3].data -= 64, places[2].capacity = 2;
+  CHECK_THROWS_WITH_AS(apart(4), doctest::Contains("[places] of attend_across: that of number 2 "), error);
+}
+
 TEST_CASE("rows, heads and means whose shapes do not fit are refused, on processors and GPUs alike") {
   float numbers[24] = {};
   const view<float, 2> rows(numbers, 4, 6), wide(numbers, 3, 6);

@@ -47,6 +47,16 @@ struct across_parts {
 inline index_t segments_reached(index_t tokens, index_t length, index_t capacity) {
   return tiles(reach_of(tokens, capacity), static_cast<int>(length));
 }
+/// Numbers from the cache of each of `length` places to the next's. Throws tenon::error where that differs.
+template <cache_of_device Cache>
+index_t places_apart(const Cache* places, index_t length) {
+  if (length <= 1) return 0;
+  const std::ptrdiff_t bytes = places[1].data - places[0].data;
+  for (index_t i = 1; i < length; ++i)
+    if (places[i].data != places[0].data + i * bytes || places[i].capacity != places[0].capacity)
+      throw error("[places] of attend_across: that of number ", i, " has not the room of the first, or lies not as far behind as the others. Fix: caches of one size, one behind the other.");
+  return bytes / static_cast<index_t>(sizeof(typename Cache::stored));
+}
 }  // namespace kernel_detail
 
 /// For blocks of up to `tokens` tokens of a sequence of up to `capacity`, in segments of `length`.
@@ -67,8 +77,7 @@ void attend_across(const Machine& machine, view<const float, 3> q, view<const fl
   using leaf = typename Machine::leaf;
   using problem = counted_attention<Mask, Score, softmax, Dim, Query / Kv, typename Cache::layout, typename Cache::number>;
   const Cache& place = places[0];
-  const index_t tokens = q.extent[0], capacity = place.capacity * length;
-  const index_t apart = length > 1 ? (places[1].data - place.data) / static_cast<index_t>(sizeof(typename Cache::stored)) : 0;
+  const index_t tokens = q.extent[0], capacity = place.capacity * length, apart = kernel_detail::places_apart(places, length);
   kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
   kernel_detail::check_pages(place);
   if (q.stride[1] != Dim || out.stride[1] != Dim) throw error("[q, out] of attend_across must have their heads one behind the other. Fix: copy them first.");

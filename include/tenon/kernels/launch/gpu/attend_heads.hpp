@@ -142,43 +142,53 @@ std::size_t attention_heads_scratch(const Machine& machine, const heads& shape, 
          kernel_detail::partial_bytes(machine, shape.kv, 1, shape.dim, parts.rows.most, capacity, kernel_detail::split_of(fixed_split{}, capacity));
 }
 
-/// As on a processor; how many pairs were left out joins `tally` [kv_head], in memory of the machine. A row's bits are those that it has alone.
-template <int DimQK, int DimV, device_machine Machine, cache_of_device Cache, class Mask, class Score, class Weighting = softmax>
-void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& cache, view<float, 3> out, const head_choice& choice, const Mask& mask, const Score& score, std::byte* scratch,
-                  heads_tally* tally, const Weighting& weighting = {}) {
-  static_assert((DimQK == 0 || DimQK == Cache::dim) && (DimV == 0 || DimV == Cache::dim), "[attend_heads] was given other head dims than its cache has. Fix: make them equal.");
+namespace kernel_detail {
+template <device_machine Machine, cache_of_device Cache, class Mask, class Score, class Weighting>
+void attend_chosen_heads(const Machine& machine, view<const float, 3> q, const Cache& cache, view<float, 3> out, const head_choice& choice, const Mask& mask, const Score& score,
+                         std::byte* scratch, heads_tally* tally, const Weighting& weighting) {
   constexpr int Query = Cache::query_heads, Kv = Cache::kv_heads, Dim = Cache::dim;
   using leaf = typename Machine::leaf;
   using gathered_weighting = std::conditional_t<std::same_as<Weighting, sink>, gathered_rows<sink>, Weighting>;
-  using problem = counted_attention<gathered_rows<Mask>, decltype(kernel_detail::over_rows(score, nullptr, nullptr, 0)), gathered_weighting, Dim, 1, typename Cache::layout, typename Cache::number>;
+  using problem = counted_attention<gathered_rows<Mask>, decltype(over_rows(score, nullptr, nullptr, 0)), gathered_weighting, Dim, 1, typename Cache::layout, typename Cache::number>;
   const index_t tokens = q.extent[0];
-  kernel_detail::check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
-  kernel_detail::check_pages(cache);
+  check_attend(q, {Query, Kv, Dim, Dim}, out, Dim, Dim);
+  check_pages(cache);
   if (choice.weight.extent[0] != tokens || choice.weight.extent[1] != Query || choice.weight.stride[1] != 1)
     throw error("[weight] of attend_heads must be [", tokens, ", ", Query, "], dense in its last axis. Fix: one weight per token and query head.");
   const auto fits = [](const auto& x) { return x.stride[1] == Dim && x.stride[0] % 4 == 0 && reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0; };
   if (!fits(q) || !fits(out)) throw error("[q, out] of attend_heads must have their heads one behind the other, and tokens at multiples of 16 bytes, on a GPU. Fix: copy them first.");
   if (cache.length_at == nullptr || cache.length > cache.capacity) throw error("[cache] of attend_heads says nowhere how long it is. Fix: append to it first.");
   if (tokens == 0) return;
-  const kernel_detail::gathered_device_parts parts({Query, Kv, Dim, Dim}, tokens, scratch);
+  const gathered_device_parts parts({Query, Kv, Dim, Dim}, tokens, scratch);
   const auto& rows = parts.rows;
   using choose = choose_heads_body<leaf>;
-  kernel_detail::launch(machine, Kv, 1, choose{choice.weight.data, choice.weight.stride[0], choice.threshold, static_cast<int>(tokens), Query / Kv, Query, cache.length_at, rows, tally},
-                        choose::shared_bytes);
-  kernel_detail::launch(machine, static_cast<int>(tokens), 1, gather_heads_body<leaf>{q.data, q.stride[0], parts.q, rows.slots, Query, Query / Kv, Dim, rows.most});
+  launch(machine, Kv, 1, choose{choice.weight.data, choice.weight.stride[0], choice.threshold, static_cast<int>(tokens), Query / Kv, Query, cache.length_at, rows, tally},
+         choose::shared_bytes);
+  launch(machine, static_cast<int>(tokens), 1, gather_heads_body<leaf>{q.data, q.stride[0], parts.q, rows.slots, Query, Query / Kv, Dim, rows.most});
 
   attention_arguments<problem> a{};
   a.q = parts.q, a.keys = cache.keys(), a.values = cache.values(), a.out = parts.results;
   a.lengths = rows.lengths, a.queries_at = rows.counts, a.length = static_cast<int>(cache.length), a.queries = static_cast<int>(rows.most), a.heads = a.kv_heads = 1;
   a.q_head = a.q_query = a.out_head = a.out_query = Dim, a.q_batch = a.out_batch = rows.most * Dim, a.cache_batch = a.cache_head = cache.head_stride(), a.pages = cache.table(), a.scales = cache.scales();
-  a.mask = {mask, rows.rows, rows.offset}, a.score = kernel_detail::over_rows(score, rows.rows, rows.offset, 0);
+  a.mask = {mask, rows.rows, rows.offset}, a.score = over_rows(score, rows.rows, rows.offset, 0);
   if constexpr (std::same_as<Weighting, sink>)
     a.weighting = {weighting, rows.rows, rows.offset};
   else
     a.weighting = weighting;
-  kernel_detail::attend_by_rows(machine, a, Kv, cache.length, cache.capacity, fixed_split{}, parts.attention);
-  kernel_detail::launch(machine, static_cast<int>(tokens), 1,
-                        scatter_heads_body<leaf>{parts.results, choice.weight.data, choice.weight.stride[0], out.data, out.stride[0], rows.slots, Query, Query / Kv, Dim, rows.most});
+  attend_by_rows(machine, a, Kv, cache.length, cache.capacity, fixed_split{}, parts.attention);
+  launch(machine, static_cast<int>(tokens), 1,
+         scatter_heads_body<leaf>{parts.results, choice.weight.data, choice.weight.stride[0], out.data, out.stride[0], rows.slots, Query, Query / Kv, Dim, rows.most});
+}
+}  // namespace kernel_detail
+
+/// As on a processor; how many pairs were left out joins `tally` [kv_head], in memory of the machine. A row's bits are those that it has alone.
+template <int DimQK, int DimV, device_machine Machine, cache_of_device Cache, class Mask, class Score, class Weighting = softmax>
+void attend_heads(const Machine& machine, view<const float, 3> q, const Cache& cache, view<float, 3> out, const head_choice& choice, const Mask& mask, const Score& score, std::byte* scratch,
+                  heads_tally* tally, const Weighting& weighting = {}) {
+  static_assert((DimQK == 0 || DimQK == Cache::dim) && (DimV == 0 || DimV == Cache::dim), "[attend_heads] was given other head dims than its cache has. Fix: make them equal.");
+  constexpr bool known = std::same_as<Weighting, softmax> || std::same_as<Weighting, sink> || std::same_as<Weighting, sigmoid>;
+  static_assert(known, "[weighting] of attend_heads must be softmax, sink or sigmoid on a GPU. Fix: one of these, or attend.");
+  if constexpr (known) kernel_detail::attend_chosen_heads(machine, q, cache, out, choice, mask, score, scratch, tally, weighting);
 }
 
 TENON_KERNELS_END

@@ -47,7 +47,7 @@ struct attention_arguments {
   int heads, kv_heads;
   index_t q_batch, q_query, q_head;        ///< strides of q
   index_t out_batch, out_query, out_head;  ///< strides of out
-  index_t cache_batch, cache_head;         ///< strides of keys and values; in pages: within a page, or from those of one sequence to the next's
+  index_t cache_batch, cache_head;         ///< strides of keys and values; in pages: within a page, or from those of one sequence to the next's, on sm_90a a multiple of cache_head
   page_table pages;                        ///< of problems whose keys lie in them: those of the one sequence
   index_t scales;                          ///< of problems whose keys share some: bytes from the first of the keys, and of the values, to theirs
   index_t scaled_batch;                    ///< of these where each sequence has a cache of its own: in place of cache_batch

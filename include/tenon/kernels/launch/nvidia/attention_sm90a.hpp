@@ -169,6 +169,8 @@ maps_of_problem<Problem> maps_of(const Machine& machine, const attention_argumen
   if constexpr (Words::scaled) {
     return {};
   } else {
+    if (std::is_same_v<problem_keys<Problem>, paged_keys> && batches > 1 && a.cache_head != 0 && a.cache_batch % a.cache_head != 0)
+      throw error("[cache_batch] of a call in pages is ", a.cache_batch, ": on sm_90a sequences lie whole heads, of ", a.cache_head, ", apart. Fix: a multiple of cache_head.");
     const int mapped = static_cast<int>(reach);
     const auto map = [&](const bf16* first) { return machine.encode(cache_shape(a, first, static_cast<int>(batches), mapped, Words::block_keys)); };
     return {map(a.keys), map(a.values), mapped, heads_apart(a)};
