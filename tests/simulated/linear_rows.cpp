@@ -9,9 +9,9 @@ using namespace tenon;
 using namespace tenon::testing;
 
 TEST_CASE("fewer features than a head has numbers, and more: prompts, and from a state") {
-  const std::vector<float> directions = random_directions();
-  const random_exponentials few{.directions = directions.data(), .size = 40}, many{.directions = directions.data(), .size = 150};
-  on_simulated_gpus([&](const auto& machine) {
+  on_simulated_gpus([](const auto& machine) {
+    const device_numbers directions(machine, random_directions());
+    const random_exponentials few{.directions = directions.data(), .size = 40}, many{.directions = directions.data(), .size = 150};
     check_linear<bf16, bf16>(machine, {1, 4, 2, 20, 80}, 64, causal{}, many);
     check_linear<bf16, bf16>(machine, {2, 1, 1, 70, 40}, 64, causal{}, few);
     check_recurrent<bf16>(machine, 5, 1, 64, {66, 1, 2, 1}, many);

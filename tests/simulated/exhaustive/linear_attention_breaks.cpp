@@ -115,8 +115,8 @@ TEST_CASE_TEMPLATE("every break of gradients of waves, and of what they learn, s
 }
 
 TEST_CASE_TEMPLATE("every break of random exponentials and of their gradients shows", Arch, sm80, gfx942) {
-  static const std::vector<float> directions = random_directions();
   require_all_caught<Arch>([](const auto& machine) {
+    const device_numbers directions(machine, random_directions());
     return linear_backward_distance<bf16, bf16>(machine, {1, 1, 1, 40, 70}, 64, causal{}, random_exponentials{.directions = directions.data(), .size = 100}) * 5 / 7;
   }, everywhere, of_gradients);
 }

@@ -8,8 +8,14 @@ namespace {
 using namespace tenon;
 using namespace tenon::testing;
 
-const std::vector<float> directions = random_directions();
-random_exponentials of_size(int size) { return {.directions = directions.data(), .size = size}; }
+/// Calls f(machine, of_size), where of_size(n) are n features whose directions the machine can read.
+template <class F>
+void over_directions(const F& f) {
+  on_simulated_gpus([&](const auto& machine) {
+    const device_numbers directions(machine, random_directions());
+    f(machine, [&](int size) { return random_exponentials{.directions = directions.data(), .size = size}; });
+  });
+}
 
 TEST_CASE("one feature, as many as a head has numbers, more: random shapes, heads of 128, full and padded masks") {
   const std::vector<std::int32_t> lengths{100, 37};
@@ -20,7 +26,7 @@ TEST_CASE("one feature, as many as a head has numbers, more: random shapes, head
     const int kv = up_to(2);
     all.push_back({up_to(2), kv * up_to(3), kv, up_to(150), up_to(150)});
   }
-  on_simulated_gpus([&](const auto& machine) {
+  over_directions([&](const auto& machine, const auto& of_size) {
     for (const linear_sizes& s : all)
       for (const int size : {64, 65}) {
         check_linear<bf16, float>(machine, s, 64, causal{}, of_size(size));
@@ -37,8 +43,8 @@ TEST_CASE("one feature, as many as a head has numbers, more: random shapes, head
 
 TEST_CASE("in waves: prompts, from a state, gradients and what waves learn") {
   const std::vector<float> two = wave_operands(2);
-  const auto waves = waves_over(two.data(), 2, of_size(100));
-  on_simulated_gpus([&](const auto& machine) {
+  over_directions([&](const auto& machine, const auto& of_size) {
+    const auto waves = waves_over(two.data(), 2, of_size(100));
     check_linear<bf16, float>(machine, {1, 4, 2, 20, 100}, 64, causal{}, waves);
     check_linear<f16, float>(machine, {1, 1, 1, 70, 40}, 128, causal{}, waves);
     check_recurrent<bf16>(machine, 5, 1, 64, {66, 1, 2, 1}, waves);
@@ -49,9 +55,9 @@ TEST_CASE("in waves: prompts, from a state, gradients and what waves learn") {
   });
 }
 
-TEST_CASE("rows whose features vanish see nothing and have no gradient; keys that are hidden are nothing, whatever they hold") {
+TEST_CASE("rows whose features vanish see nothing and have no gradient; hidden keys are nothing to others, whatever they hold") {
   const std::vector<std::int32_t> lengths{0, 40};
-  on_simulated_gpus([&](const auto& machine) {
+  over_directions([&](const auto& machine, const auto& of_size) {
     gpu_linear_case<float> c({2, 2, 1, 20, 40}, 64);
     for (std::size_t d = 0; d < 64; ++d) c.q[(20 + 5) * 2 * 64 + d] = 1000;  // of the second sequence, head 0
     c.answer(padding{lengths.data()}, of_size(100));
@@ -65,6 +71,8 @@ TEST_CASE("rows whose features vanish see nothing and have no gradient; keys tha
     CHECK(std::all_of(out.begin(), out.begin() + 20 * 2 * 64, [](float x) { return x == 0; }));
     CHECK(c.apart(out, c.want) <= 4e-3);
     CHECK(c.apart(dq, c.want_q) <= 1e-2);
+    std::fill(dk.begin(), dk.begin() + 40 * 64, 0.0f);  // of hidden keys that are no numbers: neither are these
+    CHECK(c.apart(dk, c.want_k) <= 1e-2);
     CHECK(c.apart(dv, c.want_v) <= 7e-3);
   });
 }

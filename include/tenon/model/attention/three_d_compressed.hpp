@@ -54,7 +54,7 @@ struct three_d_attention<Spec, true> {
   using state = memory;
   template <class Machine>
   static std::size_t state_bytes(const Machine& machine, index_t) {
-    return linear_state_bytes(machine, parts_of::shape, waves({})) + (host_machine<Machine> ? 0 : round_up(directions_bytes(), 64));
+    return round_up(linear_state_bytes(machine, parts_of::shape, waves({})), 64) + (host_machine<Machine> ? 0 : round_up(directions_bytes(), 64));
   }
   template <class Machine>
   static memory open_state(const Machine& machine, std::byte* bytes, index_t) {

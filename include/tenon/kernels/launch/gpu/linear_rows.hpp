@@ -60,7 +60,7 @@ struct linear_rows_body {
       if (m < features.size)
         for (int d = 0; d < Dim; d += 4) {
           float w[4];
-          TENON_UNROLL for (int e = 0; e < 4; ++e) w[e] = features.directions[index_t{m} * Dim + d + e];
+          TENON_UNROLL for (int e = 0; e < 4; ++e) w[e] = Leaf::load(features.directions + index_t{m} * Dim + d + e);
           TENON_UNROLL for (int row = 0; row < rows; ++row) {
             const bits128 four = of.load(row, d);
             TENON_UNROLL for (int e = 0; e < 4; ++e) {
@@ -94,7 +94,7 @@ struct linear_gather_arguments {
   }
 };
 
-/// 8 rows of a gradient.
+/// 8 rows of a gradient. That of a key which nobody sees and which is not finite is NaN.
 template <class Leaf, class Features, int Dim>
 struct linear_pull_body {
   using rows_type = eight_rows<Leaf, Dim>;
@@ -113,7 +113,7 @@ struct linear_pull_body {
       for (int m = 0; m < Dim && block * Dim + m < features.size; m += 4)
         TENON_UNROLL for (int e = 0; e < 4; ++e) {
           const int feature = block * Dim + m + e;
-          const float w = feature < features.size ? features.directions[index_t{feature} * Dim + column] : 0.0f;
+          const float w = feature < features.size ? Leaf::load(features.directions + index_t{feature} * Dim + column) : 0.0f;
           TENON_UNROLL for (int i = 0; i < own; ++i) {
             const float g = bit_cast<float>(of.load(first_row + i, m).word[e]);
             along[i] += g * w, total[i] += g;
