@@ -20,18 +20,4 @@ using sinks = tenon::attention_backward_sinks_body<leaf, Problem>;
 
 }  // namespace
 
-#define TENON_TEST_WALKS(problem)                              \
-  TENON_TEST_KERNEL(keys_##problem, keys<tenon_test::problem>) \
-  TENON_TEST_KERNEL(queries_##problem, queries<tenon_test::problem>)
-#define TENON_TEST_ROWS(problem) TENON_TEST_KERNEL(facts_##problem, facts<tenon_test::problem>)
-
-TENON_TEST_WALKS(back_causal_128)
-TENON_TEST_ROWS(back_causal_128)
-TENON_TEST_WALKS(back_causal_64)
-TENON_TEST_ROWS(back_causal_64)
-TENON_TEST_WALKS(back_capped_128)
-TENON_TEST_ROWS(back_capped_128)
-TENON_TEST_WALKS(back_documents_64)
-TENON_TEST_ROWS(back_documents_64)
-TENON_TEST_WALKS(back_sigmoid_64)
-TENON_TEST_KERNEL(sinks_back_capped_128, sinks<tenon_test::back_capped_128>)
+TENON_TEST_BACKWARD_KERNELS(TENON_TEST_KERNEL)

@@ -33,3 +33,18 @@ struct back_sigmoid_128 : back_sigmoid_64 {
 };
 
 }  // namespace tenon_test
+
+// Calls kernel(name, type) for each, where keys, queries, facts and sinks are those of a machine, of a problem.
+#define TENON_TEST_WALKS_OF(kernel, problem)        \
+  kernel(keys_##problem, keys<tenon_test::problem>) \
+  kernel(queries_##problem, queries<tenon_test::problem>)
+#define TENON_TEST_KERNELS_OF(kernel, problem) \
+  TENON_TEST_WALKS_OF(kernel, problem)         \
+  kernel(facts_##problem, facts<tenon_test::problem>)
+#define TENON_TEST_BACKWARD_KERNELS(kernel)         \
+  TENON_TEST_KERNELS_OF(kernel, back_causal_128)    \
+  TENON_TEST_KERNELS_OF(kernel, back_causal_64)     \
+  TENON_TEST_KERNELS_OF(kernel, back_capped_128)    \
+  TENON_TEST_KERNELS_OF(kernel, back_documents_64)  \
+  TENON_TEST_WALKS_OF(kernel, back_sigmoid_64)      \
+  kernel(sinks_back_capped_128, sinks<tenon_test::back_capped_128>)

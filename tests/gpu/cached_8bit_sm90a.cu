@@ -1,4 +1,4 @@
-// The same for sm_90a, in its own kernels.
+// The kernels of cached_8bit.cu for sm_90a, in its own.
 #include <tenon/kernels/atoms/sm90a/leaf.hpp>
 
 #include "attention_problems.hpp"

@@ -3,8 +3,8 @@
 #include <tenon/kernels/atoms/sm75/leaf.hpp>
 #include <tenon/kernels/launch/nvidia/sm75.hpp>
 
-#include "products_problems.hpp"
 #include "nvidia_kernel.hpp"
+#include "products_problems.hpp"
 
 namespace {
 

@@ -3,8 +3,8 @@
 #include <tenon/kernels/atoms/sm80/leaf.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
 
-#include "products_problems.hpp"
 #include "nvidia_kernel.hpp"
+#include "products_problems.hpp"
 
 namespace {
 

@@ -1,6 +1,8 @@
 // Attention over a cache as models call it, as the PTX that nvcc makes of its kernels for sm_80, executed and compared with the reference.
 #include "ptx_machine.hpp"
 
+#include <algorithm>
+
 #include <tenon/kernels/reference/attention.hpp>
 
 #include "../support/device_numbers.hpp"

@@ -1,5 +1,5 @@
-// A cache of 8 bits as models call it, as the PTX that nvcc makes of its kernels for sm_80, in ptx_cached_8bit_sm90a.cpp for sm_90a, executed: a processor's bytes, and attention near the reference on the
-// numbers that these stand for.
+// A cache of 8 bits as models call it, as the PTX that nvcc makes of its kernels for sm_80, in ptx_cached_8bit_sm90a.cpp for sm_90a, executed: a processor's
+// bytes, and attention near the reference on the numbers that these stand for.
 #include "ptx_machine.hpp"
 
 #include <cmath>

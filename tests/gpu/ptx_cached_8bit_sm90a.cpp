@@ -1,4 +1,4 @@
-// The same for sm_90a, in its own kernels, which are also broken in one place at a time: every break must show.
+// The tests of ptx_cached_8bit.cpp for sm_90a, in its own kernels, which are also broken in one place at a time: every break must show.
 #include <set>
 
 #include "ptx_breaks.hpp"

@@ -148,7 +148,7 @@ double gates_of_8_bits(const Machine& machine, index_t tokens, index_t hidden, i
   auto sum = product_of_8_bits<Number>(gated, tokens, down.stored, few, true, bias.data());
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(before[i]);
   CHECK(apart(one.host(), sum) < bound_of_8_bits);
-  gated_matmuls(machine, in, gate.packed, up.packed, swiglu{}, between, of(other), scratch.data());
+  gated_mlp_products(machine, in, gate.packed, up.packed, swiglu{}, between, of(other), scratch.data());
   return apart(other.host(), doubles(one.host()));
 }
 /// multiple: of which widths are, up to 4.

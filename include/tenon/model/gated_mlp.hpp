@@ -43,7 +43,7 @@ struct gated_mlp {
   template <class Machine>
   static void forward(const pass<Machine>& now, const weights& w, state<Machine>&, view<const float, 2> in, view<float, 2> stream) {
     const view<float, 2> hidden = activations.in(now.activations, 0, now.tokens);
-    gated_matmuls<forms>(now.machine, in, w.gate, w.up, Spec::gate, hidden, {.weights = w.down, .out = stream, .how = finish::add}, now.scratch);
+    gated_mlp_products<forms>(now.machine, in, w.gate, w.up, Spec::gate, hidden, {.weights = w.down, .out = stream, .how = finish::add}, now.scratch);
   }
 };
 

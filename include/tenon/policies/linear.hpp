@@ -96,14 +96,17 @@ struct random_exponentials {
   }
 
   // As machines take it that have all products of a row with directions: y = x times `scale`, a feature `of_row` of w_m . y and |y|^2, times `share`.
+  /// dim^(-1/4)
   template <class T>
   TENON_BOTH static constexpr T scale(int dim) {
     return T(1 / __builtin_sqrt(__builtin_sqrt(static_cast<double>(dim))));
   }
+  /// size^(-1/2)
   template <class T>
   TENON_BOTH constexpr T share() const {
     return T(1 / __builtin_sqrt(static_cast<double>(size)));
   }
+  /// exp(dot - square / 2), more than 0, of dot = w_m . y and square = |y|^2
   template <class T>
   TENON_BOTH TENON_INLINE static constexpr T of_row(T dot, T square) {
     return exp(dot - square * T(0.5));

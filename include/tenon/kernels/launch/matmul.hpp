@@ -251,8 +251,8 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
 /// down of open(x gate^T, x up^T) [token, row], which nothing else reads and which may or may not lie in `between` afterwards. The scratch is that of matmul_scratch for
 /// the wider of depth and rows. Forms, faults as of both.
 template <form_set Forms = every_form, class Machine, class Gate>
-void gated_matmuls(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> between,
-                   const product& down, std::byte* scratch) {
+void gated_mlp_products(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> between,
+                        const product& down, std::byte* scratch) {
   gated_matmul<Forms>(machine, x, gate, up, unit, between, scratch);
   const product one[] = {down};
   matmul<Forms>(machine, between, one, scratch);

@@ -62,20 +62,4 @@ struct paged_keys {
   };
 };
 
-namespace kernel_detail {
-template <class Problem>
-struct keys_of_problem {
-  using type = dense_keys;
-};
-template <class Problem>
-  requires requires { typename Problem::keys; }
-struct keys_of_problem<Problem> {
-  using type = typename Problem::keys;
-};
-}  // namespace kernel_detail
-
-/// Problem::keys, how its keys and values lie; dense where it does not say.
-template <class Problem>
-using problem_keys = typename kernel_detail::keys_of_problem<Problem>::type;
-
 TENON_KERNELS_END

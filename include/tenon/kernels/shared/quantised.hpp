@@ -41,8 +41,9 @@ struct token_scales {
 template <class Number>
 struct shared_scale {
   static constexpr float largest = std::is_same_v<Number, e4m3> ? 448.0f : 127.0f;
-  bool finite;
-  float by, scale;
+  bool finite;  ///< whether all of them are; else the numbers are 0 and the scale NaN
+  float by;     ///< what each is multiplied by, largest / peak; 0 where the peak is under 2^-110
+  float scale;  ///< what a number stands for, peak / largest; 1 there
 
   /// peak: the bits of the largest magnitude, which order as it does, NaN above all.
   TENON_BOTH TENON_INLINE constexpr explicit shared_scale(std::uint32_t peak) : finite(peak < 0x7f800000u), by(0), scale(1) {

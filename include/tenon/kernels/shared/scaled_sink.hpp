@@ -15,12 +15,15 @@ struct scaled_sink {
   const float* of_rows[Matrices];
   index_t row_stride;
 
+  /// Of the tile, those that are there.
   TENON_BOTH TENON_INLINE int row_count() const { return to.rows; }
   TENON_BOTH TENON_INLINE void bias_of(int row, float (&bias)[4]) const { to.bias_of(row, bias); }
+  /// What `to` makes of the sums of a row of the gate and of what it opens, each times its scale.
   TENON_BOTH TENON_INLINE float open(int row, float first, float second) const {
     static_assert(Matrices == 2);
     return to.open(row, first * scale(0, row), second * scale(1, row));
   }
+  /// The results of rows `row` to `row` + 3 of one token, which are not stored.
   TENON_BOTH TENON_INLINE void results(int token, int row, const bits128& sums, const float (&bias)[4], float (&value)[4]) const {
     to.results(token, row, scaled(row, sums), bias, value);
   }

@@ -6,6 +6,8 @@
 // A stage of numbers of 8 bits is what shares a scale of x: its sums are added, scaled, to others in single precision. The units of Ada keep some 13 bits of
 // the fraction of sums of e4m3 (DeepSeek-V3, arXiv 2412.19437, 3.3.2): no more than 128 of the depth are added in them.
 
+#include <type_traits>
+
 #include <tenon/core/number.hpp>
 #include <tenon/core/view.hpp>
 #include <tenon/kernels/atoms/sm80/fragments.hpp>

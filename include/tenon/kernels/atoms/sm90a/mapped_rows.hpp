@@ -17,8 +17,7 @@ struct mapped_rows {
   using address = typename Leaf::address;
   static constexpr bool paged = std::is_same_v<Layout, paged_keys>;
   static_assert(!paged || page_table::granule % Keys == 0);
-  /// Arrivals at a full stage; registers of a thread that brings, and of one that computes beside it. Masks that read memory come in blocks of 64 keys
-  /// (tuning/sm90a.hpp): to find the next one takes registers, which those that compute spare.
+  /// Arrivals at a full stage; registers of a thread that brings, and of one that computes beside it: why of 64 keys others, kept_rows.hpp says.
   static constexpr int fillers = 1, registers = Keys == 64 ? 88 : 24, registers_beside = Keys == 64 ? 208 : 240;
   static constexpr address panel_bytes = Keys * panel_row;
   static constexpr int panels = Dim / panel_columns;

@@ -7,6 +7,7 @@
 
 TENON_KERNELS_BEGIN
 
+/// The tile of a product with weights as rows: tokens, rows of all its matrices together, bytes of a stage.
 template <class Number, int Matrices>
 inline constexpr tuning::amd::matmul_tile amd_tile = sizeof(Number) == 1 ? tuning::amd::matmul_of_8_bits(Matrices) : tuning::amd::matmul();
 

@@ -56,7 +56,8 @@ struct sm80 {
   using simulated_leaf = atoms::sm80::leaf_simulated;
 };
 
-/// NVIDIA's GPUs of Ampere (8.6, and 8.7) whose multiprocessors share 100 KB: the kernels of sm_80 in tiles that fit these.
+/// NVIDIA's GPUs of Ampere (8.6) whose multiprocessors share 100 KB: the kernels of sm_80 in tiles that fit these; of 8.7 too, where ptxas spills the larger
+/// ones.
 struct sm86 {
   static constexpr const char* name = "sm_86";
   static constexpr int number = 86;

@@ -33,7 +33,7 @@ inline void gather_heads(const float* from, int group, index_t dim, const writab
 // Each query head has keys, values and their gradients to itself: its group is known to the host alone.
 template <int Dim, device_machine Machine, class Mask, class Score, class Weighting>
 void backward_of(const Machine& machine, const attention_pass& pass, const attention_gradients& to, const Mask& mask, const Score& score, Weighting weighting) {
-  using number = typename number_of_problem<words_of<typename Machine::arch>>::type;
+  using number = problem_number<words_of<typename Machine::arch>>;
   using problem = backward_of_views<number, Mask, Score, Weighting, Dim>;
   const index_t batch = pass.q.extent[0], queries = pass.q.extent[1], heads = pass.q.extent[2], keys = pass.k.extent[1], group = heads / pass.k.extent[2];
   const index_t rows = batch * queries * heads, cache = batch * heads * keys * Dim, padded = batch * heads * attention_backward_padded(queries);

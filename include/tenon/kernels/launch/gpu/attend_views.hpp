@@ -44,7 +44,7 @@ struct device_values {  // one at the least: none would have no address, and nul
 template <int Dim, device_machine Machine, class Mask, class Score, class Weighting>
 void attend_views(const Machine& machine, readable<4> q, readable<4> k, readable<4> v, writable<4> out, const Mask& mask, const Score& score, Weighting weighting,
                   view<float, 3> log_sum_exp) {
-  using number = typename number_of_problem<words_of<typename Machine::arch>>::type;
+  using number = problem_number<words_of<typename Machine::arch>>;
   using problem = attention_of<number, device_attention<Mask, Score, Weighting, Dim, 1>>;
   using words = typename words_of<typename Machine::arch>::template attention<typename Machine::leaf, problem>;
   const index_t batch = q.extent[0], queries = q.extent[1], heads = q.extent[2], keys = k.extent[1], kv_heads = k.extent[2];

@@ -135,6 +135,7 @@ template <cache_number Number, device_machine Machine>
 std::size_t page_bytes(const Machine& machine, heads shape, index_t page_keys) {
   return cache_bytes<Number>(machine, shape, page_keys);
 }
+/// At least `keys`, a multiple of 128: a block of keys, 128 at most, lies in one page.
 template <device_machine Machine>
 index_t page_keys_for(const Machine&, index_t keys) {
   return static_cast<index_t>(round_up(static_cast<std::size_t>(keys), page_table::granule));

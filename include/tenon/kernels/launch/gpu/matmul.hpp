@@ -4,6 +4,8 @@
 // opens the sums, and `static constexpr int matrices = 2;` where it opens those of another matrix. Grid: x = tiles of rows of w, y = tiles of tokens. A result is
 // one chain along the depth, the same whatever its tile: a token's bits do not depend on its batch.
 
+#include <type_traits>
+
 #include <tenon/kernels/launch/gpu/machine.hpp>
 #include <tenon/kernels/launch/gpu/problem.hpp>
 #include <tenon/kernels/shared/device_sink.hpp>
@@ -12,30 +14,6 @@
 #include <tenon/kernels/skeletons/tile_matmul.hpp>
 
 TENON_KERNELS_BEGIN
-
-namespace kernel_detail {
-template <class Problem>
-struct join_of_problem {
-  using type = added;
-};
-template <class Problem>
-  requires requires { typename Problem::join; }
-struct join_of_problem<Problem> {
-  using type = typename Problem::join;
-};
-}  // namespace kernel_detail
-/// Problem::join, how a sum meets the residual; `added` where it does not say.
-template <class Problem>
-using problem_join = typename kernel_detail::join_of_problem<Problem>::type;
-
-/// The matrices that a problem multiplies x with: 2 where it says so, a gate's and that which it opens.
-template <class Problem>
-inline constexpr int problem_matrices = [] {
-  if constexpr (requires { Problem::matrices; })
-    return Problem::matrices;
-  else
-    return 1;
-}();
 
 /// out [token, row] = join(residual [token, row], x [token, depth] w [row, depth]^T + bias [row]), where there is no residual without it; of two matrices
 /// join(x w^T, x opened^T), where there is neither. Strides count elements; those of x and w are multiples of 16 bytes and their first elements aligned to 16
@@ -54,7 +32,7 @@ struct matmul_arguments {
   const result* residual;
   int tokens, rows, depth;
   index_t x_stride, w_stride, out_stride, residual_stride;
-  const float *x_scale, *w_scale, *opened_scale;  ///< [depth / 128, token], [row]
+  const float *x_scale, *w_scale, *opened_scale;  ///< [depth / 128, token], never null for numbers of 8 bits; [row]
   index_t w_scale_stride = 1;
   float* out_scale;  ///< [row / 128, token]
   problem_join<Problem> join;

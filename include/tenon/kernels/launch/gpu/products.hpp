@@ -124,7 +124,8 @@ void gated_matmul(const Machine& machine, view<const float, 2> x, const packed_m
 /// As on a processor. Where all three matrices are rows of the same numbers of 8 bits and tokens are many, what lies between is such numbers too, made by the
 /// product itself, and `between` is not touched.
 template <form_set Forms = every_form, device_machine Machine, class Gate>
-void gated_matmuls(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> between, const product& down, std::byte* scratch) {
+void gated_mlp_products(const Machine& machine, view<const float, 2> x, const packed_matrix& gate, const packed_matrix& up, const Gate& unit, view<float, 2> between,
+                        const product& down, std::byte* scratch) {
   kernel_detail::check(x, gate, between), kernel_detail::check(x, up, between), kernel_detail::check(view<const float, 2>(between), down.weights, down.out);
   const index_t tokens = x.extent[0], hidden = gate.rows;
   const auto of_8_bits = [&](const packed_matrix& w) { return w.as == packed_as::rows_of_8_bits && w.kind == down.weights.kind; };

@@ -7,6 +7,7 @@
 
 TENON_KERNELS_BEGIN
 
+/// The tiles of a problem, of the walk that keeps keys and of that which keeps rows: warps, row tiles of each, and rows of the other side at a time.
 template <class Problem>
 inline constexpr tuning::sm80::attention_backward_tile nvidia_backward_keys_tile = tuning::sm80::attention_backward_keys_of<Problem>();
 template <class Problem>

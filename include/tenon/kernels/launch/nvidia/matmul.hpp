@@ -10,6 +10,7 @@
 
 TENON_KERNELS_BEGIN
 
+/// The tile of a product with weights as rows: tokens, rows of all its matrices together, stages.
 template <class Arch, class Number = bf16, int Matrices = 1>
 inline constexpr tuning::sm80::matmul_tile nvidia_tile = sizeof(Number) == 1 ? tuning::sm80::matmul_of_8_bits(Arch::facts, Matrices) : tuning::sm80::matmul(128, Arch::facts);
 
@@ -40,9 +41,10 @@ consteval tuning::sm80::matmul_tile tile_of_product() {
 }
 }  // namespace kernel_detail
 
-/// The words of a problem's product, in its own tile, if it has one: `static constexpr tuning::sm80::matmul_tile tile{64, 64, 4};`
+/// The tile of a problem's product: its own, if it has one: `static constexpr tuning::sm80::matmul_tile tile{64, 64, 4};`
 template <class Problem, class Arch = sm80>
 inline constexpr tuning::sm80::matmul_tile nvidia_problem_tile = kernel_detail::tile_of_product<Problem, Arch>();
+/// The words of a problem's product, in that tile.
 template <class Leaf, class Problem, class Arch = sm80>
 using nvidia_problem_matmul = atoms::sm80::matmul_words<Leaf, nvidia_problem_tile<Problem, Arch>.tokens, nvidia_problem_tile<Problem, Arch>.rows, nvidia_problem_tile<Problem, Arch>.stages,
                                                         atoms::sm80::row_weights<Leaf, nvidia_problem_tile<Problem, Arch>.rows, 128, problem_number<Problem>, problem_matrices<Problem>>>;
