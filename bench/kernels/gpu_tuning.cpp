@@ -2,8 +2,17 @@
 // model counts what must be held; what compilers made of it, bench/kernels/gpu_static.py says. No GPU is needed, and none was asked.
 #include <cstdio>
 
+#include <tenon/kernels/atoms/gfx1100/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx1201/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx90a/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/sm80/leaf_simulated.hpp>
+#include <tenon/kernels/launch/amd/linear_attention.hpp>
+#include <tenon/kernels/launch/gpu/few_tokens.hpp>
+#include <tenon/kernels/launch/nvidia/linear_attention.hpp>
 #include <tenon/kernels/shared/device_panel.hpp>
 #include <tenon/kernels/tuning/amd.hpp>
+#include <tenon/kernels/tuning/products.hpp>
 #include <tenon/kernels/tuning/sm75.hpp>
 #include <tenon/kernels/tuning/sm80.hpp>
 #include <tenon/kernels/tuning/sm90a.hpp>
@@ -16,9 +25,9 @@ void line(const gpu_facts& on, const char* problem, const char* tile, const bloc
   constexpr const char* bounds[] = {"registers", "shared memory", "warps", "blocks"};
   const occupancy fits = occupancy_of(on, cost);
   if (fits.blocks == 0)
-    std::printf("%-8s %-28s %-30s does not fit\n", on.name, problem, tile);
+    std::printf("%-8s %-28s %-32s does not fit\n", on.name, problem, tile);
   else
-    std::printf("%-8s %-28s %-30s %3d registers, %5.1f KiB shared, %d block%s of %d threads at once (bound by %s)\n", on.name, problem, tile, cost.registers,
+    std::printf("%-8s %-28s %-32s %3d registers, %5.1f KiB shared, %d block%s of %d threads at once (bound by %s)\n", on.name, problem, tile, cost.registers,
                 static_cast<double>(cost.shared_bytes) / 1024, fits.blocks, fits.blocks == 1 ? "" : "s", cost.threads, bounds[static_cast<int>(fits.by)]);
 }
 
@@ -87,24 +96,68 @@ void line(const gpu_facts& on, const char* problem, const block_cost& cost, cons
   std::snprintf(tile, sizeof tile, format, numbers...);
   line(on, problem, tile, cost);
 }
-block_cost on_sm90a(int shared_bytes) { return {sm90a::threads, sm90a::launched_registers, shared_bytes}; }
+// Linear attention and products of few tokens: nothing of theirs is chosen by occupancy. A chunk is 64 tokens, 32 where shared memory has no room for more; registers are
+// the state and the sums of a chunk, of a warp's columns; of few tokens sums, and two parts of x and of the weights.
+template <int Dim>
+struct linear {
+  static constexpr int dim = Dim;
+};
+template <int Gpu, class Words>
+void linear_line(const char* problem, int side) {
+  constexpr gpu_facts on = every_gpu[Gpu];
+  const int columns = Words::threads / on.lanes - 1, dim = columns * side;  // a warp more adds up totals
+  line(on, problem, {Words::threads, (dim + Words::chunk) * side / on.lanes + 48, Words::shared_bytes}, "chunks of %d tokens, %d warps", Words::chunk, Words::threads / on.lanes);
+}
+template <int Gpu, class Leaf>
+void few_tokens_line() {
+  using body = tenon::few_tokens_body<Leaf, tenon::panel::q8_0, 4, 1, float, tenon::added>;
+  line(every_gpu[Gpu], "product of few tokens, q8_0", {body::threads, 4 * 4 + body::at_once * (4 * 8 + 12) + 24, body::shared_bytes}, "up to %d, 4 x %d, %d parts", few_tokens, tenon::panel::columns, body::at_once);
+}
+template <int Gpu>
+void print_rest_of_nvidia() {
+  using leaf = tenon::atoms::sm80::leaf_simulated;
+  linear_line<Gpu, tenon::nvidia_linear_attention<leaf, linear<64>>>("linear attention, d 64", 16);
+  linear_line<Gpu, tenon::nvidia_linear_attention<leaf, linear<128>>>("linear attention, d 128", 16);
+  few_tokens_line<Gpu, leaf>();
+}
+
+// sm_90a: what threads that compute hold beside what they may, since the number that a block starts with is that of a launch.
+template <class... Numbers>
+void sm90a_line(const char* problem, int shared_bytes, int holds, int may, const char* format, Numbers... numbers) {
+  line(facts_sm90a, problem, {sm90a::threads, sm90a::launched_registers, shared_bytes}, format, numbers...);
+  std::printf("%-8s %-28s %-32s   those that compute hold %d registers at least of %d\n", "", "", "", holds, may);
+}
+template <int Dim, score_weight Score = score_weight::scaled>
+void attention_on_sm90a(const char* problem) {
+  constexpr sm90a::attention_tile t = sm90a::attention(Dim, Score);
+  sm90a_line(problem, sm90a::shared_bytes_of(t, 128, Dim), sm90a::registers_of(t, Dim, Score), sm90a::registers_for(t), "128 x %d, %d stages, %s", t.keys, t.stages,
+             t.order == sm90a::schedule::overlapped ? "overlapped" : "in order");
+}
 template <int Dim>
 void of_8_bits_on_sm90a(const char* problem) {
   constexpr sm90a::attention_tile t = sm90a::attention(Dim);
   constexpr int waiting = sm90a::waiting(t, 128, Dim);
-  line(facts_sm90a, problem, on_sm90a(sm90a::shared_bytes_of(t, 128, Dim) + waiting * 2 * t.keys * Dim), "128 rows x %d keys, %d stages, %d wait", t.keys, t.stages, waiting);
+  sm90a_line(problem, sm90a::shared_bytes_of(t, 128, Dim) + waiting * 2 * t.keys * Dim, sm90a::registers_of(t, Dim), sm90a::registers_for(t), "128 x %d, %d stages, %d wait", t.keys, t.stages, waiting);
+}
+template <int Dim, int Sums>
+void gradients_on_sm90a(const char* problem) {
+  constexpr sm90a::attention_backward_tile t = sm90a::attention_backward(Dim, Sums, false);
+  sm90a_line(problem, sm90a::shared_bytes_of(t, Dim), sm90a::registers_of(t, Dim, Sums), 240, Sums == 2 ? "128 keys x %d rows, %d stages" : "128 rows x %d keys, %d stages", t.across, t.stages);
+}
+template <int Bytes>
+void matmul_on_sm90a(const char* problem) {
+  constexpr sm90a::matmul_tile t = sm90a::matmul(Bytes);
+  sm90a_line(problem, sm90a::shared_bytes_of(t), sm90a::registers_of(t, Bytes), 240, "128 x %d, %d stages", t.rows, t.stages);
 }
 void print_sm90a() {
-  constexpr sm90a::attention_tile narrow = sm90a::attention(64), wide = sm90a::attention(128);
-  line(facts_sm90a, "attention, d 64", on_sm90a(sm90a::shared_bytes_of(narrow, 128, 64)), "128 rows x %d keys, %d stages", narrow.keys, narrow.stages);
-  line(facts_sm90a, "attention, d 128", on_sm90a(sm90a::shared_bytes_of(wide, 128, 128)), "128 rows x %d keys, %d stages", wide.keys, wide.stages);
-  of_8_bits_on_sm90a<64>("attention of 8 bits, d 64"), of_8_bits_on_sm90a<128>("attention of 8 bits, d 128");
-  constexpr sm90a::attention_backward_tile of_keys = sm90a::attention_backward_keys(128, false), of_rows = sm90a::attention_backward_rows(128);
-  line(facts_sm90a, "gradients of keys, d 128", on_sm90a(sm90a::shared_bytes_of(of_keys, 128)), "128 keys x %d rows, %d stages", of_keys.across, of_keys.stages);
-  line(facts_sm90a, "gradients of queries, d 128", on_sm90a(sm90a::shared_bytes_of(of_rows, 128)), "128 rows x %d keys, %d stages", of_rows.across, of_rows.stages);
-  constexpr sm90a::matmul_tile product = sm90a::matmul();
-  line(facts_sm90a, "product, bf16", on_sm90a(sm90a::shared_bytes_of(product)), "128 x %d, %d stages", product.rows, product.stages);
-  line(facts_sm90a, "product, of integers", on_sm90a(sm90a::stored_stages * 128 * 128), "128 x 256, %d stages", sm90a::stored_stages);
+  attention_on_sm90a<64>("attention, d 64"), attention_on_sm90a<128>("attention, d 128");
+  attention_on_sm90a<64, score_weight::looked_up>("attention, d 64, by key"), attention_on_sm90a<128, score_weight::looked_up>("attention, d 128, by key");
+  of_8_bits_on_sm90a<64>("attention, d 64, 8 bits"), of_8_bits_on_sm90a<128>("attention, d 128, 8 bits");
+  gradients_on_sm90a<64, 2>("gradients of keys, d 64"), gradients_on_sm90a<64, 1>("gradients of queries, d 64");
+  gradients_on_sm90a<128, 2>("gradients of keys, d 128"), gradients_on_sm90a<128, 1>("gradients of queries, d 128");
+  matmul_on_sm90a<2>("product, bf16"), matmul_on_sm90a<1>("product, e4m3");
+  line(facts_sm90a, "product, of integers", {sm90a::threads, sm90a::launched_registers, sm90a::stored_stages * 128 * 128 + 1024}, "128 x 256, %d stages", sm90a::stored_stages);
+  print_rest_of_nvidia<4>();
 }
 void print_sm75() {
   constexpr sm80::attention_tile narrow = sm75::attention(64), wide = sm75::attention(128);
@@ -136,31 +189,48 @@ void print_nvidia() {
   matmul_line<Gpu, stored<tenon::panel::q8_0>>("product, q8_0");
   matmul_line<Gpu, stored<tenon::panel::q4_0>>("product, q4_0");
   matmul_line<Gpu, stored<tenon::panel::q6_k>>("product, q6_k");
+  print_rest_of_nvidia<Gpu>();
 }
-template <int Gpu, int Dim>
+template <int Gpu, class Leaf, int Dim, arrival How = arrival::copied>
 void amd_attention_line(const char* problem) {
-  constexpr gpu_facts on = every_gpu[Gpu];
-  constexpr int side = on.lanes == 64 ? 32 : 16, chunks = on.lanes == 32 && on.name[4] == '1' ? 2 : 1;  // RDNA 3 holds its left operand twice
-  constexpr amd::attention_tile t = amd::attention(on.lanes, chunks, Dim);
-  constexpr block_cost cost = amd::cost_of(t, on.lanes, Dim, side, chunks);
-  char tile[64];
-  std::snprintf(tile, sizeof tile, "%d rows x %d keys", t.warps * side, t.keys);
-  line(on, problem, tile, cost);
+  constexpr amd::attention_tile t = amd::attention(Leaf::lanes, Leaf::chunks, Dim, How);
+  constexpr block_cost cost = amd::cost_of(t, Leaf::lanes, Leaf::chunks, Dim, How);
+  line(every_gpu[Gpu], problem, cost, "%d rows x %d keys", t.warps * Leaf::side, t.keys);
 }
-template <int Gpu>
+template <int Gpu, class Leaf, int Dim>
+void amd_gradients_line(const char* problem) {
+  constexpr amd::attention_backward_tile t = amd::attention_backward(Leaf::lanes, Leaf::chunks, Dim);
+  constexpr block_cost cost = amd::cost_of(t, Leaf::lanes, Leaf::chunks, Dim);
+  line(every_gpu[Gpu], problem, cost, "%d x %d, kept in %s", t.warps * Leaf::side, 16 * cost.threads / Dim, t.where == amd::kept::registers ? "registers" : "shared");
+}
+template <int Gpu, int Matrices>
+void amd_matmul_of_8_bits_line(const char* problem) {
+  constexpr amd::matmul_tile t = amd::matmul_of_8_bits(Matrices, every_gpu[Gpu]);
+  constexpr block_cost cost = amd::cost_of(t, 1);
+  line(every_gpu[Gpu], problem, cost, "%d x %d, 1 stage", t.tokens, t.rows);
+}
+template <int Gpu, class Leaf>
 void print_amd() {
-  amd_attention_line<Gpu, 64>("attention, d 64");
-  amd_attention_line<Gpu, 128>("attention, d 128");
-  constexpr amd::matmul_tile t = amd::matmul();
+  amd_attention_line<Gpu, Leaf, 64>("attention, d 64");
+  amd_attention_line<Gpu, Leaf, 128>("attention, d 128");
+  amd_attention_line<Gpu, Leaf, 64, arrival::widened>("attention, d 64, 8 bits");
+  amd_attention_line<Gpu, Leaf, 128, arrival::widened>("attention, d 128, 8 bits");
+  amd_gradients_line<Gpu, Leaf, 64>("gradients, d 64");
+  amd_gradients_line<Gpu, Leaf, 128>("gradients, d 128");
+  constexpr amd::matmul_tile t = amd::matmul(every_gpu[Gpu]);
   constexpr block_cost cost = amd::cost_of(t);
-  char tile[64];
-  std::snprintf(tile, sizeof tile, "%d x %d, 1 stage", t.tokens, t.rows);
-  line(every_gpu[Gpu], "product, any weights", tile, cost);
+  line(every_gpu[Gpu], "product, bf16 and stored", cost, "%d x %d, 1 stage", t.tokens, t.rows);
+  amd_matmul_of_8_bits_line<Gpu, 1>("product, of 8 bits");
+  amd_matmul_of_8_bits_line<Gpu, 2>("product, gate of 8 bits");
+  linear_line<Gpu, tenon::amd_linear_attention<Leaf, linear<64>>>("linear attention, d 64", Leaf::side);
+  linear_line<Gpu, tenon::amd_linear_attention<Leaf, linear<128>>>("linear attention, d 128", Leaf::side);
+  few_tokens_line<Gpu, Leaf>();
 }
 
 }  // namespace
 
 int main() {
   print_sm75(), print_nvidia<1>(), print_nvidia<2>(), print_nvidia<3>(), print_sm90a();
-  print_amd<5>(), print_amd<6>(), print_amd<7>(), print_amd<8>();
+  namespace atoms = tenon::atoms;
+  print_amd<5, atoms::gfx90a::leaf_simulated>(), print_amd<6, atoms::gfx942::leaf_simulated>(), print_amd<7, atoms::gfx1100::leaf_simulated>(), print_amd<8, atoms::gfx1201::leaf_simulated>();
 }

@@ -1,8 +1,15 @@
 // What fits a GPU, against examples worked by hand from the vendors' tables, and choices that follow from it or are overruled.
+#include <cstdlib>
+#include <type_traits>
+
 #include <doctest/doctest.h>
 
+#include <tenon/kernels/atoms/gfx1100/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx1201/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx90a/leaf_simulated.hpp>
+#include <tenon/kernels/atoms/gfx942/leaf_simulated.hpp>
+#include <tenon/kernels/launch/amd/words.hpp>
 #include <tenon/kernels/launch/nvidia/words.hpp>
-#include <tenon/kernels/tuning/amd.hpp>
 #include <tenon/policies/mask/positional.hpp>
 #include <tenon/policies/score/biases.hpp>
 #include <tenon/policies/weighting.hpp>
@@ -105,6 +112,68 @@ TEST_CASE_TEMPLATE("every kernel of a model fits its architecture; few rows have
   if constexpr (words::template multiplies<e4m3>) fits(words::template matmul<absent_leaf, e4m3>::shared_bytes);
   const auto product = [&]<class Format>() { fits(words::template panel_matmul<absent_leaf, Format, 1>::shared_bytes), fits(words::template panel_matmul<absent_leaf, Format, 2>::shared_bytes); };
   product.template operator()<panel::q8_0>(), product.template operator()<panel::q4_0>(), product.template operator()<panel::q4_1>(), product.template operator()<panel::q6_k>();
+}
+
+struct overruled_on_sm90a : usual {
+  static constexpr tuning::sm90a::attention_tile tile{64, 3, tuning::sm90a::schedule::in_order};
+  static constexpr tuning::sm90a::attention_backward_tile keys_tile{32, 3}, rows_tile{64, 2};
+};
+struct overruled_on_amd : usual {
+  static constexpr tuning::amd::attention_tile tile{4, 32};
+};
+struct overruled_walks_on_amd : narrow {
+  static constexpr tuning::amd::attention_backward_tile backward_tile{2, tuning::amd::kept::shared_memory};
+};
+
+TEST_CASE("on sm_90a too") {
+  CHECK(sm90a_attention<absent_leaf, usual>::block_keys == 128);
+  CHECK(std::is_same_v<sm90a_schedule<usual>, overlapped>);
+  using own = overruled_on_sm90a;
+  CHECK(sm90a_attention<absent_leaf, own>::block_keys == 64);
+  CHECK(std::is_same_v<sm90a_schedule<own>, in_order>);
+  CHECK(sm90a_attention<absent_leaf, own>::shared_bytes < sm90a_attention<absent_leaf, usual>::shared_bytes);
+  CHECK(sm90a_attention_backward_keys<absent_leaf, usual>::tile_rows == 64);
+  CHECK(sm90a_attention_backward_keys<absent_leaf, own>::tile_rows == 32);
+  CHECK(sm90a_attention_backward_rows<absent_leaf, usual>::block_keys == 128);
+  CHECK(sm90a_attention_backward_rows<absent_leaf, own>::block_keys == 64);
+}
+
+// Registers are also held beside what clang 19 takes for causal attention of 128 dims with 64 keys and with 32, as gpu_static.py prints it.
+TEST_CASE_TEMPLATE("on AMD's GPUs too, and what the model says of shared memory is what words take", Arch, gfx90a, gfx942, gfx1100, gfx1201) {
+  using leaf = typename Arch::simulated_leaf;
+  const auto model = []<class Problem>() {
+    constexpr auto tile = amd_attention_tile<leaf, Problem>;
+    constexpr auto back = amd_backward_tile<leaf, Problem>;
+    CHECK(amd_attention<leaf, Problem>::shared_bytes == amd::cost_of(tile, leaf::lanes, leaf::chunks, Problem::dim).shared_bytes);
+    CHECK(amd_attention<leaf, Problem>::threads == amd::cost_of(tile, leaf::lanes, leaf::chunks, Problem::dim).threads);
+    CHECK(amd_attention_backward_keys<leaf, Problem>::shared_bytes == amd::cost_of(back, leaf::lanes, leaf::chunks, Problem::dim).shared_bytes);
+    CHECK(amd_attention_backward_keys<leaf, Problem>::threads == amd::cost_of(back, leaf::lanes, leaf::chunks, Problem::dim).threads);
+  };
+  model.template operator()<usual>(), model.template operator()<narrow>(), model.template operator()<overruled_walks_on_amd>();
+  CHECK(amd_attention<leaf, usual>::block_keys == (leaf::chunks == 2 ? 32 : 64));
+  CHECK(amd_attention<leaf, overruled_on_amd>::block_keys == 32);
+  CHECK(amd_attention<leaf, usual>::block_rows == 128);
+  CHECK(amd_attention<leaf, overruled_on_amd>::block_rows == 4 * leaf::side);
+  CHECK(amd_attention_backward_keys<leaf, usual>::aside == (leaf::lanes == 32));
+  CHECK(!amd_attention_backward_keys<leaf, narrow>::aside);
+  CHECK(amd_attention_backward_keys<leaf, overruled_walks_on_amd>::aside);
+  CHECK(amd_matmul<leaf>::block_tokens == 128);
+  CHECK(amd_matmul<leaf, std::int8_t, 2>::block_tokens == 64);
+  constexpr int of_clang[] = {leaf::lanes == 64 ? 198 : leaf::chunks == 2 ? 252 : 244, leaf::lanes == 64 ? 160 : leaf::chunks == 2 ? 216 : 208};
+  CHECK(std::abs(amd::registers_of({256 / leaf::lanes, 64}, leaf::lanes, leaf::chunks, 128) - of_clang[0]) <= 8);
+  CHECK(std::abs(amd::registers_of({256 / leaf::lanes, 32}, leaf::lanes, leaf::chunks, 128) - of_clang[1]) <= 8);
+}
+
+TEST_CASE("the first that runs as often as is wanted, or as can be") {
+  constexpr int candidates[] = {60, 40, 20};  // KiB of shared memory, of 100
+  const auto blocks = [](int each) consteval { return occupancy_of(facts_sm86, {128, 32, each * kib}).blocks; };
+  CHECK(first_that_fits(candidates, 1, blocks) == 60);
+  CHECK(first_that_fits(candidates, 2, blocks) == 40);
+  CHECK(first_that_fits(candidates, 4, blocks) == 20);
+  CHECK(first_that_fits(candidates, 9, blocks) == 20);
+  constexpr int large[] = {101, 99, 98, 97}, none[] = {101, 102};
+  CHECK(first_that_fits(large, 2, blocks) == 99);
+  CHECK(first_that_fits(none, 2, blocks) == 102);
 }
 
 }  // namespace

@@ -60,6 +60,17 @@ constexpr occupancy occupancy_of(const gpu_facts& on, const block_cost& cost) {
 static_assert(occupancy_of(facts_sm80, {128, 255, 64 * kib}).blocks == 2 && occupancy_of(facts_sm86, {128, 255, 64 * kib}).by == bound::shared_memory);
 static_assert(occupancy_of(facts_gfx942, {256, 217, 35 * kib}).blocks == 1 && occupancy_of(facts_gfx1100, {256, 192, 35 * kib}).blocks == 3);
 
+/// The rule of every choice: candidates stand in the order of their worth, first the most that is computed for each number that is read, then the most between two
+/// barriers; the first is taken of which `wanted` blocks run at once; where there is none, of which one less does; the last where none can start. `wanted` is two where a
+/// block that waits for its copies has nothing else to do, one where copies and products of a block run side by side.
+template <class Tile, int Count, class Blocks>
+consteval Tile first_that_fits(const Tile (&candidates)[Count], int wanted, Blocks blocks_of) {
+  for (; wanted > 0; --wanted)
+    for (const Tile& each : candidates)
+      if (blocks_of(each) >= wanted) return each;
+  return candidates[Count - 1];
+}
+
 /// How much a mask and a score ask of each number: `scaled` is folded into the exponent; others hold operands and temporaries; `listed` stands for
 /// those that read memory for each number, `looked_up` for those that hold the addresses of all keys of a tile.
 enum class score_weight { scaled, computed, listed, looked_up };

@@ -33,10 +33,7 @@ consteval block_cost cost_of(attention_tile t, int dim, score_weight score = sco
 /// once: one computes while the other waits. One block where two do not fit.
 consteval attention_tile attention(int dim, score_weight score = score_weight::scaled, gpu_facts on = facts_sm80, arrival how = arrival::copied) {
   constexpr attention_tile candidates[] = {{4, 2, 64}, {4, 2, 32}, {4, 1, 64}, {4, 1, 32}};
-  for (int blocks = 2; blocks > 0; --blocks)
-    for (const attention_tile& t : candidates)
-      if (occupancy_of(on, cost_of(t, dim, score, how)).blocks >= blocks) return t;
-  return candidates[3];
+  return first_that_fits(candidates, 2, [=](attention_tile t) consteval { return occupancy_of(on, cost_of(t, dim, score, how)).blocks; });
 }
 /// The tile for few rows, as decoding has them, with as many keys at a time as that of many, which makes the bits those of the same. One warp may
 /// do all of the work; all four copy.
@@ -71,11 +68,9 @@ consteval block_cost cost_of(attention_backward_tile t, int dim, int sums) { ret
 /// The walk that keeps keys has two tiles of sums, that which keeps rows one and so twice the rows: the most that goes by at a time of what lets two blocks
 /// run at once; of what lets one, where two do not fit.
 consteval attention_backward_tile attention_backward(int dim, int sums, gpu_facts on = facts_sm80) {
-  attention_backward_tile t{4, sums == 2 ? 1 : 2, 0};
-  for (int blocks = 2; blocks > 0; --blocks)
-    for (t.across = 64; t.across >= 16; t.across /= 2)
-      if (occupancy_of(on, cost_of(t, dim, sums)).blocks >= blocks) return t;
-  return {4, 1, 16};
+  const int row_tiles = sums == 2 ? 1 : 2;
+  const attention_backward_tile candidates[] = {{4, row_tiles, 64}, {4, row_tiles, 32}, {4, row_tiles, 16}};
+  return first_that_fits(candidates, 2, [=](attention_backward_tile t) consteval { return occupancy_of(on, cost_of(t, dim, sums)).blocks; });
 }
 /// Those of a problem: its own, if it has them: `static constexpr tuning::sm80::attention_backward_tile keys_tile{4, 1, 32}, rows_tile{4, 1, 32};`
 template <class Problem>

@@ -15,9 +15,9 @@ TENON_KERNELS_BEGIN
 
 namespace kernel_detail {
 template <class Problem>
-inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_keys = tuning::sm90a::attention_backward_keys(Problem::dim, requires(const typename Problem::weighting& w) { w.bias; });
+inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_keys = tuning::sm90a::attention_backward_keys_of<Problem>();
 template <class Problem>
-inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_rows = tuning::sm90a::attention_backward_rows(Problem::dim);
+inline constexpr tuning::sm90a::attention_backward_tile sm90a_backward_rows = tuning::sm90a::attention_backward_rows_of<Problem>();
 }  // namespace kernel_detail
 
 /// The words that keep keys, and those that keep rows. `threads`, `shared_bytes`, `block_keys` and `tile_rows` say how to launch them.
