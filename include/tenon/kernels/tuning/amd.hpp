@@ -16,7 +16,7 @@ constexpr int side_of(int lanes) { return lanes == 64 ? 32 : 16; }  ///< rows of
 
 /// Of a lane, so that two waves of CDNA share a SIMD: one computes where the other waits at a barrier. RDNA has no more.
 inline constexpr int most_registers = 256;
-consteval gpu_facts sharing(gpu_facts on) {
+constexpr gpu_facts sharing(gpu_facts on) {
   on.most_registers = most_registers;
   return on;
 }
@@ -28,12 +28,12 @@ struct attention_tile {
 /// Registers of a lane: sums, scores, q, weights, keys or values in flight; and what stands beside them: 36 on CDNA (the kernel of 128 dims has 198 with 64 keys, 160
 /// with 32), 58 where lanes hold q twice (252 and 216), 82 on gfx1201 (244 and 208). Numbers of 8 bits are counted beside what they become: an upper bound, of which clang
 /// overlays most (gfx1201, 128 dims, 64 keys: 239).
-consteval int registers_of(attention_tile t, int lanes, int chunks, int dim, arrival how = arrival::copied) {
+constexpr int registers_of(attention_tile t, int lanes, int chunks, int dim, arrival how = arrival::copied) {
   const int side = side_of(lanes), of_column = side * side / lanes, beside = lanes == 64 ? 36 : chunks == 2 ? 58 : 82;
   return (dim + t.keys) / side * of_column + dim / 4 * chunks + t.keys / 4 + t.keys * dim / 512 + beside + (how == arrival::widened ? 24 : 0);
 }
-consteval int shared_bytes_of(attention_tile t, int dim) { return t.keys * (4 * dim + 16); }
-consteval block_cost cost_of(attention_tile t, int lanes, int chunks, int dim, arrival how = arrival::copied) {
+constexpr int shared_bytes_of(attention_tile t, int dim) { return t.keys * (4 * dim + 16); }
+constexpr block_cost cost_of(attention_tile t, int lanes, int chunks, int dim, arrival how = arrival::copied) {
   return {t.warps * lanes, registers_of(t, lanes, chunks, dim, how), shared_bytes_of(t, dim)};
 }
 /// What a mask or a score may hold of a wave's: registers that a tile leaves (of clang 19's kernels for
@@ -43,7 +43,7 @@ inline constexpr int for_policies = 8;
 /// The most rows that 256 threads have, then the most keys between two barriers, of what leaves policies their registers.
 consteval attention_tile attention(int lanes, int chunks, int dim, arrival how = arrival::copied) {
   const attention_tile candidates[] = {{256 / lanes, 64}, {256 / lanes, 32}};
-  return first_that_fits(candidates, 1, [=](attention_tile t) consteval {
+  return first_that_fits(candidates, 1, [=](attention_tile t) {
     block_cost cost = cost_of(t, lanes, chunks, dim, how);
     cost.registers += for_policies;
     return occupancy_of(sharing(facts_of(lanes, chunks)), cost).blocks;
@@ -71,20 +71,20 @@ struct attention_backward_tile {
 };
 /// Registers of a lane of the walk that keeps keys, which takes more than that which keeps rows: two tiles of sums, what stays, x and dw, both rounded, what comes, and 48 beside
 /// (of 64 dims clang 19 takes 210 on gfx942, 239 on gfx1100, 200 on gfx1201; of 128, where it has 512, 423, accumulators moved among them; from shared memory 247 and 237).
-consteval int registers_of(attention_backward_tile t, int lanes, int chunks, int dim) {
+constexpr int registers_of(attention_backward_tile t, int lanes, int chunks, int dim) {
   const int side = side_of(lanes);
   return dim + (t.where == kept::registers ? dim / 2 * chunks : 0) + 2 * side * side / lanes + side / 2 + 20 + 48;
 }
-consteval int shared_bytes_of(attention_backward_tile t, int lanes, int dim) {
+constexpr int shared_bytes_of(attention_backward_tile t, int lanes, int dim) {
   const int across = 16 * t.warps * lanes / dim, row = 2 * dim + 16;
   return 2 * across * (row + 2 * dim) + 8 * across + (t.where == kept::registers ? 0 : 2 * t.warps * side_of(lanes) * row);
 }
-consteval block_cost cost_of(attention_backward_tile t, int lanes, int chunks, int dim) { return {t.warps * lanes, registers_of(t, lanes, chunks, dim), shared_bytes_of(t, lanes, dim)}; }
+constexpr block_cost cost_of(attention_backward_tile t, int lanes, int chunks, int dim) { return {t.warps * lanes, registers_of(t, lanes, chunks, dim), shared_bytes_of(t, lanes, dim)}; }
 
 /// One for both walks: 256 threads that keep theirs in registers read the least; on CDNA all 512 of a lane may serve, since half of them can be sums alone.
 consteval attention_backward_tile attention_backward(int lanes, int chunks, int dim) {
   const attention_backward_tile candidates[] = {{256 / lanes, kept::registers}, {256 / lanes, kept::shared_memory}, {128 / lanes, kept::shared_memory}};
-  return first_that_fits(candidates, 1, [=](attention_backward_tile t) consteval { return occupancy_of(facts_of(lanes, chunks), cost_of(t, lanes, chunks, dim)).blocks; });
+  return first_that_fits(candidates, 1, [=](attention_backward_tile t) { return occupancy_of(facts_of(lanes, chunks), cost_of(t, lanes, chunks, dim)).blocks; });
 }
 /// That of a problem: its own, if it has one: `static constexpr tuning::amd::attention_backward_tile backward_tile{4, tuning::amd::kept::shared_memory};`
 template <class Problem>
@@ -104,19 +104,19 @@ struct matmul_tile {
   int tokens, rows, stage_bytes;
 };
 /// Registers that a thread needs at least: sums, of 8 bits those of 128 of the depth and of all of it side by side, operands of a step, what is on its way to shared memory, addresses.
-consteval block_cost cost_of(matmul_tile t, int number_bytes = 2) {
+constexpr block_cost cost_of(matmul_tile t, int number_bytes = 2) {
   return {256, t.tokens * t.rows / 256 * (number_bytes == 1 ? 2 : 1) + 16 + (t.tokens + t.rows) * t.stage_bytes / 1024 + 24, (t.tokens + t.rows) * (t.stage_bytes + 16)};
 }
 
 /// The largest tile, since it reads the least (beyond 128 x 128 there are soon too few of them for hundreds of compute units), then the most of the depth between two barriers.
 consteval matmul_tile matmul(gpu_facts on = facts_gfx942) {
   constexpr matmul_tile candidates[] = {{128, 128, 256}, {128, 128, 128}, {128, 64, 128}, {64, 64, 128}};
-  return first_that_fits(candidates, 1, [=](matmul_tile t) consteval { return occupancy_of(sharing(on), cost_of(t)).blocks; });
+  return first_that_fits(candidates, 1, [=](matmul_tile t) { return occupancy_of(sharing(on), cost_of(t)).blocks; });
 }
 /// Of numbers of 8 bits: 128 rows of each matrix, so that it knows what shares a scale in results of 8 bits, and as many tokens as there are registers for.
 consteval matmul_tile matmul_of_8_bits(int matrices, gpu_facts on = facts_gfx942) {
   const matmul_tile candidates[] = {{128, 128 * matrices, 128}, {64, 128 * matrices, 128}, {32, 128 * matrices, 128}};
-  return first_that_fits(candidates, 1, [=](matmul_tile t) consteval { return occupancy_of(sharing(on), cost_of(t, 1)).blocks; });
+  return first_that_fits(candidates, 1, [=](matmul_tile t) { return occupancy_of(sharing(on), cost_of(t, 1)).blocks; });
 }
 
 // One tile serves them all.

@@ -18,14 +18,14 @@ struct attention_tile {
 
 /// Registers that a thread needs at least: sums, scores, weights, the state, and fragments in flight; and what a score holds, or 16 numbers that are widened
 /// beside all of it: with fewer ptxas spills some for sm_90a.
-consteval int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
+constexpr int registers_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
   const int of_score = score == score_weight::looked_up ? 2 * t.keys + 16 : score == score_weight::listed ? 48 : score == score_weight::computed ? 24 : 0;
   return t.row_tiles * (dim / 2 + t.keys / 2 + 6) + 16 + of_score + (how == arrival::widened ? 40 : 0);
 }
-consteval int shared_bytes_of(attention_tile t, int dim, arrival how = arrival::copied) {
+constexpr int shared_bytes_of(attention_tile t, int dim, arrival how = arrival::copied) {
   return (t.warps * t.row_tiles * 16 + 2 * t.keys) * dim * 2 + (how == arrival::widened ? t.keys * dim : 0);
 }
-consteval block_cost cost_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
+constexpr block_cost cost_of(attention_tile t, int dim, score_weight score = score_weight::scaled, arrival how = arrival::copied) {
   return {32 * t.warps, registers_of(t, dim, score, how), shared_bytes_of(t, dim, how)};
 }
 
@@ -33,7 +33,7 @@ consteval block_cost cost_of(attention_tile t, int dim, score_weight score = sco
 /// once: one computes while the other waits. One block where two do not fit.
 consteval attention_tile attention(int dim, score_weight score = score_weight::scaled, gpu_facts on = facts_sm80, arrival how = arrival::copied) {
   constexpr attention_tile candidates[] = {{4, 2, 64}, {4, 2, 32}, {4, 1, 64}, {4, 1, 32}};
-  return first_that_fits(candidates, 2, [=](attention_tile t) consteval { return occupancy_of(on, cost_of(t, dim, score, how)).blocks; });
+  return first_that_fits(candidates, 2, [=](attention_tile t) { return occupancy_of(on, cost_of(t, dim, score, how)).blocks; });
 }
 /// The tile for few rows, as decoding has them, with as many keys at a time as that of many, which makes the bits those of the same. One warp may
 /// do all of the work; all four copy.
@@ -60,17 +60,17 @@ struct attention_backward_tile {
 };
 /// Registers that a thread needs: `sums` tiles of sums, x and dw, in whose place they are packed; fragments, addresses and what masks and scores hold
 /// (nvcc 13 gives the walks of causal attention 207 to 242, which this says within 4).
-consteval int registers_of(attention_backward_tile t, int dim, int sums) { return t.row_tiles * (sums * dim / 2 + t.across) + 80; }
-consteval int shared_bytes_of(attention_backward_tile t, int dim) { return 2 * (t.warps * t.row_tiles * 16 + 2 * t.across) * dim * 2 + 2 * 8 * t.across; }
+constexpr int registers_of(attention_backward_tile t, int dim, int sums) { return t.row_tiles * (sums * dim / 2 + t.across) + 80; }
+constexpr int shared_bytes_of(attention_backward_tile t, int dim) { return 2 * (t.warps * t.row_tiles * 16 + 2 * t.across) * dim * 2 + 2 * 8 * t.across; }
 
-consteval block_cost cost_of(attention_backward_tile t, int dim, int sums) { return {32 * t.warps, registers_of(t, dim, sums), shared_bytes_of(t, dim)}; }
+constexpr block_cost cost_of(attention_backward_tile t, int dim, int sums) { return {32 * t.warps, registers_of(t, dim, sums), shared_bytes_of(t, dim)}; }
 
 /// The walk that keeps keys has two tiles of sums, that which keeps rows one and so twice the rows: the most that goes by at a time of what lets two blocks
 /// run at once; of what lets one, where two do not fit.
 consteval attention_backward_tile attention_backward(int dim, int sums, gpu_facts on = facts_sm80) {
   const int row_tiles = sums == 2 ? 1 : 2;
   const attention_backward_tile candidates[] = {{4, row_tiles, 64}, {4, row_tiles, 32}, {4, row_tiles, 16}};
-  return first_that_fits(candidates, 2, [=](attention_backward_tile t) consteval { return occupancy_of(on, cost_of(t, dim, sums)).blocks; });
+  return first_that_fits(candidates, 2, [=](attention_backward_tile t) { return occupancy_of(on, cost_of(t, dim, sums)).blocks; });
 }
 /// Those of a problem: its own, if it has them: `static constexpr tuning::sm80::attention_backward_tile keys_tile{4, 1, 32}, rows_tile{4, 1, 32};`
 template <class Problem>
@@ -95,13 +95,13 @@ struct matmul_tile {
   int tokens, rows, stages;
 };
 /// Registers that a thread of four warps needs at least: sums, fragments of two steps, addresses.
-consteval int registers_of(matmul_tile t) { return t.tokens * t.rows / 128 + (t.tokens + t.rows) / 4 + 24; }
+constexpr int registers_of(matmul_tile t) { return t.tokens * t.rows / 128 + (t.tokens + t.rows) / 4 + 24; }
 /// `weight_bytes`: of 64 of the depth of a row, as it is stored: 128 of bf16, 36 of q4_0. Results leave through the same memory.
-consteval int shared_bytes_of(matmul_tile t, int weight_bytes) {
+constexpr int shared_bytes_of(matmul_tile t, int weight_bytes) {
   const int stages = t.stages * (t.tokens * 128 + t.rows * weight_bytes), results = t.tokens * t.rows * 4;
   return stages > results ? stages : results;
 }
-consteval block_cost cost_of(matmul_tile t, int weight_bytes) { return {128, registers_of(t), shared_bytes_of(t, weight_bytes)}; }
+constexpr block_cost cost_of(matmul_tile t, int weight_bytes) { return {128, registers_of(t), shared_bytes_of(t, weight_bytes)}; }
 
 /// The largest tile, since it reads the least; then three stages or four, if two blocks then fit, else the most that one block can have.
 consteval matmul_tile matmul(int weight_bytes = 128, gpu_facts on = facts_sm80) {
@@ -116,7 +116,7 @@ consteval matmul_tile matmul(int weight_bytes = 128, gpu_facts on = facts_sm80) 
 }
 
 /// Registers of a product of numbers of 8 bits: sums of 128 of the depth and of all of it lie side by side.
-consteval int registers_of_8_bits(matmul_tile t) { return registers_of(t) + t.tokens * t.rows / 128; }
+constexpr int registers_of_8_bits(matmul_tile t) { return registers_of(t) + t.tokens * t.rows / 128; }
 /// Its tile has 128 rows of each matrix, so that it knows what shares a scale in results of 8 bits, and as many tokens as there are registers for.
 consteval matmul_tile matmul_of_8_bits(gpu_facts on = facts_sm80, int matrices = 1) {
   matmul_tile t{128, 128 * matrices, 4};
