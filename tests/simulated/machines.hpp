@@ -17,7 +17,7 @@ struct kernels_of : words_of<Arch> {
   using leaf = typename simulated<Arch>::leaf;
   using broken = mutating_amd<Arch>;
   template <class Leaf, class Problem>
-  using matmul = amd_matmul<Leaf, problem_number<Problem>, problem_matrices<Problem>>;
+  using matmul = amd_problem_matmul<Leaf, Problem>;
   static constexpr int read_at_once = 16;  ///< bytes of a row that products read whole, where its end is
   static constexpr int late_product = 13;  ///< matrix instructions before one whose break must show
   static constexpr int shuffled = leaf::side;
@@ -48,7 +48,7 @@ struct kernels_of<sm90a> : words_of<sm90a> {
   using leaf = simulated<sm90a>::leaf;
   using broken = mutating_sm90a;
   template <class Leaf, class Problem>
-  using matmul = words_of<sm90a>::matmul<Leaf, problem_number<Problem>, problem_matrices<Problem>>;
+  using matmul = sm90a_problem_matmul<Leaf, Problem>;
   static constexpr int read_at_once = 1;
 };
 template <>

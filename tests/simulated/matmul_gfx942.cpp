@@ -8,6 +8,14 @@ using namespace tenon::testing;
 using enum mutation;
 
 TEST_CASE("products, ragged in every direction") { check_ragged_matmul<gfx942>(); }
+/// In a tile of its own.
+struct in_small_tiles : to_bf16 {
+  static constexpr tuning::amd::matmul_tile tile{64, 64, 128};
+};
+TEST_CASE("a tile that the problem names") {
+  static_assert(kernels_of<gfx942>::matmul<kernels_of<gfx942>::leaf, in_small_tiles>::block_tokens == 64);
+  check_matmul<gfx942, in_small_tiles>(129, 131, 200, true);
+}
 TEST_CASE("products of f16, int8 and e4m3") { check_matmul_of_numbers<gfx942, f16, std::int8_t, e4m3>(); }
 
 TEST_CASE("results of 8 bits") { check_quantising_matmul<gfx942, std::int8_t>(); }
