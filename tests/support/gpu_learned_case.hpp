@@ -61,7 +61,11 @@ void check_learned(const backward_problem& p, const std::vector<learned_operand>
     for (const learned_operand& o : operands) std::fill(o.found.begin(), o.found.end(), 0.0f);
     std::vector<float> all = train_once(machine, p, mask, score, weighting);
     CHECK(distance(all, want.gradients) <= 5e-3);
-    for (std::size_t i = 0; i < operands.size(); ++i) CHECK(distance({operands[i].found.begin(), operands[i].found.end()}, want.slopes[i]) <= operands[i].bound);
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      CAPTURE(i);
+      CAPTURE(std::string(std::decay_t<decltype(machine)>::arch::name));
+      CHECK(distance({operands[i].found.begin(), operands[i].found.end()}, want.slopes[i]) <= operands[i].bound);
+    }
     for (const learned_operand& o : operands) all.insert(all.end(), o.found.begin(), o.found.end());
     if (begins(machine)) first = all;
     CHECK(first == all);

@@ -30,7 +30,7 @@ TEST_CASE("sinks, waves, a cap, a bias by key and a slope that heads share, unde
   std::vector<float> cosine = numbers(8, 1), sine = numbers(8, 2), logits = numbers(4, 3), keys = numbers(100, 5), rate = {0.5f}, d_rate(1), d_cosine(8), d_sine(8), d_logits(4), d_keys(100);
   const auto score = fourier{.cosine = cosine.data(), .sine = sine.data(), .terms = 2, .d_cosine = d_cosine.data(), .d_sine = d_sine.data()} >> soft_cap{.cap = 3.0f} >>
                      key_bias{.values = keys.data(), .d_values = d_keys.data()} >> shared_slope{.rate = rate.data(), .d_rate = d_rate.data()};
-  check_learned(p, {{all_of(cosine), all_of(d_cosine)}, {all_of(sine), all_of(d_sine)}, {all_of(logits), all_of(d_logits)}, {all_of(keys), all_of(d_keys)}, {all_of(rate), all_of(d_rate)}},
+  check_learned(p, {{all_of(cosine), all_of(d_cosine)}, {all_of(sine), all_of(d_sine)}, {all_of(logits), all_of(d_logits)}, {all_of(keys), all_of(d_keys)}, {all_of(rate), all_of(d_rate), 2e-2}},  // one number: what is left of a sum that cancels
                 causal{} & window{.width = 60}, score,
                 sink{.logits = logits.data(), .d_logits = d_logits.data()}, everywhere, begins);
 }
