@@ -52,10 +52,7 @@ consteval attention_tile attention(int lanes, int chunks, int dim, arrival how =
 /// That of a problem: its own `tile`, if it has one.
 template <class Problem>
 consteval attention_tile attention_of(int lanes, int chunks, arrival how = arrival::copied) {
-  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
-    return Problem::tile;
-  else
-    return attention(lanes, chunks, Problem::dim, how);
+  return own_tile_or<Problem>(attention(lanes, chunks, Problem::dim, how));
 }
 
 static_assert(attention(64, 1, 64).keys == 64 && attention(64, 1, 128).keys == 64 && attention(64, 1, 128, arrival::widened).keys == 64 && attention(64, 1, 128).warps == 4);

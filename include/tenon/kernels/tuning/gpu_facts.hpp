@@ -6,6 +6,8 @@
 // Sources: CUDA C++ Programming Guide 13.0, table 'Technical Specifications per Compute Capability'; AMD, 'CDNA 2', 'CDNA 3', 'RDNA 3' and
 // 'RDNA 4' instruction set architecture, and the register file of each in LLVM's AMDGPU usage guide.
 
+#include <type_traits>
+
 namespace tenon::tuning {
 
 struct gpu_facts {
@@ -69,6 +71,15 @@ consteval Tile first_that_fits(const Tile (&candidates)[Count], int wanted, Bloc
     for (const Tile& each : candidates)
       if (blocks_of(each) >= wanted) return each;
   return candidates[Count - 1];
+}
+
+/// Problem::tile, where it has one of this kind, else what was chosen.
+template <class Problem, class Tile>
+constexpr Tile own_tile_or(Tile chosen) {
+  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const Tile>; })
+    return Problem::tile;
+  else
+    return chosen;
 }
 
 /// How much a mask and a score ask of each number: `scaled` is folded into the exponent; others hold operands and temporaries; `listed` stands for

@@ -41,10 +41,7 @@ consteval attention_tile attention_split(attention_tile many) { return {4, 1, ma
 /// That of a problem: its own `tile`, if it has one.
 template <class Problem>
 consteval attention_tile attention_of(score_weight score, gpu_facts on = facts_sm80, arrival how = arrival::copied) {
-  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
-    return Problem::tile;
-  else
-    return attention(Problem::dim, score, on, how);
+  return own_tile_or<Problem>(attention(Problem::dim, score, on, how));
 }
 
 static_assert(attention(64, score_weight::looked_up).keys == 32 && attention(128, score_weight::listed).row_tiles == 2 && attention(128, score_weight::looked_up).row_tiles == 1);

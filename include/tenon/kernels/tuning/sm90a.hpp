@@ -44,10 +44,7 @@ consteval attention_tile attention(int dim, score_weight score = score_weight::s
 /// That of a problem: its own `tile`, if it has one: `static constexpr tuning::sm90a::attention_tile tile{128, 2, tuning::sm90a::schedule::in_order};`
 template <class Problem>
 consteval attention_tile attention_of(score_weight score) {
-  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const attention_tile>; })
-    return Problem::tile;
-  else
-    return attention(Problem::dim, score);
+  return own_tile_or<Problem>(attention(Problem::dim, score));
 }
 
 constexpr bool is(attention_tile t, int keys, int stages) { return t.keys == keys && t.stages == stages && t.order == schedule::overlapped; }

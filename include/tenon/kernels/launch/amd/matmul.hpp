@@ -1,8 +1,6 @@
 #pragma once
 // Products on AMD GPUs: their words with their tile. A kernel is three lines of a .hip file, as in launch/amd/attention.hpp.
 
-#include <type_traits>
-
 #include <tenon/kernels/atoms/amd/matmul.hpp>
 #include <tenon/kernels/launch/gpu/matmul.hpp>
 #include <tenon/kernels/tuning/amd.hpp>
@@ -19,19 +17,9 @@ template <class Leaf, class Number = bf16, int Matrices = 1>
 using amd_matmul = atoms::amd::matmul_words<Leaf, Number, amd_tile<Number, Matrices>.tokens, amd_tile<Number, Matrices>.rows, amd_tile<Number, Matrices>.stage_bytes,
                                             atoms::amd::row_weights<Leaf, Number, amd_tile<Number, Matrices>.rows, amd_tile<Number, Matrices>.stage_bytes, Matrices>>;
 
-namespace kernel_detail {
-template <class Problem>
-consteval tuning::amd::matmul_tile amd_tile_of_product() {
-  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const tuning::amd::matmul_tile>; })
-    return Problem::tile;
-  else
-    return amd_tile<problem_number<Problem>, problem_matrices<Problem>>;
-}
-}  // namespace kernel_detail
-
 /// The tile of a problem's product: its own, if it has one: `static constexpr tuning::amd::matmul_tile tile{64, 64, 128};`
 template <class Problem>
-inline constexpr tuning::amd::matmul_tile amd_problem_tile = kernel_detail::amd_tile_of_product<Problem>();
+inline constexpr tuning::amd::matmul_tile amd_problem_tile = tuning::own_tile_or<Problem>(amd_tile<problem_number<Problem>, problem_matrices<Problem>>);
 /// The words of a problem's product, in that tile.
 template <class Leaf, class Problem>
 using amd_problem_matmul = atoms::amd::matmul_words<Leaf, problem_number<Problem>, amd_problem_tile<Problem>.tokens, amd_problem_tile<Problem>.rows, amd_problem_tile<Problem>.stage_bytes,

@@ -1,8 +1,6 @@
 #pragma once
 // Products on NVIDIA GPUs: the words of sm_80 with their tile. A kernel is three lines of a .cu file, as in launch/nvidia/attention.hpp.
 
-#include <type_traits>
-
 #include <tenon/kernels/atoms/sm80/matmul.hpp>
 #include <tenon/kernels/launch/gpu/arch.hpp>
 #include <tenon/kernels/launch/gpu/matmul.hpp>
@@ -31,19 +29,9 @@ template <class Leaf, class Format, int Matrices, class Arch = sm80>
 using nvidia_panel_matmul = atoms::sm80::matmul_words<Leaf, nvidia_panel_tile<Format, Arch>.tokens, nvidia_panel_tile<Format, Arch>.rows, nvidia_panel_tile<Format, Arch>.stages,
                                                       atoms::sm80::panel_weights<Leaf, nvidia_panel_tile<Format, Arch>.rows, 128, Format, Matrices>>;
 
-namespace kernel_detail {
-template <class Problem, class Arch>
-consteval tuning::sm80::matmul_tile tile_of_product() {
-  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const tuning::sm80::matmul_tile>; })
-    return Problem::tile;
-  else
-    return nvidia_tile<Arch, problem_number<Problem>, problem_matrices<Problem>>;
-}
-}  // namespace kernel_detail
-
 /// The tile of a problem's product: its own, if it has one: `static constexpr tuning::sm80::matmul_tile tile{64, 64, 4};`
 template <class Problem, class Arch = sm80>
-inline constexpr tuning::sm80::matmul_tile nvidia_problem_tile = kernel_detail::tile_of_product<Problem, Arch>();
+inline constexpr tuning::sm80::matmul_tile nvidia_problem_tile = tuning::own_tile_or<Problem>(nvidia_tile<Arch, problem_number<Problem>, problem_matrices<Problem>>);
 /// The words of a problem's product, in that tile.
 template <class Leaf, class Problem, class Arch = sm80>
 using nvidia_problem_matmul = atoms::sm80::matmul_words<Leaf, nvidia_problem_tile<Problem, Arch>.tokens, nvidia_problem_tile<Problem, Arch>.rows, nvidia_problem_tile<Problem, Arch>.stages,

@@ -2,7 +2,6 @@
 // Products on sm_90a. Beside the call of every GPU its kernel takes maps of x and w, by value, as in launch/nvidia/attention_sm90a.hpp.
 
 #include <concepts>
-#include <type_traits>
 
 #include <tenon/kernels/atoms/sm90a/matmul.hpp>
 #include <tenon/kernels/atoms/sm90a/stored_matmul.hpp>
@@ -20,19 +19,9 @@ inline constexpr tuning::sm90a::matmul_tile sm90a_tile = sizeof(Number) == 1 ? t
 template <class Leaf, class Number = bf16, int Matrices = 1>
 using sm90a_matmul = atoms::sm90a::matmul_words<Leaf, sm90a_tile<Number>.rows, sm90a_tile<Number>.stages, Matrices, Number>;
 
-namespace kernel_detail {
-template <class Problem>
-consteval tuning::sm90a::matmul_tile sm90a_tile_of_product() {
-  if constexpr (requires { requires std::is_same_v<decltype(Problem::tile), const tuning::sm90a::matmul_tile>; })
-    return Problem::tile;
-  else
-    return sm90a_tile<problem_number<Problem>>;
-}
-}  // namespace kernel_detail
-
 /// The tile of a problem's product: its own, if it has one: `static constexpr tuning::sm90a::matmul_tile tile{128, 4};`
 template <class Problem>
-inline constexpr tuning::sm90a::matmul_tile sm90a_problem_tile = kernel_detail::sm90a_tile_of_product<Problem>();
+inline constexpr tuning::sm90a::matmul_tile sm90a_problem_tile = tuning::own_tile_or<Problem>(sm90a_tile<problem_number<Problem>>);
 /// The words of a problem's product, in that tile.
 template <class Leaf, class Problem>
 using sm90a_problem_matmul = atoms::sm90a::matmul_words<Leaf, sm90a_problem_tile<Problem>.rows, sm90a_problem_tile<Problem>.stages, problem_matrices<Problem>, problem_number<Problem>>;
